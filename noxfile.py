@@ -1,0 +1,100 @@
+"""Development sessions: ``python3 noxfile.py -s NAME``, or ``nox -s NAME`` where nox is installed.
+
+The first form asks for nothing but Python 3.11: where nox is missing, the one pinned in constraints.txt is put into
+.nox/ and run from there. Up to the sessions the code has to parse on any Python 3, so that an old one hears why.
+"""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+PINS = ("-c", str(ROOT / "constraints.txt"))
+PYTEST = ("pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadfile")
+
+
+def _bootstrap() -> NoReturn:
+    """Install the pinned nox into .nox/, then start again with it."""
+    home = ROOT / ".nox" / "bootstrap-{}.{}".format(*sys.version_info)
+    python = str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    # The stamp is written last and names what was installed: an interrupted or outdated set-up is done again.
+    stamp, key = home / "stamp", hashlib.sha256((sys.version + Path(PINS[1]).read_text()).encode()).hexdigest()
+    if Path(sys.prefix) == home:
+        stamp.unlink(missing_ok=True)
+        sys.exit(f"noxfile.py: {home} was damaged; run the same command again to rebuild it")
+    if not (stamp.is_file() and stamp.read_text() == key):
+        without_pip, pip = [], [python, "-m", "pip"]
+        if importlib.util.find_spec("ensurepip") is None:  # Debian ships it apart; an installed pip will do as well
+            without_pip, pip = ["--without-pip"], [sys.executable, "-m", "pip", "--python", python]
+        if not importlib.util.find_spec("venv") or (without_pip and not importlib.util.find_spec("pip")):
+            sys.exit("noxfile.py: this Python can make no environments (on Debian: apt install python3-venv)")
+        print(f"noxfile.py: installing nox into {home} (once)", file=sys.stderr)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", *without_pip, str(home)], check=True)
+            subprocess.run([*pip, "install", "--quiet", *PINS, "nox[uv]"], check=True)
+            stamp.write_text(key)
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(f"noxfile.py: nox could not be installed: {error}")
+        except KeyboardInterrupt:
+            sys.exit(130)
+    command = [python, __file__, *sys.argv[1:]]
+    if os.name == "nt":  # where exec would hand the terminal back at once
+        sys.exit(subprocess.call(command))
+    os.execv(python, command)
+
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this line is for those who run an older one
+    sys.exit("noxfile.py: varprop needs Python 3.11 or newer; {} is {}.{}".format(sys.executable, *sys.version_info))
+try:
+    from nox import Session, main, options, project, session  # nox.main is also what tells a nox that is too old
+except ImportError:
+    _bootstrap()
+
+options.default_venv_backend = "uv|virtualenv"
+options.error_on_missing_interpreters = True
+
+
+def _install(on: Session, *groups: str, varprop: str = "-e.") -> None:
+    """Install varprop and dependency groups, all at the versions of constraints.txt."""
+    on.install(*PINS, varprop, *project.dependency_groups(project.load_toml("pyproject.toml"), *groups))
+
+
+@session
+def lint(on: Session) -> None:
+    """Style, types, the arrows between the layers, spelling and docstrings."""
+    _install(on, "lint")
+    on.run("ruff", "check")
+    on.run("ruff", "format", "--check")
+    on.run("mypy")
+    on.run("lint-imports")
+    on.run("codespell")
+    on.run("numpydoc", "lint", *map(str, sorted(Path("varprop").rglob("*.py"))))
+
+
+@session
+def tests(on: Session) -> None:
+    """Run the test suite and the doctests. Arguments after -- go to pytest."""
+    _install(on, "test")
+    on.run(*PYTEST, *on.posargs)
+
+
+@session(default=False)
+def agreement(on: Session) -> None:
+    """Theory against simulation, for minutes. Arguments after -- go to pytest."""
+    _install(on, "test")
+    on.run(*PYTEST, "-m", "montecarlo", *on.posargs)
+
+
+@session(default=False)
+def report(on: Session) -> None:
+    """Run every study and write reports/. Arguments after -- go to `varprop run`."""
+    _install(on, varprop=".")
+    on.run("varprop", "run", *map(str, sorted(Path("studies").glob("*.toml"))), "--report", "reports", *on.posargs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""What every test can rely on."""
+
+import hashlib
+import os
+
+import hypothesis
+import numpy as np
+import pytest
+
+# No test opens a window, whatever the machine; set before anything can import matplotlib.
+os.environ["MPLBACKEND"] = "Agg"
+
+# A loaded machine is slow, not wrong.
+hypothesis.settings.register_profile("varprop", deadline=None)
+hypothesis.settings.load_profile("varprop")
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator seeded by the test's own id, parameters included.
+
+    So a test draws the same numbers alone, in any order and in any worker, and two tests never share a stream. The
+    seed is a hash that, unlike `hash()`, does not change from one process to the next.
+    """
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))

@@ -1,0 +1,81 @@
+"""The files around the package say the same things as the package, and as each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import varprop as vp
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _requirement_names(requirements):
+    """Normalised project names: `nox[uv]>=1` is nox, `lazy_loader` is lazy-loader."""
+    return {re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", line)[0]).lower() for line in requirements}
+
+
+def test_one_version():
+    version = PYPROJECT["project"]["version"]
+    assert vp.__version__ == version
+    assert re.search(r'^version: "?(.+?)"?$', _text("CITATION.cff"), re.MULTILINE)[1] == version
+
+
+def test_the_changelog_has_a_place_for_what_comes_next():
+    assert re.search(r"^## \[?Unreleased", _text("CHANGELOG.md"), re.MULTILINE)
+    assert "### Changed draws" in _text("CHANGELOG.md")
+
+
+@pytest.mark.parametrize("page", [".ci/run", "ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+def test_pages_name_sessions_that_exist(page):
+    sessions = set(re.findall(r"^@session\b.*\ndef (\w+)\(", _text("noxfile.py"), re.MULTILINE))
+    assert set(re.findall(r"(?:noxfile\.py|nox) -s ([a-z]\w*)", _text(page))) <= sessions
+
+
+@pytest.mark.parametrize("session", ["report", "tests"])
+def test_the_readme_gives_the_two_commands(session):
+    assert f"python3 noxfile.py -s {session}\n" in _text("README.md")
+
+
+def test_every_requirement_is_pinned():
+    groups = PYPROJECT["dependency-groups"].values()
+    wanted = PYPROJECT["project"]["dependencies"] + [
+        line for group in groups for line in group if isinstance(line, str)
+    ]
+    pinned = re.findall(r"^[\w.-]+==.*$", _text("constraints.txt"), re.MULTILINE)
+    assert _requirement_names(wanted) <= _requirement_names(pinned)
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"]
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", _text(page))}
+    assert {(page, link) for page, link in links if not (ROOT / link).exists()} == set()
+
+
+def _blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", _text(page), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_example_runs():
+    """It ends in verdicts; which ones is for chance and theory to say, so only their names are checked."""
+    namespace = {}
+    for block in _blocks("README.md", "python"):
+        exec(block, namespace)
+    assert set(namespace["verdicts"]["verdict"]) <= {"supported", "refuted", "inconclusive"}
+
+
+def test_the_readme_study_is_valid(tmp_path):
+    (block,) = _blocks("README.md", "toml")
+    path = tmp_path / "study.toml"
+    path.write_text(block, encoding="utf-8")
+    assert vp.load_study(path).title
+
+
+def test_type_checkers_are_told_that_varprop_is_typed():
+    assert (Path(vp.__file__).parent / "py.typed").is_file()
