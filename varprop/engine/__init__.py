@@ -1,0 +1,1 @@
+"""Random networks in, measured quantities out; the engine knows no theory."""

@@ -1,0 +1,233 @@
+"""What a simulation will draw, fixed before it starts: its content, its streams, its blocks and their tiles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array, RNGLike
+from varprop.engine.propagate import places
+from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.network import Network
+from varprop.model.quantities import check_quantities
+from varprop.model.simulation import Place
+from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
+
+MAX_NETWORKS = 10**9
+_TILE_SIGNALS = 2**16  # numbers in one layer's signal of a tile: 256 kB in float32, a few of which fit L2
+_TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
+_TILE_NETWORKS = 512  # beyond this, narrow networks gain nothing
+_BLOCK_NETWORKS = 512  # a block is one file of a run: large enough to be few, small enough to be lost
+_BLOCK_DRAWS = 2**30  # a few seconds of work, so that a killed run loses little
+_MEMORY = 4 * 2**30  # of one tile; more than this does not fit a worker beside its siblings
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One unit of work, of random stream and of storage: ``networks`` networks, number ``first`` onwards."""
+
+    index: int
+    first: int
+    networks: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Plan:
+    """Everything that determines a simulation's numbers; made by `make_plan`, picklable.
+
+    ``content`` is what the draws depend on beside the seed, as plain data, and ``words`` its hash, which keys the
+    streams. The number of networks is in neither, so a longer run extends a shorter one.
+    """
+
+    network: Network
+    inputs: Float64Array
+    n_networks: int
+    root: np.random.SeedSequence
+    dtype: Literal["float32", "float64"]
+    method: Literal["matrix-free", "dense"]
+    per_input: bool
+    where: dict[str, tuple[Place, ...]]
+    tile: int
+    block: int
+    content: dict[str, Any]
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """128 bits of the content's hash, as the words of a spawn key."""
+        digest = hashlib.sha256(_canonical(self.content)).digest()
+        return tuple(int(word) for word in np.frombuffer(digest[:16], dtype="<u4"))
+
+    @property
+    def key(self) -> str:
+        """Name of what is stored: content, seed, and which quantities are kept."""
+        stored = {
+            "content": self.content,
+            "seed": self.seed,
+            "quantities": list(self.where),
+            "per_input": self.per_input,
+        }
+        return hashlib.sha256(_canonical(stored)).hexdigest()[:24]
+
+    @property
+    def seed(self) -> str:
+        """The root of all streams, as text: the seed itself for an integer."""
+        entropy, spawned = self.root.entropy, self.root.spawn_key
+        return f"{entropy}" if not spawned else f"{entropy}, spawn_key={tuple(spawned)}"
+
+    @property
+    def draws(self) -> int:
+        """About how many random numbers the whole run takes, forward and backward."""
+        drawn, signals = _size(self.network, len(self.inputs), dense=self.method == "dense")
+        return self.n_networks * (drawn + 2 * signals)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of the run, the last one as short as it has to be."""
+        starts = range(0, self.n_networks, self.block)
+        return tuple(Block(i, start, min(self.block, self.n_networks - start)) for i, start in enumerate(starts))
+
+
+def _canonical(content: object) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def make_plan(
+    network: Network,
+    *,
+    n_networks: int,
+    rng: RNGLike,
+    inputs: ArrayLike | int | None = None,
+    quantities: Iterable[str] | None = None,
+    per_input: bool = False,
+    method: str = "auto",
+    dtype: str = "float32",
+) -> Plan:
+    """Check a simulation's arguments and fix what it will draw; the arguments are those of `simulate`."""
+    if isinstance(n_networks, bool) or not hasattr(n_networks, "__index__") or not 1 <= n_networks <= MAX_NETWORKS:
+        msg = f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {n_networks!r}; write for example 2000"
+        raise ValueError(msg)
+    if dtype not in ("float32", "float64"):
+        msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
+        raise ValueError(msg)
+    if method not in ("auto", "dense"):
+        msg = f"method must be 'auto' or 'dense', got {method!r}"
+        raise ValueError(msg)
+    root = root_sequence(rng)
+    x = make_inputs(inputs, network, root)
+    resolved = _method(network, method)
+    tile, block = block_sizes(network, n_inputs=len(x), dense=resolved == "dense")
+    content = {
+        "network": network.describe(),
+        "inputs": _describe_inputs(inputs, x),
+        "dtype": dtype,
+        "method": resolved,
+        "tile": tile,
+        "block": block,
+        "draws_version": DRAWS_VERSION,
+    }
+    names = check_quantities(quantities)
+    where = {name: found for name in names if (found := places(network, name, inputs=len(x)))}
+    if not where:
+        msg = f"none of the asked quantities ({', '.join(names)}) exists in this network with {len(x)} input(s)"
+        raise ValueError(msg)
+    return Plan(
+        network=network,
+        inputs=x,
+        n_networks=int(n_networks),
+        root=root,
+        dtype="float32" if dtype == "float32" else "float64",
+        method=resolved,
+        per_input=per_input,
+        where=where,
+        tile=tile,
+        block=block,
+        content=content,
+    )
+
+
+def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.random.SeedSequence) -> Float64Array:
+    """Return the inputs as an array (inputs, input_size).
+
+    None is one input of all ones; an integer k is k Gaussian rows scaled to mean square 1, row by row from one
+    stream, so that more inputs begin with the fewer.
+    """
+    if len(network.input_shape) != 1:
+        msg = f"the engine takes flat inputs, this network's have shape {network.input_shape}"
+        raise UnsupportedError(msg)
+    size = network.input_shape[0]
+    if inputs is None:
+        return np.ones((1, size))
+    if isinstance(inputs, int | np.integer) and not isinstance(inputs, bool):
+        if inputs < 1:
+            msg = f"inputs must be at least 1 as a number of random inputs, got {inputs}"
+            raise ValueError(msg)
+        rows = input_generator(root).standard_normal((int(inputs), size))
+        return rows / np.sqrt(np.mean(rows**2, axis=1, keepdims=True))
+    x = np.asarray(inputs, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != size or not len(x):
+        msg = f"inputs must be an array of shape (inputs, {size}), got shape {x.shape}; write inputs=x[None] for one"
+        raise ValueError(msg)
+    if not np.isfinite(x).all():
+        msg = "inputs must be finite; drop or fill NaN and infinity first"
+        raise ValueError(msg)
+    return x
+
+
+def _describe_inputs(inputs: ArrayLike | int | None, x: Float64Array) -> object:
+    if inputs is None:
+        return "ones"
+    if isinstance(inputs, int | np.integer):
+        return int(inputs)
+    return {"shape": list(x.shape), "sha256": hashlib.sha256(x.astype("<f8").tobytes()).hexdigest()}
+
+
+def _method(network: Network, method: str) -> Literal["matrix-free", "dense"]:
+    """Say "matrix-free" if any layer's weights can be left undrawn, so that the record is true to what was done."""
+    gaussian = any(isinstance(layer, Dense) and layer.weights.gaussian for layer in network.layers)
+    return "matrix-free" if gaussian and method == "auto" else "dense"
+
+
+def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> tuple[int, int]:
+    """Return the networks in a tile and in a block: from the configuration alone, never from the machine.
+
+    A tile is what is computed at once, so that its arrays stay in cache; a block is a whole number of tiles.
+
+    Raises
+    ------
+    ValueError
+        If one network's arrays would not fit a worker's memory.
+    """
+    drawn, signals = _size(network, n_inputs, dense=dense)
+    need = 8 * (drawn + 4 * signals)
+    if need > _MEMORY:
+        msg = (
+            f"one network needs about {need / 2**30:.1f} GiB with {n_inputs} input(s), more than the "
+            f"{_MEMORY // 2**30} GiB of a worker; use narrower layers, fewer inputs, or Gaussian weights with method='auto'"
+        )
+        raise ValueError(msg)
+    tile = min(_TILE_NETWORKS, _TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
+    tile = _power_of_two(tile)
+    block = _power_of_two(min(_BLOCK_NETWORKS, _BLOCK_DRAWS // (drawn + 2 * signals)))
+    return tile, max(tile, block)
+
+
+def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
+    """Entries of the weight matrices that are drawn for one network, and numbers in all its signals one way."""
+    drawn = sum(
+        site.fans[0] * site.fans[1]
+        for site in network.sites
+        if isinstance(site.noun, Dense) and (dense or not site.noun.weights.gaussian)
+    )
+    return drawn, n_inputs * sum(network.widths)
+
+
+def _power_of_two(size: int) -> int:
+    """Return the largest power of two up to ``size``, at least 1."""
+    return 2 ** max(0, math.floor(math.log2(max(size, 1))))

@@ -1,0 +1,126 @@
+"""What each noun does to a signal, forward and backward: one rule per type, found by single dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+
+from varprop._typing import FloatArray
+from varprop.engine.maps import DenseMap, GaussianMap, LinearMap
+from varprop.engine.signal import Signal
+from varprop.model.activations import Activation
+from varprop.model.layers import Dense, UnsupportedError
+
+Backward = Callable[[Signal], Signal]
+"""From dLoss/d(output) to dLoss/d(input)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Where a rule takes its random numbers from, and whether every weight matrix is drawn in full."""
+
+    rng: np.random.Generator
+    dense: bool
+
+
+@singledispatch
+def forward(noun: object, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
+    """Send a signal through one noun.
+
+    Parameters
+    ----------
+    noun : Dense or Activation
+        What the signal passes.
+    x : Signal
+        Vectors of shape (networks, inputs, units).
+    streams : Streams
+        Random numbers of this block.
+
+    Returns
+    -------
+    y : Signal
+        The output.
+    backward : callable
+        Takes dLoss/dy, returns dLoss/dx. It may be called once: it uses random numbers of its own.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no rule for this type of noun.
+    """
+    msg = f"the engine has no rule for {type(noun).__name__}; it knows {', '.join(t.__name__ for t in supported())}"
+    raise UnsupportedError(msg)
+
+
+def supported() -> tuple[type, ...]:
+    """Types of noun that have a rule."""
+    return tuple(kind for kind in forward.registry if kind is not object)
+
+
+@forward.register
+def _dense(noun: Dense, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
+    fans = (x.units, noun.units)
+    linear = linear_map(noun, fans, streams)
+    u = linear.apply(x.values, x.squares)
+    if noun.biases.name == "zeros":
+        y = Signal(u, x.exponent)
+    else:
+        # Biases have a scale of their own, so the signal must be at its true one.
+        true = Signal(u, x.exponent).true_values("a layer with biases") if x.exponent is not None else u
+        y = Signal(true + _biases(noun, fans, len(u), streams.rng, u.dtype))
+
+    def backward(delta: Signal) -> Signal:
+        return Signal(linear.adjoint(delta.values, delta.squares), delta.exponent)
+
+    return y, backward
+
+
+def linear_map(noun: Dense, fans: tuple[int, int], streams: Streams) -> LinearMap:
+    """Pick the cheapest map that is exact in law."""
+    if noun.weights.gaussian and not streams.dense:
+        return GaussianMap(float(np.sqrt(noun.weights.variance(*fans))), fans, streams.rng)
+    return DenseMap(noun.weights, fans, streams.rng)
+
+
+def _biases(
+    noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype
+) -> FloatArray:
+    """Biases of the tile, shape (networks, 1, units): the same for all inputs of a network."""
+    law, (fan_in, fan_out) = noun.biases, fans
+    if law.iid:
+        drawn = law.sample((networks, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=dtype)
+    else:
+        one = [law.sample((fan_out,), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=dtype) for _ in range(networks)]
+        drawn = np.stack(one)
+    return drawn[:, None, :]
+
+
+class Slope:
+    """phi' at a layer, computed when first asked for, and shared by the backward pass and the quantities."""
+
+    __slots__ = ("_a", "_noun", "_slope", "_z")
+
+    def __init__(self, noun: Activation, z: FloatArray, a: FloatArray) -> None:
+        self._noun, self._z, self._a = noun, z, a
+        self._slope: FloatArray | None = None
+
+    def values(self) -> FloatArray:
+        """phi'(z), shape (networks, inputs, units)."""
+        if self._slope is None:
+            self._slope = self._noun.slope_given_value(self._z, self._a)
+        return self._slope
+
+    def __call__(self, delta: Signal) -> Signal:
+        """Backward: dLoss/dz = phi'(z) dLoss/da."""
+        return Signal(delta.values * self.values(), delta.exponent)
+
+
+@forward.register
+def _activation(noun: Activation, x: Signal, streams: Streams) -> tuple[Signal, Backward]:  # noqa: ARG001  no weights
+    # A positively homogeneous activation takes the signal at whatever scale it is carried.
+    z = x.values if noun.homogeneous else x.true_values(noun.label)
+    a = noun(z)
+    return Signal(a, x.exponent if noun.homogeneous else None), Slope(noun, z, a)

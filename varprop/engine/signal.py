@@ -1,0 +1,150 @@
+"""Signals: the vectors that travel through a tile of networks, with a scale of their own so that none is lost."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varprop._typing import Float64Array, FloatArray
+
+_CHUNK = 1024  # float32 products are summed in float32 over this many units at most, beyond that in float64
+_SAFE = 60  # a mean square between 2^-60 and 2^60 leaves room for squares and sums in float32
+
+
+class SignalRangeError(ValueError):
+    """A layer's signal left the range that the number type can hold."""
+
+
+class Signal:
+    """Vectors of shape (networks, inputs, units), known up to a power of two for each network.
+
+    The true vectors are ``values * 2**exponent``; ``exponent`` is None where it is 0 for every network, which is
+    the usual case. Chaotic and dying networks leave the range of float32 within tens of layers; what is linear or
+    positively homogeneous does not mind the scale, so it is carried beside the values.
+    ``squares`` holds the sums of squares over units of ``values``, shape (networks, inputs), in float64.
+    """
+
+    __slots__ = ("_sums", "exponent", "squares", "values")
+
+    def __init__(self, values: FloatArray, exponent: NDArray[np.int64] | None = None) -> None:
+        self.values = values
+        self.exponent = exponent
+        # An overflow shows in the mean; `propagate` keeps NumPy from warning of it.
+        self.squares = row_dot(values, values)
+        self._sums: Float64Array | None = None
+        mean = self.squares.max(axis=1) / values.shape[-1]
+        # One comparison for all: it is False for NaN too. Dead networks (mean 0) are looked at more closely.
+        if not ((mean > 2.0**-_SAFE) & (mean < 2.0**_SAFE)).all():
+            self._renormalise()
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return self.values.shape[-1]
+
+    def _renormalise(self) -> None:
+        """Bring every network's largest entry near 1 by a power of two (exact); leave dead networks as they are."""
+        largest = np.abs(self.values).max(axis=(1, 2)).astype(np.float64)
+        if not np.isfinite(largest).all():
+            msg = (
+                f"a signal overflowed {self.values.dtype} within one layer; "
+                "use dtype='float64', fewer layers or smaller weights"
+            )
+            raise SignalRangeError(msg)
+        power = np.frexp(largest)[1].astype(np.int64)
+        power[(largest == 0) | (np.abs(power) < _SAFE // 2)] = 0
+        if power.any():
+            # Two steps: 2**-power itself may be out of the type's range where the values are denormal.
+            half = -power // 2
+            self.values = np.ldexp(np.ldexp(self.values, half[:, None, None]), (-power - half)[:, None, None])
+            self.exponent = power if self.exponent is None else self.exponent + power
+            self.squares = row_dot(self.values, self.values)
+
+    def true_values(self, what: str) -> FloatArray:
+        """Return the vectors at their true scale; refuse where the number type cannot hold them."""
+        if self.exponent is None:
+            return self.values
+        info = np.finfo(self.values.dtype)
+        alive = self.squares.max(axis=1) > 0
+        # 24 binary digits below the largest entry must still be normal numbers.
+        low, high = info.minexp + 24, info.maxexp - 2
+        scale = self.exponent[alive]
+        if alive.any() and (scale.min() < low or scale.max() > high):
+            word = "vanished below" if scale.min() < low else "grew beyond"
+            msg = (
+                f"{what}: the signal {word} what {self.values.dtype} can hold, and this activation is not "
+                "homogeneous, so its scale cannot be set aside; use dtype='float64' or fewer layers"
+            )
+            raise SignalRangeError(msg)
+        return np.ldexp(self.values, self.exponent[:, None, None])
+
+    def mean(self) -> Float64Array:
+        """Mean over units, shape (networks, inputs), at the true scale."""
+        return scaled(self._sum() / self.units, self.exponent, 1)
+
+    def second_moment(self) -> Float64Array:
+        """Mean square over units, shape (networks, inputs), at the true scale."""
+        return scaled(self.squares / self.units, self.exponent, 2)
+
+    def variance(self) -> Float64Array:
+        """Variance over units with ddof 1, shape (networks, inputs), at the true scale; needs two units."""
+        spread = self.squares - self._sum() ** 2 / self.units
+        # Where the mean dominates, the difference of sums loses digits: those rows are centred first.
+        lossy = spread < 0.1 * self.squares
+        if lossy.any():
+            rows = self.values[lossy].astype(np.float64)
+            spread[lossy] = np.square(rows - rows.mean(axis=-1, keepdims=True)).sum(axis=-1)
+        return scaled(spread / (self.units - 1), self.exponent, 2)
+
+    def _sum(self) -> Float64Array:
+        """Sums over units of ``values``, made once for mean and variance."""
+        if self._sums is None:
+            self._sums = row_sum(self.values)
+        return self._sums
+
+
+def scaled(value: Float64Array, exponent: NDArray[np.int64] | None, power: int) -> Float64Array:
+    """Return ``value * 2**(power * exponent)``, shape (networks, inputs); refuse what float64 cannot hold."""
+    if exponent is None:
+        return value
+    with np.errstate(over="ignore"):  # looked for in the next line
+        true = np.ldexp(value, (power * exponent)[:, None])
+    if not np.isfinite(true).all() or ((true == 0) & (value != 0)).any():
+        msg = "a recorded quantity left the range of float64 (1e-308 to 1e308); use fewer layers or other weights"
+        raise SignalRangeError(msg)
+    return true
+
+
+def row_dot(a: FloatArray, b: FloatArray) -> Float64Array:
+    """Inner products over the last axis, in float64; float32 sums never run over more than 1,024 units."""
+    units = a.shape[-1]
+    if units <= _CHUNK:
+        return np.vecdot(a, b).astype(np.float64)
+    total = np.zeros(np.broadcast_shapes(a.shape[:-1], b.shape[:-1]))
+    for start in range(0, units, _CHUNK):
+        total += np.vecdot(a[..., start : start + _CHUNK], b[..., start : start + _CHUNK])
+    return total
+
+
+def row_sum(a: FloatArray) -> Float64Array:
+    """Sums over the last axis in float64: an inner product with ones, which BLAS does twice as fast as a sum."""
+    return row_dot(a, _ones(a.shape[-1], a.dtype.char))
+
+
+@lru_cache(maxsize=64)
+def _ones(units: int, char: str) -> FloatArray:
+    return np.ones(units, dtype=char)
+
+
+def row_count(mask: NDArray[np.bool_]) -> Float64Array:
+    """Number of True over the last axis (the cast and inner product beat count_nonzero along an axis by two)."""
+    return row_sum(mask.astype(np.float32))
+
+
+def gram(values: FloatArray) -> Float64Array:
+    """Inner products of all pairs of inputs, shape (networks, inputs, inputs), in float64."""
+    wide: Any = values.astype(np.float64, copy=False)
+    return np.asarray(np.matmul(wide, np.swapaxes(wide, -1, -2)), dtype=np.float64)

@@ -1,0 +1,160 @@
+"""Sample many random networks of one configuration: plan, blocks, streams, executor, and back to one Simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array, RNGLike
+from varprop.engine.executors import ExecutorLike, run_tasks
+from varprop.engine.plan import Plan, make_plan
+from varprop.engine.propagate import propagate
+from varprop.engine.rules import Streams
+from varprop.model.network import Network
+from varprop.model.quantities import QUANTITIES
+from varprop.model.simulation import Samples, Simulation
+from varprop.numerics.streams import block_generator
+
+BlockValues = dict[str, Float64Array]
+"""By quantity: (networks, places), or (networks, places, inputs) where the inputs are kept apart."""
+
+
+def simulate(
+    network: Network,
+    *,
+    n_networks: int,
+    rng: RNGLike,
+    inputs: ArrayLike | int | None = None,
+    quantities: Iterable[str] | None = None,
+    per_input: bool = False,
+    method: str = "auto",
+    dtype: str = "float32",
+    executor: ExecutorLike = None,
+    progress: Callable[[int], object] | None = None,
+) -> Simulation:
+    """Sample random networks and measure every layer of each.
+
+    Parameters
+    ----------
+    network : Network
+        What to sample. Weights and biases are drawn anew for every network.
+    n_networks : int
+        Number of networks, 1 to 10^9.
+    rng : None, int, SeedSequence or Generator
+        Seed. Draws depend on it and on the configuration alone: not on the executor, and a longer simulation
+        begins with the networks of a shorter one.
+    inputs : None, int or array_like, shape (inputs, input_size)
+        None is one input of all ones; an integer is that many Gaussian inputs of mean square 1, the same for all
+        networks. Every input has a readout, and so a loss, of its own.
+    quantities : iterable of str, optional
+        Names of what to record; all that exist if None. What is not asked for is not computed.
+    per_input : bool, default False
+        Keep the inputs apart instead of averaging over them.
+    method : {"auto", "dense"}
+        "auto" draws Gaussian layers without their matrices, which is exact in law, and all others in full; "dense"
+        draws every entry of every matrix.
+    dtype : {"float32", "float64"}
+        Of the signals; what is recorded is float64.
+    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
+        Where blocks run. None is serial for short work, else worker processes.
+    progress : callable, optional
+        Called with the number of networks that were just finished.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or a signal leaves the range of the number type.
+    UnsupportedError
+        If the engine has no rule for a layer.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([64] * 6, activation="relu", weights="he_normal")
+    >>> sim = vp.simulate(net, n_networks=100, rng=2015, quantities=["preactivation_second_moment"])
+    >>> sim.values("preactivation_second_moment").shape
+    (100, 5)
+    """
+    plan = make_plan(
+        network,
+        n_networks=n_networks,
+        rng=rng,
+        inputs=inputs,
+        quantities=quantities,
+        per_input=per_input,
+        method=method,
+        dtype=dtype,
+    )
+    sizes = {block.index: block.networks for block in plan.blocks}
+    results: dict[int, BlockValues] = {}
+    for index, values in run_tasks(run_block, [(plan, index) for index in sizes], executor, work=plan.draws):
+        results[index] = values
+        if progress is not None:
+            progress(sizes[index])
+    return assemble(plan, [results[index] for index in sizes])
+
+
+def run_block(plan: Plan, index: int) -> BlockValues:
+    """Sample one block of a plan; what it returns depends on the plan and the index alone.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By quantity, shape (networks, places), or (networks, places, inputs) kept per input.
+    """
+    _keep_the_heap()
+    block = plan.blocks[index]
+    streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense")
+    inputs = plan.inputs.astype(plan.dtype)
+    tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
+    for _ in range(0, block.networks, plan.tile):
+        # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
+        recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
+        for name, found in recorded.items():
+            values = np.stack([found[place] for place in plan.where[name]], axis=1)
+            tiles[name].append(values if plan.per_input or values.ndim == 2 else _average(name, values))
+    return {name: np.concatenate(parts)[: block.networks] for name, parts in tiles.items()}
+
+
+@cache
+def _keep_the_heap() -> None:
+    """Have freed memory kept for the next tile, where the C library is glibc; elsewhere this does nothing.
+
+    glibc hands arrays of over 128 kB back to the system as they are freed, and each tile would then fault its pages in
+    anew, which took a third of the time. Freeing one larger array moves that limit to its size (see mallopt(3), the
+    dynamic threshold); 32 MB is the most that it moves to. The array is never touched, so it costs no memory.
+    """
+    np.empty(2**25 - 2**16, dtype=np.uint8)
+
+
+def _average(name: str, values: Float64Array) -> Float64Array:
+    """Average over the inputs; a pivot over those at which it exists (a dead input has none)."""
+    if name != "pivot":
+        return np.asarray(values.mean(axis=2), dtype=np.float64)
+    exists = ~np.isnan(values)
+    count = exists.sum(axis=2)
+    total = np.where(exists, values, 0.0).sum(axis=2)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simulation:
+    """Put the blocks of a plan together, in order."""
+    samples = {
+        name: Samples(np.concatenate([block[name] for block in blocks]), found) for name, found in plan.where.items()
+    }
+    return Simulation(
+        network=plan.network,
+        inputs=plan.inputs,
+        samples=samples,
+        seed=plan.seed,
+        method=plan.method,
+        per_input=plan.per_input and any(not QUANTITIES[name].joint for name in samples),
+    )
+

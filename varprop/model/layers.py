@@ -1,0 +1,84 @@
+"""Layers with weights, and the error for a noun that some part of varprop has no rule for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from varprop.model.initializers import Initializer, InitializerLike, as_initializer
+
+
+class UnsupportedError(TypeError):
+    """A layer, law or combination for which the asked computation has no rule."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Dense:
+    """A fully connected layer: z = W a + b.
+
+    Parameters
+    ----------
+    units : int
+        Fan-out, >= 1.
+    weights : str, Initializer or callable
+        Law of W, of shape (units, fan_in).
+    biases : str, Initializer or callable, default "zeros"
+        Law of b, of shape (units,); it sees the fans of the layer.
+
+    Raises
+    ------
+    ValueError
+        If ``units`` is not a positive integer or a law is unknown.
+
+    Examples
+    --------
+    >>> Dense(64, weights="he_normal").weights.variance(fan_in=128, fan_out=64)
+    0.015625
+    """
+
+    units: int
+    weights: Initializer
+    biases: Initializer
+
+    def __init__(self, units: int, *, weights: InitializerLike, biases: InitializerLike = "zeros") -> None:
+        object.__setattr__(self, "units", check_width(units, "units"))
+        object.__setattr__(self, "weights", as_initializer(weights))
+        object.__setattr__(self, "biases", as_initializer(biases))
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of z for one input.
+
+        Raises
+        ------
+        ValueError
+            If the input is not flat.
+        """
+        if len(input_shape) != 1:
+            msg = (
+                f"Dense takes a flat input, got shape {input_shape}; "
+                f"flatten it first: Network({math.prod(input_shape)}, ...)"
+            )
+            raise ValueError(msg)
+        return (self.units,)
+
+    @property
+    def label(self) -> str:
+        """Short text for tables."""
+        biases = "" if self.biases.name == "zeros" else f", biases={self.biases.label}"
+        return f"Dense({self.units}, {self.weights.label}{biases})"
+
+
+def check_width(value: object, what: str) -> int:
+    """Return a layer's width as an int, or say what is wrong with it."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        msg = f"{what} must be a positive integer, got {value!r}; write for example {what}=256"
+        raise ValueError(msg)
+    width = value.__index__()
+    if not 1 <= width <= MAX_WIDTH:
+        msg = f"{what} must lie between 1 and {MAX_WIDTH}, got {width}; write for example {what}=256"
+        raise ValueError(msg)
+    return int(width)
+
+
+MAX_WIDTH = 2**20
+"""Above this one layer's arrays stop fitting a worker's memory."""

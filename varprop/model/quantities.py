@@ -1,0 +1,81 @@
+"""The quantities that a sampler records and a theory predicts: one number per network, layer and name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["preactivation", "activation", "gradient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What one value of the column ``quantity`` means.
+
+    Parameters
+    ----------
+    name : str
+        The value of the column.
+    place : {"preactivation", "activation", "gradient"}
+        Where it is measured: on a layer's output z, on the activation after it, or on dLoss/dz.
+    meaning : str
+        One sentence for tables.
+    joint : bool
+        True if it is a property of all inputs together, so that it is not kept per input.
+    """
+
+    name: str
+    place: Place
+    meaning: str
+    joint: bool = False
+
+
+_ALL = (
+    Quantity("preactivation_mean", "preactivation", "mean of z over the layer's units"),
+    Quantity("preactivation_variance", "preactivation", "variance of z over the layer's units (ddof 1)"),
+    Quantity("preactivation_second_moment", "preactivation", "mean of z^2 over the layer's units"),
+    Quantity("conditional_variance", "preactivation", "Var(z) given the layer below: Var(W) |a|^2 + Var(b)"),
+    Quantity("pivot", "preactivation", "mean of z^2 over its conditional variance"),
+    Quantity("activation_mean", "activation", "mean of a over the layer's units"),
+    Quantity("activation_variance", "activation", "variance of a over the layer's units (ddof 1)"),
+    Quantity("activation_second_moment", "activation", "mean of a^2 over the layer's units"),
+    Quantity("saturated_fraction", "activation", "share of units with |phi'(z)| below 5 % of its maximum"),
+    Quantity("dead_fraction", "activation", "share of units that output exactly 0 on every input", joint=True),
+    Quantity("cosine", "activation", "cosine of two inputs' activations, mean over the pairs", joint=True),
+    Quantity("gradient_mean", "gradient", "mean of dLoss/dz over the layer's units"),
+    Quantity("gradient_variance", "gradient", "variance of dLoss/dz over the layer's units (ddof 1)"),
+    Quantity("gradient_second_moment", "gradient", "mean of (dLoss/dz)^2 over the layer's units"),
+    Quantity("weight_gradient_second_moment", "gradient", "mean of (dLoss/dW)^2 over the layer's weights"),
+)
+QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _ALL}
+
+
+def check_quantities(names: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the names in canonical order, each once; None means all.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or there is none; the message has the nearest right name.
+
+    Examples
+    --------
+    >>> check_quantities(["pivot", "preactivation_mean"])
+    ('preactivation_mean', 'pivot')
+    """
+    if names is None:
+        return tuple(QUANTITIES)
+    if isinstance(names, str):
+        names = (names,)
+    wanted = set(names)
+    for name in sorted(wanted - set(QUANTITIES)):
+        near = difflib.get_close_matches(str(name), QUANTITIES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(QUANTITIES)}"
+        msg = f"unknown quantity {name!r}{hint}"
+        raise ValueError(msg)
+    if not wanted:
+        msg = "quantities is empty; name at least one, or pass None for all"
+        raise ValueError(msg)
+    return tuple(name for name in QUANTITIES if name in wanted)

@@ -1,0 +1,177 @@
+"""Predictions for every recorded quantity of a network, as a frame that joins with what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+from varprop.model.layers import Dense
+from varprop.model.network import Network, Site
+from varprop.model.quantities import QUANTITIES
+from varprop.theory.rules import Theory, get_theory
+from varprop.theory.state import State, walk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a theory expects one recorded quantity to be at one place, averaged over the inputs."""
+
+    layer: int
+    module: str
+    quantity: str
+    predicted: float
+    exact: bool
+
+
+def predict(
+    network: Network, *, theory: str | Iterable[str] = "mean-field", inputs: ArrayLike | int | None = None
+) -> pd.DataFrame:
+    """Predict what `simulate` measures, layer by layer.
+
+    Parameters
+    ----------
+    network : Network
+        Weights and biases of mean 0; the theories take widths, variances and activations from it.
+    theory : str or iterable of str, default "mean-field"
+        One or more of "xavier", "he", "xavier-variance", "he-variance", "preserved", "mean-field".
+    inputs : None, int or array_like, shape (inputs, input_size)
+        As for `simulate`: of an array, the mean square of each input enters.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``layer``, ``module``, ``quantity``, ``theory``, ``predicted`` (expectation over networks of exactly
+        the recorded quantity), ``predicted_sd`` (between networks; NaN where the theory has none) and ``exact``
+        (known to be right at this width, not only for wide layers).
+
+    Raises
+    ------
+    ValueError
+        If a theory is unknown or the inputs do not fit.
+    UnsupportedError
+        If a law has a mean, or a theory does not cover a layer.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([64] * 4, activation="relu", weights="he_normal")
+    >>> table = vp.predict(net, theory="he")
+    >>> table[table.quantity == "preactivation_second_moment"].predicted.tolist()
+    [2.0, 2.0, 2.0]
+    """
+    import pandas as pd
+
+    names = [theory] if isinstance(theory, str) else list(theory)
+    mean_square = input_mean_square(network, inputs)
+    rows = [
+        (p.layer, p.module, p.quantity, name, p.predicted, np.nan, p.exact)
+        for name in names
+        for p in predictions(network, get_theory(name), mean_square)
+    ]
+    columns = ["layer", "module", "quantity", "theory", "predicted", "predicted_sd", "exact"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float64Array:
+    """Mean square of every input, shape (inputs,): 1 for the inputs that `simulate` makes itself."""
+    if inputs is None or isinstance(inputs, int | np.integer):
+        return np.ones(1 if inputs is None else int(inputs))
+    x = np.asarray(inputs, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1:] != network.input_shape or not np.isfinite(x).all():
+        msg = f"inputs must be finite and of shape (inputs, {network.input_shape[0]}), got shape {x.shape}"
+        raise ValueError(msg)
+    return np.mean(x**2, axis=1)
+
+
+def predictions(network: Network, theory: Theory, mean_square: Float64Array) -> list[Prediction]:
+    """Predict every quantity that the theory speaks of; ``mean_square`` is that of each input, shape (inputs,)."""
+    walked = list(walk(network, theory, mean_square))
+    first = next(i for i, (site, _) in enumerate(walked) if isinstance(site.noun, Dense))
+    found: list[Prediction] = []
+    for i, (site, state) in enumerate(walked):
+        # "Preserved" says of every place what is true of the first of its kind.
+        kind = Dense if isinstance(site.noun, Dense) else type(site.noun)
+        reference = next((s for s in walked[first:] if isinstance(s[0].noun, kind)), (site, state))
+        said_at, said = reference if theory.constant and i > first else (site, state)
+        family = _PREACTIVATION if kind is Dense else _ACTIVATION
+        for quantity, say in family.items():
+            value = say(said_at, said, theory)
+            if value is None or _too_narrow(quantity, site):
+                continue
+            exact = state.exact and quantity not in _NEVER_EXACT and (not theory.constant or i == first)
+            found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), exact))
+    if theory.backward is not None:
+        found += _gradients(walked, theory, mean_square)
+    order = {name: i for i, name in enumerate(QUANTITIES)}
+    return sorted(found, key=lambda p: order[p.quantity])
+
+
+_Say = Callable[[Site, State, Theory], "Float64Array | None"]
+
+_PREACTIVATION: dict[str, _Say] = {
+    "preactivation_mean": lambda _site, s, _t: np.zeros_like(s.q),
+    "preactivation_variance": lambda _site, s, _t: s.q,
+    "preactivation_second_moment": lambda _site, s, _t: s.q,
+    "conditional_variance": lambda _site, s, _t: s.q,
+    "pivot": lambda _site, s, _t: np.ones_like(s.q) if (s.q > 0).all() else None,
+}
+
+
+def _activation_mean(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    return None if theory.mean is None else theory.mean(site.noun, state.q)  # type: ignore[arg-type]
+
+
+def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    if theory.carries == "variance":
+        return state.carried
+    return None if theory.variance is None else theory.variance(site.noun, state.q)  # type: ignore[arg-type]
+
+
+_ACTIVATION: dict[str, _Say] = {
+    "activation_mean": _activation_mean,
+    "activation_variance": _activation_variance,
+    "activation_second_moment": lambda _site, s, t: s.carried if t.carries == "second_moment" else None,
+}
+_NEVER_EXACT = {"activation_mean", "activation_variance"}
+"""Known at this width only where the law of z is, which is the first layer; said to be exact nowhere."""
+
+
+def _too_narrow(quantity: str, site: Site) -> bool:
+    """Tell whether a variance over units has no row, for want of a second unit."""
+    return quantity.endswith("_variance") and quantity != "conditional_variance" and site.output_shape == (1,)
+
+
+def _gradients(walked: list[tuple[Site, State]], theory: Theory, mean_square: Float64Array) -> list[Prediction]:
+    """Walk back from the readout, a standard normal vector on the last pre-activation."""
+    dense = [i for i, (site, _) in enumerate(walked) if isinstance(site.noun, Dense)]
+    below = [mean_square, *(state.carried for _, state in walked)]
+    found: list[Prediction] = []
+    delta, exact = np.ones_like(mean_square), True
+    for i in range(dense[-1], dense[0] - 1, -1):
+        site, state = walked[i]
+        if i in dense:
+            said = {
+                "gradient_mean": np.zeros_like(delta),
+                "gradient_variance": delta,
+                "gradient_second_moment": delta,
+                "weight_gradient_second_moment": None if theory.constant else delta * below[i],
+            }
+            exact_below = i == 0 or walked[i - 1][1].exact
+            for quantity, value in said.items():
+                if value is None or _too_narrow(quantity, site):
+                    continue
+                right = exact and (exact_below or quantity != "weight_gradient_second_moment")
+                found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), right))
+        if not theory.constant:
+            delta = delta * state.backward
+        # What is kept by decree is exact at the last layer alone.
+        exact = exact and state.backward_exact and not theory.constant
+    return found[::-1]

@@ -1,0 +1,134 @@
+"""A theory walked through a network: a state goes from noun to noun, and factors are kept for the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import numpy as np
+
+from varprop._typing import Float64Array
+from varprop.model.activations import Activation
+from varprop.model.initializers import Initializer
+from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.network import Network, Site
+from varprop.theory.rules import Theory
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a theory says of the signal at one place; arrays have one entry per input.
+
+    ``carried`` is what the next weights multiply: E[a^2] (or Var(a) in the textbook wording). ``q`` is the second
+    moment of the last pre-activation. ``backward`` is the factor that this noun puts on the mean squared gradient,
+    going back through it. ``exact`` and ``backward_exact`` say that ``carried`` and ``backward`` are known to be
+    right at this width; ``gaussian`` that z is Gaussian given the layer below; ``symmetric`` that z and -z are as
+    likely, given the layer below. ``activations`` counts those since the last layer with weights.
+    """
+
+    carried: Float64Array
+    q: Float64Array
+    backward: Float64Array
+    exact: bool = True
+    backward_exact: bool = True
+    gaussian: bool = False
+    symmetric: bool = False
+    activations: int = 0
+
+
+@singledispatch
+def advance(noun: object, state: State, site: Site, theory: Theory) -> State:
+    """Send a theory's state through one noun.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no rule for this type of noun, or the theory does not cover it.
+    """
+    msg = f"theory has no rule for {type(noun).__name__}; it knows {', '.join(t.__name__ for t in supported())}"
+    raise UnsupportedError(msg)
+
+
+def supported() -> tuple[type, ...]:
+    """Types of noun that have a rule."""
+    return tuple(kind for kind in advance.registry if kind is not object)
+
+
+@advance.register
+def _dense(noun: Dense, state: State, site: Site, theory: Theory) -> State:
+    fan_in, fan_out = site.fans
+    weight, bias = _variance(noun.weights, site, "weights"), _variance(noun.biases, site, "biases")
+    q = fan_in * weight * state.carried + bias
+    return replace(
+        state,
+        carried=q,
+        q=q,
+        backward=np.full_like(q, fan_out * weight),
+        backward_exact=True,
+        gaussian=noun.weights.gaussian and (bias == 0 or noun.biases.gaussian),
+        symmetric=noun.weights.symmetric and noun.biases.symmetric,
+        activations=0,
+    )
+
+
+@advance.register
+def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> State:
+    if state.activations and theory.name != "xavier":
+        msg = (
+            f"theory {theory.name!r} takes a Gaussian pre-activation, but module {site.module} ({noun.label}) follows "
+            "another activation; put a Dense between them"
+        )
+        raise UnsupportedError(msg)
+    carried = theory.forward(noun, state.q)
+    back = np.ones_like(state.q) if theory.backward is None else theory.backward(noun, state.q)
+    return replace(
+        state,
+        carried=carried,
+        backward=back,
+        exact=state.exact and _is_exact(noun, state, site, theory),
+        backward_exact=_is_backward_exact(noun, state, theory),
+        activations=state.activations + 1,
+    )
+
+
+def _is_exact(noun: Activation, state: State, site: Site, theory: Theory) -> bool:
+    """Tell whether the theory's E phi^2 holds at any width, given that its E z^2 does."""
+    if theory.carries == "variance" or theory.constant:
+        return False
+    if noun.homogeneous:
+        # Where z and -z are as likely, E phi^2 is a fixed share of E z^2; the theory must have the right one.
+        share = noun.second_moment(1.0)
+        return (state.symmetric or noun.name == "linear") and _is_share(theory.forward(noun, np.ones(1)), share)
+    # Else the law of z matters: it is known in the first layer alone.
+    return theory.name == "mean-field" and site.layer == 1 and state.gaussian
+
+
+def _is_backward_exact(noun: Activation, state: State, theory: Theory) -> bool:
+    """Tell whether the theory's E phi'^2 holds at any width: for masks that are fair coins, and for the identity."""
+    if theory.backward is None or theory.constant or not noun.homogeneous:
+        return False
+    share = noun.derivative_second_moment(1.0)
+    return (state.symmetric or noun.name == "linear") and _is_share(theory.backward(noun, np.ones(1)), share)
+
+
+def _is_share(said: Float64Array, true: float) -> bool:
+    return bool(np.isclose(said[0], true, rtol=1e-13))
+
+
+def _variance(law: Initializer, site: Site, role: str) -> float:
+    if law.mean(*site.fans) != 0:
+        msg = (
+            f"theory takes {role} of mean 0, but {law.label} has mean {law.mean(*site.fans):g} at layer {site.layer}; "
+            "compare such a network with another network, not with a theory"
+        )
+        raise UnsupportedError(msg)
+    return law.variance(*site.fans)
+
+
+def walk(network: Network, theory: Theory, mean_square: Float64Array) -> Iterator[tuple[Site, State]]:
+    """Yield the state after every noun of a network; ``mean_square`` is that of each input, shape (inputs,)."""
+    state = State(mean_square, mean_square, np.ones_like(mean_square))
+    for site in network.sites:
+        state = advance(site.noun, state, site, theory)
+        yield site, state

@@ -1,0 +1,4 @@
+"""Where prediction meets simulation: claims, tests and verdicts.
+
+The package is not called ``verify`` because importing it would then hide the function ``varprop.verify``.
+"""

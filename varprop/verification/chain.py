@@ -1,0 +1,128 @@
+"""A simulation read as a chain of steps: each layer with weights, and the activation between it and the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from varprop._typing import Float64Array
+from varprop.model.activations import Activation, get_activation
+from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.network import Network, Site
+from varprop.model.quantities import QUANTITIES
+from varprop.model.simulation import Place, Simulation, site_place
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One layer with weights and the activation after it; None where z goes on as it is."""
+
+    site: Site
+    noun: Dense
+    activation_site: Site | None
+
+    @property
+    def activation(self) -> Activation:
+        """The activation, or the identity."""
+        found = self.activation_site
+        return found.noun if found is not None and isinstance(found.noun, Activation) else get_activation("linear")
+
+    @property
+    def weight_variance(self) -> float:
+        """Variance of one weight."""
+        return self.noun.weights.variance(*self.site.fans)
+
+    @property
+    def bias_variance(self) -> float:
+        """Variance of one bias."""
+        return self.noun.biases.variance(*self.site.fans)
+
+
+def links(network: Network) -> tuple[Link, ...]:
+    """Return the chain of a network's layers.
+
+    Raises
+    ------
+    UnsupportedError
+        If two activations follow each other: then z is not what the second one acts on.
+    """
+    found: list[Link] = []
+    for site in network.sites:
+        if isinstance(site.noun, Dense):
+            found.append(Link(site, site.noun, None))
+        elif found and found[-1].activation_site is None:
+            found[-1] = Link(found[-1].site, found[-1].noun, site)
+        else:
+            msg = f"module {site.module} ({site.noun.label}) follows no layer with weights; steps cannot be told apart"
+            raise UnsupportedError(msg)
+    return tuple(found)
+
+
+class Measured:
+    """A simulation's values by quantity and place, always of shape (networks, inputs)."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def has(self, quantity: str) -> bool:
+        """Tell whether the quantity was recorded."""
+        return quantity in self._simulation.samples
+
+    def at(self, quantity: str, place: Place) -> Float64Array:
+        """Values of one quantity at one place.
+
+        Raises
+        ------
+        ValueError
+            If it was not recorded there.
+        """
+        places = self._simulation.places(quantity)
+        if place not in places:
+            msg = f"{quantity} was not recorded at layer {place[0]} (module {place[1]}), and this test needs it there"
+            raise ValueError(msg)
+        values = self._simulation.values(quantity)[:, places.index(place)]
+        return values if values.ndim == 2 else values[:, None]
+
+    def table(self, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
+        """All values of one quantity averaged over the inputs, (networks, places), in the order the signal travels.
+
+        Gradients travel from the last layer to the first.
+        """
+        values = self._simulation.values(quantity)
+        if values.ndim == 3:
+            values = values.mean(axis=2)
+        places = self._simulation.places(quantity)
+        return (values[:, ::-1], places[::-1]) if QUANTITIES[quantity].place == "gradient" else (values, places)
+
+    def require_separate_inputs(self) -> None:
+        """Refuse averages over several inputs: a step starts from each input's own value."""
+        if len(self._simulation.inputs) > 1 and not self._simulation.per_input:
+            msg = (
+                f"a step test needs the {len(self._simulation.inputs)} inputs apart, but they were averaged; "
+                "sample again with simulate(..., per_input=True)"
+            )
+            raise ValueError(msg)
+
+
+def over_inputs(ratios: Float64Array) -> Float64Array:
+    """Average (networks, inputs) over those inputs at which a ratio exists; NaN where there is none."""
+    exists = ~np.isnan(ratios)
+    count = exists.sum(axis=1)
+    total = np.where(exists, ratios, 0.0).sum(axis=1)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def is_product(network: Network, quantity: str) -> bool:
+    """Tell whether a quantity's steps have constant conditional means, so that their means multiply over depth.
+
+    They do for mean squares under positively homogeneous activations without biases: there a layer's expected mean
+    square is a constant times the one of the layer before, whatever that was.
+    """
+    return (
+        quantity in {"preactivation_second_moment", "activation_second_moment", "gradient_second_moment"}
+        and all(noun.homogeneous for noun in network.layers if isinstance(noun, Activation))
+        and all(noun.biases.name == "zeros" for noun in network.layers if isinstance(noun, Dense))
+    )
+
+

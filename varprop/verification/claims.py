@@ -1,0 +1,199 @@
+"""A claim: what is said of one quantity, against which theory, by which test, within which margin."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from varprop.model.quantities import QUANTITIES
+from varprop.theory import get_theory
+
+Verdict = Literal["supported", "refuted", "inconclusive"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """What a claim may name as its test.
+
+    ``needs_theory`` says whether it compares with a prediction, ``quantities`` on which quantities it works.
+    """
+
+    name: str
+    meaning: str
+    needs_theory: bool
+    quantities: tuple[str, ...]
+
+    __test__ = False  # not one of pytest's
+
+
+_STEPS = (
+    "preactivation_variance",
+    "preactivation_second_moment",
+    "pivot",
+    "activation_variance",
+    "activation_second_moment",
+    "gradient_second_moment",
+)
+_LEVELS = (
+    "preactivation_variance",
+    "preactivation_second_moment",
+    "activation_variance",
+    "activation_second_moment",
+    "gradient_variance",
+    "gradient_second_moment",
+    "weight_gradient_second_moment",
+)
+_ALL = (
+    Test("step_mean", "every layer, given the one before, is as the theory says", True, _STEPS),
+    Test("cumulative_mean", "over the whole depth, the mean over networks is as the theory says", True, _LEVELS),
+    Test("growth_rate", "the mean network's gain per layer is as the theory says", True, _LEVELS),
+    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", False, _LEVELS),
+    Test("zero_mean", "the mean over units is 0, in units of the root mean square", False, ("activation_mean",)),
+    Test("weights_law", "the weights have mean 0 and the variance that the theory prescribes", True, ("weights",)),
+)
+TESTS: dict[str, Test] = {test.name: test for test in _ALL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One statement that a sample can support or refute.
+
+    Parameters
+    ----------
+    id : str
+        Its name in tables.
+    quantity : str
+        What is measured, a name of `varprop.model.quantities` ("weights" for ``weights_law``).
+    test : str
+        "step_mean", "cumulative_mean", "growth_rate", "directional", "zero_mean" or "weights_law".
+    theory : str, optional
+        What it is held against; every test but "directional" and "zero_mean" needs one.
+    statement : str
+        The claim in words.
+    margin : float, default 0.05
+        Largest relative departure that still counts as agreement, > 0 (for ``zero_mean``: largest standardised
+        mean).
+    expect : {"supported", "refuted", "inconclusive"}, optional
+        The verdict the author expects.
+    layers : tuple of int, optional
+        First and last layer that the claim is about; all if None.
+    below, above : float, optional
+        Factor per layer of a ``directional`` claim, > 0: one of the two.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, a margin is not positive, or the parts do not go together.
+
+    Examples
+    --------
+    >>> claim = Claim(
+    ...     id="he.forward", quantity="preactivation_second_moment", test="cumulative_mean", theory="he", margin=0.1
+    ... )
+    >>> claim.expect is None
+    True
+    """
+
+    id: str
+    quantity: str
+    test: str
+    theory: str | None = None
+    statement: str = ""
+    margin: float = 0.05
+    expect: Verdict | None = None
+    layers: tuple[int, int] | None = None
+    below: float | None = None
+    above: float | None = None
+
+    def __post_init__(self) -> None:
+        for problem in claim_problems(
+            quantity=self.quantity,
+            test=self.test,
+            theory=self.theory,
+            margin=self.margin,
+            expect=self.expect,
+            layers=self.layers,
+            below=self.below,
+            above=self.above,
+        ).items():
+            msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
+            raise ValueError(msg)
+
+
+def claim_problems(
+    *,
+    quantity: Any,
+    test: Any,
+    theory: Any = None,
+    margin: Any = 0.05,
+    expect: Any = None,
+    layers: Any = None,
+    below: Any = None,
+    above: Any = None,
+) -> dict[str, str]:
+    """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
+    found: dict[str, str] = {}
+    if test not in TESTS:
+        return {"test": f"{test!r} is unknown{_near(test, TESTS)}"}
+    rule = TESTS[test]
+    if quantity not in rule.quantities:
+        known = quantity in QUANTITIES or quantity == "weights"
+        why = f"does not go with test {test!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
+        found["quantity"] = f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
+    if theory is None and rule.needs_theory:
+        found["theory"] = f"is missing: test {test!r} compares with one; write for example theory = \"he\""
+    elif theory is not None:
+        try:
+            get_theory(theory)
+        except ValueError as error:
+            found["theory"] = f"is wrong: {error}"
+        else:
+            if not rule.needs_theory:
+                found["theory"] = f"does not go with test {test!r}, which compares with no prediction; leave it out"
+            elif test == "weights_law" and theory not in ("xavier", "he"):
+                found["theory"] = f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+    if not _positive(margin):
+        found["margin"] = f"must be a finite number > 0, got {margin!r}; write for example 0.05 for 5 %"
+    if expect is not None and expect not in VERDICTS:
+        found["expect"] = f"{expect!r} is no verdict{_near(expect, VERDICTS)}"
+    if layers is not None and not _is_range(layers):
+        found["layers"] = f"must be the first and the last layer, as [5, 20], got {layers!r}"
+    if test == "directional":
+        if (below is None) == (above is None):
+            found["below"] = "or above must be given (one of them): the factor per layer, as below = 0.0625"
+        for name, value in (("below", below), ("above", above)):
+            if value is not None and not _positive(value):
+                found[name] = f"must be a finite number > 0, got {value!r}: it is a factor per layer"
+    elif below is not None or above is not None:
+        found["below" if below is not None else "above"] = f"goes with test 'directional' only, not with {test!r}"
+    return found
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _is_range(layers: Any) -> bool:
+    ints = isinstance(layers, tuple | list) and len(layers) == 2 and all(type(x) is int for x in layers)
+    return ints and 1 <= layers[0] <= layers[1]
+
+
+def _near(name: object, known: Any) -> str:
+    near = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def as_claim(given: Claim | dict[str, Any]) -> Claim:
+    """Take a claim, or a mapping with its parts."""
+    if isinstance(given, Claim):
+        return given
+    try:
+        return Claim(**given)
+    except TypeError as error:
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, margin, expect, layers, below, above; got {given!r}"
+        raise ValueError(msg) from error
+
+

@@ -1,0 +1,269 @@
+"""Verdicts: prediction meets simulation, claim by claim, with one guarantee for the whole report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from varprop.model.simulation import Simulation
+from varprop.stats import equivalence, multiple, power
+from varprop.stats.outcome import Outcome
+from varprop.theory import get_theory
+from varprop.verification.claims import TESTS, Claim, as_claim
+from varprop.verification.evidence import Evidence, Finding, cumulative_findings, gather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "claim",
+    "configuration",
+    "layer",
+    "module",
+    "quantity",
+    "theory",
+    "test",
+    "n_networks",
+    "estimate",
+    "predicted",
+    "ratio",
+    "ci_low",
+    "ci_high",
+    "statistic",
+    "df",
+    "pvalue",
+    "pvalue_adjusted",
+    "p_equivalence",
+    "p_refute",
+    "margin",
+    "alpha",
+    "verdict",
+    "n_required",
+    "note",
+)
+"""Of every frame of verdicts, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sample, what it is called in tables, and the claims that are about it."""
+
+    configuration: str
+    simulation: Simulation
+    claims: tuple[Claim, ...]
+
+
+def verify(
+    simulation: Simulation,
+    *,
+    theory: str | None = None,
+    claims: Sequence[Claim | Mapping[str, Any]] | None = None,
+    margin: float = 0.05,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Hold a sample against a theory, or against claims, and give verdicts.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        From `simulate`, or a user's own measurements through ``Simulation.from_frame``.
+    theory : str, optional
+        Test every recorded quantity of which this theory predicts a positive value, in every layer: the mean over
+        networks against the prediction (``cumulative_mean``), each row a claim of its own.
+    claims : sequence of Claim or dict, optional
+        Test these instead: for each a row with the verdict (layer missing), and a row per layer for exploration.
+    margin : float, default 0.05
+        With ``theory``: largest relative departure that counts as agreement. Claims have their own.
+    alpha : float, default 0.05
+        Bound on the probability that any verdict of this call is false.
+
+    Returns
+    -------
+    DataFrame
+        One row per verdict or layer. ``ratio`` is estimate over predicted with its interval ``ci_low`` to
+        ``ci_high``, of level 1 - 2 alpha / m on rows with a verdict (so that it lies inside the margin exactly where
+        the verdict is "supported") and 1 - alpha on the others; for ``zero_mean`` the interval is that of the
+        estimate, and there is no ratio. ``n_required`` is the number of networks that would decide an inconclusive
+        claim, missing where none would.
+
+    Raises
+    ------
+    ValueError
+        If neither or both of theory and claims are given, or the sample lacks what a test needs.
+    UnsupportedError
+        If the theory does not cover the network.
+
+    Notes
+    -----
+    With enough networks every approximation is rejected, so a verdict is about a margin: "supported" if the truth is
+    shown to lie within it, "refuted" if it is shown to lie outside, each at level alpha / m, m being the number of
+    verdicts of the call. One of the two nulls is true of each claim, so P(any false verdict) <= alpha under any
+    dependence.
+
+    References
+    ----------
+    .. [1] Goeman, Solari & Stijnen (2010), Statistics in Medicine 29: three-sided testing by partitioning.
+    .. [2] Berger (1982), Technometrics 24: intersection-union tests.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([64] * 4, activation="relu", weights="he_normal")
+    >>> sim = vp.simulate(net, n_networks=4000, rng=2015, quantities=["preactivation_second_moment"])
+    >>> table = vp.verify(sim, theory="he", margin=0.1)
+    >>> table[["layer", "quantity", "predicted", "verdict"]].to_string(index=False, header=False).splitlines()
+    ['1 preactivation_second_moment        2.0 supported', '2 preactivation_second_moment        2.0 supported', '3 preactivation_second_moment        2.0 supported']
+    """
+    if not isinstance(simulation, Simulation):
+        msg = (
+            f"verify takes a Simulation, got {type(simulation).__name__}; "
+            "make one of your own measurements with Simulation.from_frame(frame, network)"
+        )
+        raise TypeError(msg)
+    if (theory is None) == (claims is None):
+        msg = "give theory or claims (one of them); write for example verify(simulation, theory='he')"
+        raise ValueError(msg)
+    if theory is not None:
+        return _verify_theory(simulation, theory, margin, alpha)
+    listed = tuple(claim if isinstance(claim, Claim) else as_claim(dict(claim)) for claim in claims or ())
+    return assess([Case(simulation.network.label, simulation, listed)], alpha=alpha)
+
+
+def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
+    """Give the verdicts of a whole report: m counts the claims of all cases.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Samples with their claims.
+    alpha : float, default 0.05
+        Bound on the probability that any verdict is false.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `verify`, claim by claim in the order given.
+
+    Raises
+    ------
+    ValueError
+        If there is no claim, or a sample lacks what a test needs; the message names the claim and the sample.
+    """
+    m = sum(len(case.claims) for case in cases)
+    if not m:
+        msg = "there is no claim to test; give at least one"
+        raise ValueError(msg)
+    equivalence.check_budget(alpha, m)
+    rows: list[dict[str, object]] = []
+    for case in cases:
+        for claim in case.claims:
+            try:
+                evidence = gather(claim, case.simulation)
+            except (ValueError, TypeError) as error:
+                msg = f"claim {claim.id!r} on {case.configuration!r}: {error}"
+                raise type(error)(msg) from error
+            rows += _rows(claim, case.configuration, evidence, alpha, m)
+    return _frame(rows)
+
+
+def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: float) -> pd.DataFrame:
+    """Test every place of every quantity as a claim of its own."""
+    rule = get_theory(theory)
+    claims = []
+    for quantity in TESTS["cumulative_mean"].quantities:
+        claim = Claim(id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin)
+        if quantity in simulation.quantities and rule.speaks_of(quantity):
+            found = cumulative_findings(simulation, theory, quantity)
+            claims += [(claim, finding) for finding in sorted(found, key=lambda f: f.place or (0, ""))]
+    if not claims:
+        msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
+        raise ValueError(msg)
+    m, delta = len(claims), math.log1p(margin)
+    equivalence.check_budget(alpha, m)
+    rows = []
+    for claim, finding in claims:
+        evidence = Evidence(
+            (),
+            finding,
+            equivalence.p_equivalence(finding.outcome, delta),
+            equivalence.p_refute(finding.outcome, delta),
+            lambda a, m, f=finding: power.networks_to_decide(f.outcome, delta, alpha=a, m=m),  # type: ignore[misc]
+            finding.outcome.note,
+        )
+        verdict = _rows(claim, simulation.network.label, evidence, alpha, m)[0]
+        verdict["layer"], verdict["module"] = finding.place or (None, None)
+        rows.append(verdict)
+    return _frame(rows)
+
+
+def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m: int) -> list[dict[str, object]]:
+    """The row with the verdict, then a row per layer for exploration."""
+    common: dict[str, object] = {
+        "claim": claim.id,
+        "configuration": configuration,
+        "quantity": claim.quantity,
+        "theory": claim.theory,
+        "test": claim.test,
+        "margin": claim.margin,
+        "alpha": alpha,
+    }
+    verdict = equivalence.decide(evidence.p_support, evidence.p_refute, alpha=alpha, m=m)
+    required = evidence.required(alpha, m) if verdict == "inconclusive" else None
+    note = evidence.note
+    if verdict == "inconclusive":
+        wanted = f"about {required:,} networks would decide" if required else "no feasible number of networks decides"
+        note = f"{wanted}; {note}" if note else wanted
+    first = common | {
+        "layer": None,
+        "module": None,
+        **_numbers(evidence.headline, 1 - 2 * alpha / m),
+        "p_equivalence": evidence.p_support,
+        "p_refute": evidence.p_refute,
+        "verdict": verdict,
+        "n_required": required,
+        "note": note,
+    }
+    explored = [
+        common
+        | {
+            "layer": finding.place[0] if finding.place else None,
+            "module": finding.place[1] if finding.place else None,
+            **_numbers(finding, 1 - alpha),
+            "verdict": None,
+            "n_required": None,
+            "note": finding.outcome.note,
+        }
+        for finding in evidence.layers
+    ]
+    return [first, *explored]
+
+
+def _numbers(finding: Finding, level: float) -> dict[str, object]:
+    outcome: Outcome = finding.outcome
+    low, high = outcome.interval(level)
+    return {
+        "n_networks": outcome.n,
+        "estimate": finding.estimate,
+        "predicted": finding.predicted,
+        "ratio": math.exp(outcome.theta) if finding.logarithmic else math.nan,
+        "ci_low": math.exp(low) if finding.logarithmic else finding.predicted + low,
+        "ci_high": math.exp(high) if finding.logarithmic else finding.predicted + high,
+        "statistic": outcome.statistic,
+        "df": outcome.df,
+        "pvalue": outcome.pvalue,
+        "p_equivalence": math.nan,
+        "p_refute": math.nan,
+    }
+
+
+def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows))
+    # For exploration, over all rows of the report; it never makes a verdict.
+    frame["pvalue_adjusted"] = multiple.exploration_adjust(frame["pvalue"].to_numpy())
+    text = ["claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note"]
+    kinds = {"layer": "Int64", "n_required": "Int64", "n_networks": "int64"} | dict.fromkeys(text, "str")
+    return frame.reindex(columns=list(COLUMNS)).astype(kinds)
