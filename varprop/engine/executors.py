@@ -6,9 +6,11 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +63,7 @@ def run_tasks(
     if executor is None:
         executor = "serial" if count == 1 or work < _SHORT else "processes"
     if executor == "serial":
-        with threadpool_limits(1, user_api="blas"):
+        with _one_blas_thread():
             for task in tasks:
                 yield task[-1], function(*task)
         return
@@ -74,7 +76,7 @@ def _open(executor: ExecutorLike, workers: int) -> Iterator[tuple[Executor, Call
     """Give the executor, and how a task is called in it so that n workers use n cores."""
     if executor == "threads":
         # BLAS threads are a property of the process, so they are capped once, around all tasks.
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        with _one_blas_thread(), ThreadPoolExecutor(workers) as pool:
             yield pool, _plainly
     elif executor == "processes":
         from loky import get_reusable_executor
@@ -88,12 +90,22 @@ def _open(executor: ExecutorLike, workers: int) -> Iterator[tuple[Executor, Call
         raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
 
 
+@cache
+def _controller() -> ThreadpoolController:
+    """The BLAS libraries of this process; looking for them takes longer than a short simulation."""
+    return ThreadpoolController()
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    return cast(AbstractContextManager[object], _controller().limit(limits=1, user_api="blas"))
+
+
 def _plainly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return function(*args, **kwargs)
 
 
 def _capped(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    with threadpool_limits(1, user_api="blas"):
+    with _one_blas_thread():
         return function(*args, **kwargs)
 
 

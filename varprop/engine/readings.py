@@ -17,23 +17,26 @@ SATURATED = 0.05
 """A unit is saturated where |phi'(z)| is below this share of its maximum."""
 
 
-@dataclass(frozen=True, slots=True)
 class AtPreactivation:
     """A layer's output z and the signal x it came from."""
 
-    noun: Dense
-    x: Signal
-    z: Signal
+    __slots__ = ("_conditional", "noun", "x", "z")
+
+    def __init__(self, noun: Dense, x: Signal, z: Signal) -> None:
+        self.noun, self.x, self.z = noun, x, z
+        self._conditional: Float64Array | None = None
 
     def conditional(self) -> Float64Array:
-        """Var(W) |x|^2 + Var(b) in units of the exponent that z carries."""
-        fans = (self.x.units, self.z.units)
-        squares = self.x.squares
-        if self.x.exponent is not None or self.z.exponent is not None:
-            shift = _exponent(self.x) - _exponent(self.z)
-            squares = np.ldexp(squares, 2 * shift[:, None])
-        v = self.noun.weights.variance(*fans) * squares
-        return v if self.noun.biases.name == "zeros" else v + self.noun.biases.variance(*fans)
+        """Var(W) |x|^2 + Var(b) in units of the exponent that z carries; made once for two quantities."""
+        if self._conditional is None:
+            fans = (self.x.units, self.z.units)
+            squares = self.x.squares
+            if self.x.exponent is not None or self.z.exponent is not None:
+                shift = _exponent(self.x) - _exponent(self.z)
+                squares = np.ldexp(squares, 2 * shift[:, None])
+            v = self.noun.weights.variance(*fans) * squares
+            self._conditional = v if self.noun.biases.name == "zeros" else v + self.noun.biases.variance(*fans)
+        return self._conditional
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from varprop._typing import Float64Array, FloatArray
 
 _CHUNK = 1024  # float32 products are summed in float32 over this many units at most, beyond that in float64
 _SAFE = 60  # a mean square between 2^-60 and 2^60 leaves room for squares and sums in float32
+_LOW, _HIGH = 2.0**-_SAFE, 2.0**_SAFE
 
 
 class SignalRangeError(ValueError):
@@ -35,9 +36,9 @@ class Signal:
         # An overflow shows in the mean; `propagate` keeps NumPy from warning of it.
         self.squares = row_dot(values, values)
         self._sums: Float64Array | None = None
-        mean = self.squares.max(axis=1) / values.shape[-1]
-        # One comparison for all: it is False for NaN too. Dead networks (mean 0) are looked at more closely.
-        if not ((mean > 2.0**-_SAFE) & (mean < 2.0**_SAFE)).all():
+        # Two numbers for the whole tile, since this runs for every signal. NaN fails the comparison, as it should, and
+        # a dead network or input is looked at more closely.
+        if not (_LOW < self.squares.min() / values.shape[-1] and self.squares.max() / values.shape[-1] < _HIGH):
             self._renormalise()
 
     @property

@@ -118,9 +118,15 @@ def run_block(plan: Plan, index: int) -> BlockValues:
         # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
         recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
         for name, found in recorded.items():
-            values = np.stack([found[place] for place in plan.where[name]], axis=1)
-            tiles[name].append(values if plan.per_input or values.ndim == 2 else _average(name, values))
-    return {name: np.concatenate(parts)[: block.networks] for name, parts in tiles.items()}
+            # Places first while tiles are gathered, so that every copy is of contiguous numbers.
+            tiles[name].append(np.stack([found[place] for place in plan.where[name]]))
+    return {name: _finish(name, np.concatenate(parts, axis=1)[:, : block.networks], plan) for name, parts in tiles.items()}
+
+
+def _finish(name: str, values: Float64Array, plan: Plan) -> Float64Array:
+    """(places, networks[, inputs]) as (networks, places[, inputs]), averaged over the inputs if that was asked."""
+    values = np.ascontiguousarray(np.swapaxes(values, 0, 1))
+    return values if plan.per_input or values.ndim == 2 else _average(name, values)
 
 
 @cache

@@ -1,0 +1,149 @@
+"""Textbook and mean-field predictions against formulas worked out by hand, and what `exact` may say."""
+
+import numpy as np
+import pytest
+
+import varprop as vp
+from varprop.model.quantities import QUANTITIES
+from varprop.theory.rules import weight_variance
+
+UNEQUAL = [30, 50, 20, 40]
+
+
+def by_layer(network, theory, quantity, **kwargs):
+    table = vp.predict(network, theory=theory, **kwargs)
+    rows = table[table["quantity"] == quantity].sort_values("layer")
+    return rows["predicted"].to_numpy()
+
+
+def test_xavier_is_a_chain_of_fan_in_times_variance():
+    net = vp.mlp(UNEQUAL, activation="tanh", weights="xavier_normal", biases={"name": "normal", "std": 0.5})
+    q, expected = 1.0, []
+    for n_in, n_out in zip(UNEQUAL, UNEQUAL[1:], strict=False):
+        q = n_in * 2 / (n_in + n_out) * q + 0.25
+        expected.append(q)
+    np.testing.assert_allclose(by_layer(net, "xavier", "preactivation_second_moment"), expected, rtol=1e-14)
+    np.testing.assert_allclose(by_layer(net, "xavier", "activation_second_moment"), expected, rtol=1e-14)
+    np.testing.assert_allclose(by_layer(net, "xavier-variance", "activation_variance"), expected, rtol=1e-14)
+    # Backward from 1 at the last layer: fan_out Var(W) of the layer above.
+    back = [1.0]
+    for n_in, n_out in list(zip(UNEQUAL, UNEQUAL[1:], strict=False))[:0:-1]:
+        back.insert(0, back[0] * n_out * 2 / (n_in + n_out))
+    np.testing.assert_allclose(by_layer(net, "xavier", "gradient_second_moment"), back, rtol=1e-14)
+
+
+def test_he_halves_from_the_second_layer_on():
+    net = vp.mlp(UNEQUAL, activation="relu", weights="he_normal")
+    np.testing.assert_allclose(by_layer(net, "he", "preactivation_second_moment"), [2.0, 2.0, 2.0])
+    np.testing.assert_allclose(by_layer(net, "he", "activation_second_moment"), [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(by_layer(net, "he-variance", "activation_variance"), [1.0, 1.0, 1.0])
+    # n_l Var(W_l) / 2 = n_l / n_{l-1}, going back over 40/20 and 20/50.
+    np.testing.assert_allclose(by_layer(net, "he", "gradient_second_moment"), [0.8, 2.0, 1.0])
+    # mean(delta^2) mean(a^2), a_0 of mean square 1 and the others of 1.
+    np.testing.assert_allclose(by_layer(net, "he", "weight_gradient_second_moment"), [0.8, 2.0, 1.0])
+
+
+def test_preserved_repeats_the_first_layer_and_does_not_follow_a_wrong_variance():
+    net = vp.mlp(UNEQUAL, activation="tanh", weights="he_normal")
+    q = by_layer(net, "preserved", "preactivation_second_moment")
+    np.testing.assert_allclose(q, [2.0, 2.0, 2.0])
+    a = by_layer(net, "preserved", "activation_second_moment")
+    np.testing.assert_allclose(a, vp.get_activation("tanh").second_moment(2.0))
+    np.testing.assert_allclose(by_layer(net, "preserved", "gradient_second_moment"), 1.0)
+
+
+def test_mean_field_is_the_length_map_layer_by_layer():
+    net = vp.mlp([40] * 6, activation="tanh", weights="lecun_normal", biases={"name": "normal", "std": 0.3})
+    q = by_layer(net, "mean-field", "preactivation_second_moment")
+    expected = vp.theory.length_map("tanh", weight_variance=1.0, bias_variance=0.09, q=1.09, depth=5)
+    np.testing.assert_allclose(q, expected, rtol=1e-13)
+    tanh = vp.get_activation("tanh")
+    np.testing.assert_allclose(by_layer(net, "mean-field", "activation_variance"), tanh.variance(q), rtol=1e-12)
+    chi = [vp.theory.gradient_factor("tanh", weight_variance=1.0, q=value) for value in q[:-1]]
+    back = np.append(np.cumprod(chi[::-1])[::-1], 1.0)
+    np.testing.assert_allclose(by_layer(net, "mean-field", "gradient_second_moment"), back, rtol=1e-12)
+
+
+def test_tanh_decays_as_known():
+    """q_1..q_4 = 1, .394, .236, .167 at unit gain, and 1/q_l approaches 2 l."""
+    q = vp.theory.length_map("tanh", weight_variance=1.0, q=1.0, depth=400)
+    np.testing.assert_allclose(q[:4], [1.0, 0.394, 0.236, 0.167], atol=6e-4)
+    assert 1 / q[-1] == pytest.approx(2 * 400 - 5 / 6 * np.log(400) + 1.11, rel=5e-3)
+
+
+def test_inputs_enter_by_their_mean_squares_and_are_averaged_last():
+    net = vp.mlp([4, 6, 5], activation="tanh", weights="lecun_normal")
+    x = np.array([[1.0, 1, 1, 1], [3.0, 0, 0, 0]])
+    tanh = vp.get_activation("tanh")
+    expected = np.mean(tanh.second_moment(np.array([1.0, 9 / 4])))
+    assert by_layer(net, "mean-field", "activation_second_moment", inputs=x)[0] == pytest.approx(expected)
+    np.testing.assert_allclose(
+        by_layer(net, "mean-field", "pivot", inputs=5), by_layer(net, "mean-field", "pivot", inputs=None)
+    )
+
+
+def test_layers_without_activation_and_activations_before_the_first_layer():
+    net = vp.Network(10, ["relu", vp.Dense(8, weights="he_normal"), vp.Dense(6, weights="xavier_normal")])
+    q = by_layer(net, "he", "preactivation_second_moment")
+    np.testing.assert_allclose(q, [10 * 0.2 * 0.5, 8 * 2 / 14 * 1.0])
+
+
+@pytest.mark.parametrize(
+    ("activation", "weights", "theory", "exact_layers"),
+    [
+        ("relu", "he_normal", "he", {1, 2, 3}),
+        ("relu", "he_uniform", "he", {1, 2, 3}),
+        ("leaky_relu", "he_normal", "he", {1}),
+        ("leaky_relu", "he_normal", "mean-field", {1, 2, 3}),
+        ("linear", "xavier_uniform", "xavier", {1, 2, 3}),
+        ("tanh", "xavier_normal", "xavier", {1}),
+        ("tanh", "xavier_normal", "mean-field", {1, 2}),
+        ("tanh", "xavier_uniform", "mean-field", {1}),
+        ("relu", "he_normal", "preserved", {1}),
+    ],
+)
+def test_exact_is_said_where_it_is_true(activation, weights, theory, exact_layers):
+    table = vp.predict(vp.mlp([8] * 4, activation=activation, weights=weights), theory=theory)
+    rows = table[table["quantity"] == "preactivation_second_moment"]
+    assert set(rows.loc[rows["exact"], "layer"]) == exact_layers
+
+
+def test_rows_join_with_what_is_simulated():
+    net = vp.mlp([12, 10, 14], activation="relu", weights="he_normal")
+    frame = vp.simulate(net, n_networks=3, rng=1).to_frame()
+    predicted = vp.predict(net, theory="mean-field")
+    keys = ["module", "layer", "quantity"]
+    joined = frame.astype({"quantity": "str"}).merge(predicted, on=keys, how="left")
+    unpredicted = set(joined.loc[joined["predicted"].isna(), "quantity"])
+    assert unpredicted == {"saturated_fraction", "dead_fraction"}
+    assert set(predicted["quantity"]) <= set(QUANTITIES)
+    assert not predicted.duplicated([*keys, "theory"]).any()
+
+
+def test_prescribed_variances():
+    assert weight_variance("xavier", 256, 64) == pytest.approx(vp.get_initializer("xavier_normal").variance(256, 64))
+    assert weight_variance("he", 256, 64) == pytest.approx(vp.get_initializer("he_uniform").variance(256, 64))
+    with pytest.raises(ValueError, match="prescribes no variance"):
+        weight_variance("mean-field", 2, 2)
+
+
+def test_what_theory_does_not_cover_is_refused():
+    constant = vp.mlp([4, 4], activation="relu", weights={"name": "constant", "value": 0.5})
+    with pytest.raises(vp.UnsupportedError, match="mean 0"):
+        vp.predict(constant)
+    twice = vp.Network(4, [vp.Dense(4, weights="he_normal"), "relu", "tanh"])
+    with pytest.raises(vp.UnsupportedError, match="follows another activation"):
+        vp.predict(twice)
+    with pytest.raises(ValueError, match="did you mean 'mean-field'"):
+        vp.predict(vp.mlp([4, 4], activation="relu", weights="he_normal"), theory="mean_field")
+    with pytest.raises(ValueError, match="shape"):
+        vp.predict(vp.mlp([4, 4], activation="relu", weights="he_normal"), inputs=np.ones(4))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"weight_variance": -1.0}, {"q": float("nan")}, {"bias_variance": float("inf")}, {"depth": 0}, {"depth": 1.5}],
+)
+def test_maps_refuse_what_is_out_of_range(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        vp.theory.length_map("relu", **({"weight_variance": 2.0, "q": 1.0, "depth": 3} | arguments))

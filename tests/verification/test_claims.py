@@ -1,0 +1,51 @@
+"""A claim cannot exist in a wrong state, and says what is wrong with it."""
+
+import pytest
+
+from varprop.verification.claims import TESTS, Claim, claim_problems
+
+GOOD = {"id": "he.forward", "quantity": "preactivation_second_moment", "test": "step_mean", "theory": "he"}
+
+
+def test_a_good_claim_has_no_problem():
+    assert not claim_problems(**{key: value for key, value in GOOD.items() if key != "id"})
+    assert Claim(**GOOD).margin == 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"test": "step_means"}, "did you mean 'step_mean'"),
+        ({"quantity": "preactivation_second_momnt"}, "did you mean 'preactivation_second_moment'"),
+        ({"quantity": "activation_mean"}, "does not go with test 'step_mean'"),
+        ({"theory": None}, "is missing"),
+        ({"theory": "hee"}, "did you mean 'he'"),
+        ({"margin": 0}, "margin must be a finite number > 0"),
+        ({"margin": float("nan")}, "margin must be"),
+        ({"expect": "suported"}, "did you mean 'supported'"),
+        ({"layers": (5, 2)}, "first and the last layer"),
+        ({"below": 0.5}, "goes with test 'directional' only"),
+        ({"test": "directional"}, "theory"),
+        ({"test": "directional", "theory": None}, "one of them"),
+        ({"test": "directional", "theory": None, "below": 1.0, "above": 2.0}, "one of them"),
+        ({"test": "directional", "theory": None, "above": -1.0}, "factor per layer"),
+        ({"test": "zero_mean", "quantity": "activation_mean"}, "compares with no prediction"),
+        ({"test": "weights_law", "quantity": "weights", "theory": "mean-field"}, "prescribes no variance"),
+    ],
+)
+def test_what_is_wrong_is_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        Claim(**(GOOD | change))
+
+
+def test_every_problem_is_reported_at_once():
+    found = claim_problems(quantity="nothing", test="step_mean", theory="nobody", margin=-1, expect="maybe", layers=[0])
+    assert set(found) == {"quantity", "theory", "margin", "expect", "layers"}
+
+
+def test_every_test_has_its_evidence():
+    from varprop.verification.evidence import GATHER
+    from varprop.verification.steps import EXPECTED
+
+    assert set(GATHER) == set(TESTS)
+    assert set(EXPECTED) == set(TESTS["step_mean"].quantities)

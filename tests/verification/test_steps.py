@@ -1,0 +1,97 @@
+"""Step ratios, written out by hand from the measured values."""
+
+import numpy as np
+import pytest
+
+import varprop as vp
+from varprop.theory import get_theory
+from varprop.verification.steps import step_ratios
+
+WIDTHS = [30, 24, 36, 20]
+
+
+def sample(activation="tanh", weights="he_normal", **kwargs):
+    net = vp.mlp(WIDTHS, activation=activation, weights=weights, biases={"name": "normal", "std": 0.2})
+    return vp.simulate(net, **({"n_networks": 50, "rng": 7, "executor": "serial"} | kwargs))
+
+
+def test_forward_ratios_start_from_this_networks_conditional_variance():
+    sim = sample()
+    z2, v = sim.values("preactivation_second_moment"), sim.values("conditional_variance")
+    tanh = vp.get_activation("tanh")
+    ratios, places = step_ratios(sim, get_theory("mean-field"), "preactivation_second_moment")
+    assert [layer for layer, _ in places] == [2, 3]
+    # He: fan_in Var(W) = 2.
+    np.testing.assert_allclose(ratios, z2[:, 1:] / (2 * tanh.second_moment(v[:, :-1]) + 0.04), rtol=1e-12)
+    np.testing.assert_allclose(
+        step_ratios(sim, get_theory("he"), "preactivation_second_moment")[0], z2[:, 1:] / (v[:, :-1] + 0.04)
+    )
+    np.testing.assert_allclose(
+        step_ratios(sim, get_theory("preserved"), "preactivation_second_moment")[0], z2[:, 1:] / v[:, :-1]
+    )
+    var = sim.values("activation_variance")
+    np.testing.assert_allclose(
+        step_ratios(sim, get_theory("xavier-variance"), "preactivation_second_moment")[0],
+        z2[:, 1:] / (2 * var[:, :-1] + 0.04),
+    )
+
+
+def test_activation_ratios():
+    sim = sample("relu")
+    v, a2 = sim.values("conditional_variance"), sim.values("activation_second_moment")
+    va, vz = sim.values("activation_variance"), sim.values("preactivation_variance")
+    np.testing.assert_allclose(step_ratios(sim, get_theory("he"), "activation_second_moment")[0], a2 / (v / 2))
+    np.testing.assert_allclose(step_ratios(sim, get_theory("he-variance"), "activation_variance")[0], va / (vz / 2))
+    np.testing.assert_allclose(
+        step_ratios(sim, get_theory("preserved"), "activation_second_moment")[0], a2[:, 1:] / a2[:, :-1]
+    )
+    np.testing.assert_allclose(
+        step_ratios(sim, get_theory("mean-field"), "activation_variance")[0],
+        va / vp.get_activation("relu").variance(v),
+    )
+
+
+def test_backward_ratios_start_from_the_gradient_above():
+    sim = sample("tanh")
+    d2, v = sim.values("gradient_second_moment"), sim.values("conditional_variance")
+    slope = vp.get_activation("tanh").derivative_second_moment(v[:, :-1])
+    # fan_out Var(W) of the layer above, with He's 2 / fan_in: 36 * 2 / 24 and 20 * 2 / 36.
+    expected = d2[:, :-1] / (np.array([36 * 2 / 24, 20 * 2 / 36]) * slope * d2[:, 1:])
+    ratios, places = step_ratios(sim, get_theory("mean-field"), "gradient_second_moment")
+    assert [layer for layer, _ in places] == [2, 1]
+    np.testing.assert_allclose(ratios, expected[:, ::-1], rtol=1e-12)
+
+
+def test_ratios_are_taken_per_input_and_then_averaged():
+    sim = sample(inputs=3, per_input=True)
+    z2, v = sim.values("preactivation_second_moment"), sim.values("conditional_variance")
+    ratios, _ = step_ratios(sim, get_theory("he"), "preactivation_second_moment")
+    np.testing.assert_allclose(ratios, (z2[:, 1:] / (v[:, :-1] + 0.04)).mean(axis=2))
+    with pytest.raises(ValueError, match="per_input=True"):
+        step_ratios(sample(inputs=3), get_theory("he"), "preactivation_second_moment")
+
+
+def test_dead_networks_leave_the_risk_set_after_the_layer_where_they_die():
+    net = vp.mlp([2, 3, 3, 3], activation="relu", weights="he_normal")
+    sim = vp.simulate(net, n_networks=400, rng=1)
+    ratios, _ = step_ratios(sim, get_theory("he"), "preactivation_second_moment")
+    dead_1 = sim.values("activation_second_moment")[:, 0] == 0
+    dead_2 = (sim.values("activation_second_moment")[:, 1] == 0) & ~dead_1
+    assert dead_1.any()
+    assert dead_2.any()
+    assert (ratios[dead_1, 0] == 0).all()  # z_2 = 0 though z_1 was not: counted
+    assert np.isnan(ratios[dead_1, 1]).all()  # and gone afterwards
+    assert (ratios[dead_2, 1] == 0).all()
+
+
+def test_what_a_step_needs_must_be_there():
+    sim = sample(quantities=["preactivation_second_moment"])
+    with pytest.raises(ValueError, match="conditional_variance.* was not recorded"):
+        step_ratios(sim, get_theory("he"), "preactivation_second_moment")
+    with pytest.raises(vp.UnsupportedError, match="says nothing of gradients"):
+        step_ratios(sample(), get_theory("he-variance"), "gradient_second_moment")
+    with pytest.raises(vp.UnsupportedError, match="says nothing of activation_variance"):
+        step_ratios(sample(), get_theory("he"), "activation_variance")
+    one = vp.simulate(vp.mlp([4, 4], activation="relu", weights="he_normal"), n_networks=5, rng=1)
+    with pytest.raises(ValueError, match="has no step"):
+        step_ratios(one, get_theory("he"), "preactivation_second_moment")
