@@ -1,0 +1,341 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+from varprop.stats.means import (
+    SKEWNESS_LIMIT,
+    cumulative_mean,
+    pooled_step_mean,
+    skewness_note,
+    step_mean,
+    step_mean_layers,
+    zero_mean,
+)
+
+POSITIVE = hnp.arrays(np.float64, (6, 3), elements=st.floats(0.01, 100.0))
+
+
+# --- one step -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "networks"), [(16, 200), (16, 50), (4, 200)])
+def test_step_mean_holds_its_level(he_steps, rejections, at_level, rng, width, networks):  # noqa: PLR0917 - fixtures
+    """False alarm 8e-7 a case, by the design of `at_level`."""
+    assert rejections(lambda: step_mean(he_steps(rng, networks, width)).pvalue) in at_level
+
+
+def test_step_mean_intervals_cover_the_truth(he_steps, at_level, rng):
+    """2,000 studies whose truth is 30 % above the prediction: 95 % intervals miss as often as they say.
+
+    False alarm 8e-7.
+    """
+    intervals = np.array([step_mean(1.3 * he_steps(rng, 200, 16)).interval(0.95) for _ in range(2000)])
+    misses = np.sum((intervals[:, 0] > math.log(1.3)) | (intervals[:, 1] < math.log(1.3)))
+    assert misses in at_level
+
+
+def test_step_mean_finds_a_wrong_variance(he_steps, rng):
+    """sigma_w^2 5 % too large, against a prediction that does not move with it: ten pooled layers of 4,000 networks.
+
+    z = 17 is expected, less than 10 has probability below 1e-9. Negative control: nothing is found where nothing is wrong,
+    false alarm 1e-6.
+    """
+    ratios = he_steps(rng, (4000, 10), 16)
+    assert pooled_step_mean(1.05 * ratios).statistic > 10
+    assert abs(pooled_step_mean(ratios).statistic) < 4.9
+
+
+def test_pooled_step_mean_holds_its_level(he_steps, rejections, at_level, rng):
+    """False alarm 8e-7."""
+    assert rejections(lambda: pooled_step_mean(he_steps(rng, (100, 5), 16)).pvalue) in at_level
+
+
+def test_pooling_survives_correlated_layers(he_steps, rejections, at_level, rng):
+    """Two layers that are the same numbers are worth one. Control: taken for independent they reject far too often.
+
+    False alarm 8e-7; the control would pass with probability below 1e-9 (its level is .17).
+    """
+
+    def twice():
+        return np.tile(he_steps(rng, (100, 1), 16), 2)
+
+    def independent():
+        first, second = step_mean_layers(twice())
+        return 2 * stats.t.sf(abs(first.theta + second.theta) / math.hypot(first.se, second.se), 198)
+
+    assert rejections(lambda: pooled_step_mean(twice()).pvalue) in at_level
+    assert rejections(independent) > at_level[-1]
+
+
+def test_pooling_one_layer_is_its_step_mean(he_steps, rng):
+    ratios = he_steps(rng, (50, 1), 16)
+    ratios[:5] = np.nan
+    pooled, single = pooled_step_mean(ratios), step_mean(ratios[:, 0])
+    assert (pooled.theta, pooled.se) == pytest.approx((single.theta, single.se), rel=1e-12)
+    assert (pooled.df, pooled.n, single.n) == (44, 45, 45)
+
+
+def test_pooling_neurons_fails(rng):
+    """Negative control: a t-test of all neurons of 100 networks of width 16, layer 10, rejects a true null.
+
+    Neurons of a layer share v, the norm of the layer below. 48 to 74 % are rejected; at most 151 of 2,000 would be with
+    probability below 1e-9. Meanwhile the network means of z^2 / v, one each, hold the level (next test).
+    """
+    norm = np.prod(4 / 16 * rng.standard_gamma(rng.binomial(16, 0.5, size=(2000, 100, 9)) / 2), axis=2)
+    squares = norm[..., None] * rng.standard_normal((2000, 100, 16)) ** 2
+    rejected = np.sum(stats.ttest_1samp(squares.reshape(2000, -1), 1.0, axis=1).pvalue <= 0.05)
+    assert rejected > 800
+
+
+def test_the_network_is_the_replicate(rejections, at_level, rng):
+    """The cure of the previous test: pivots of width 16, 100 networks. False alarm 8e-7."""
+    assert rejections(lambda: step_mean(rng.standard_gamma(8.0, 100) / 8.0).pvalue) in at_level
+
+
+def test_networks_not_at_risk_are_dropped():
+    ratios = np.array([1.2, np.nan, 0.8, 0.0, np.nan])
+    outcome = step_mean(ratios)
+    assert outcome == step_mean(ratios[~np.isnan(ratios)])
+    assert (outcome.n, outcome.df) == (3, 2)
+
+
+def test_no_spread_is_judged_by_comparison():
+    assert step_mean([1.0] * 5).pvalue == 1.0
+    outcome = step_mean([1.1] * 5)
+    assert (outcome.theta, outcome.se, outcome.pvalue) == (math.log(1.1), 0.0, 0.0)
+
+
+@pytest.mark.parametrize("ratios", [[0.0, 0.0], [1.0, -1.0], [1.0, np.inf], [1.0], [1.0, np.nan], [], [[1.0], [1.0]]])
+def test_step_mean_refuses_what_is_no_step(ratios):
+    with pytest.raises(ValueError, match=r"networks|step_mean|finite and >= 0"):
+        step_mean(ratios)
+
+
+# --- over depth -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("depth", "width"), [(10, 16), (50, 16)])
+def test_the_product_of_step_means_holds_its_level_where_t_fails(he_steps, at_level, rng, depth, width):
+    """200 networks each: the product form is right, a t-test of E q_L is not (14 % and 73 % for 5 %).
+
+    False alarm 8e-7 a case; the control would pass with probability below 1e-9.
+    """
+    product, naive = 0, 0
+    for _ in range(2000):
+        q = np.cumprod(he_steps(rng, (200, depth), width), axis=1)
+        product += cumulative_mean(q, np.ones(depth), product=True)[-1].pvalue <= 0.05
+        naive += abs(q[:, -1].mean() - 1) / stats.sem(q[:, -1]) > stats.t.ppf(0.975, 199)
+    assert product in at_level
+    assert naive > (1200 if depth == 50 else at_level[-1])
+
+
+def test_the_product_form_survives_dying_networks(he_steps, rejections, at_level, rng):
+    """Width 4, ten layers: 48 % of the networks die on the way, and the mean is still kept. False alarm 8e-7."""
+
+    def pvalue():
+        q = np.cumprod(he_steps(rng, (400, 10), 4), axis=1)
+        return cumulative_mean(q, np.ones(10), product=True)[-1].pvalue
+
+    assert rejections(pvalue) in at_level
+
+
+def test_dropping_the_dead_would_be_wrong(he_steps, rng):
+    """Negative control: among the networks alive at the end, the mean is 1 / P(alive) = 1.9, not 1.
+
+    With 20,000 networks a t statistic of 19 is expected; below 10 with probability below 1e-9. False alarm 1e-6.
+    """
+    q = np.cumprod(he_steps(rng, (20_000, 10), 4), axis=1)
+    alive = q[q[:, -1] > 0]
+    assert abs(cumulative_mean(q, np.ones(10), product=True)[-1].statistic) < 4.9
+    assert cumulative_mean(alive, np.ones(10), product=True)[-1].statistic > 10
+
+
+def test_the_product_form_finds_a_wrong_variance(he_steps, rng):
+    """sigma_w^2 5 % too large over 20 layers of width 32, 1,000 networks: z = 17. Missed with probability below 1e-9.
+
+    Negative control: against a prediction that moves with it nothing is found, false alarm 1e-6.
+    """
+    gains = 1.05 ** np.arange(1, 21)
+    q = gains * np.cumprod(he_steps(rng, (1000, 20), 32), axis=1)
+    assert cumulative_mean(q, np.ones(20), product=True)[-1].statistic > 10
+    assert abs(cumulative_mean(q, gains, product=True)[-1].statistic) < 4.9
+
+
+def test_the_product_form_by_hand():
+    """Three networks, three layers, one death: every number worked out on paper."""
+    q = np.array([[2.0, 2.0, 4.0], [1.0, 0.0, 0.0], [3.0, 6.0, 6.0]])
+    outcomes = cumulative_mean(q, [1.0, 2.0, 2.0], product=True)
+    # Steps: 2, 1, 3 (mean 2, variance 1); 1/2, 0, 1 (mean 1/2, variance 1/4); 2, -, 1 (mean 3/2, variance 1/2).
+    expected = np.cumsum([np.log(2) + 1 / 24, np.log(1 / 2) + 1 / 6, np.log(3 / 2) + 1 / 18])
+    assert [outcome.theta for outcome in outcomes] == pytest.approx(expected, rel=1e-14)
+    influences = np.cumsum([[0.0, 0.0, 1 / 2], [-1 / 2, -1.0, 0.0], [1 / 2, 1.0, -1 / 2]], axis=1)
+    errors = [np.sqrt(np.sum(column**2) / 2 / 3) for column in influences.T]
+    assert [outcome.se for outcome in outcomes] == pytest.approx(errors, rel=1e-14)
+    assert [(outcome.n, outcome.df) for outcome in outcomes] == [(3, 2), (3, 2), (3, 1)]
+
+
+def test_both_forms_agree_in_the_first_layer(he_steps, rng):
+    q = 3.0 * he_steps(rng, (50, 1), 16)
+    product, separate = (cumulative_mean(q, [2.0], product=form)[0] for form in (True, False))
+    assert (product.theta, product.se, product.df) == pytest.approx((separate.theta, separate.se, separate.df))
+    assert separate.theta == pytest.approx(step_mean(q[:, 0] / 2.0).theta, rel=1e-12)
+
+
+def test_the_separate_form_holds_its_level_over_few_layers(he_steps, rejections, at_level, rng):
+    """Two layers of width 32, 200 networks, where q is not yet skewed. False alarm 8e-7."""
+
+    def pvalue():
+        q = np.cumprod(he_steps(rng, (200, 2), 32), axis=1)
+        return cumulative_mean(q, np.ones(2), product=False)[-1].pvalue
+
+    assert rejections(pvalue) in at_level
+
+
+def test_the_separate_form_warns_where_it_fails(he_steps, rng):
+    """Depth 50 at width 16, where t rejects 73 %: the note is there in each of 200 studies; after one step at width 48 in none.
+
+    In 20,000 deep studies the sample skewness never fell below .30 sqrt(n), twice the limit; after one step it is .7 on
+    average, with a standard error of .15, and the limit is 3: false alarm below 1e-6.
+    """
+    for _ in range(200):
+        q = np.cumprod(he_steps(rng, (200, 50), 16), axis=1)
+        assert "t interval is doubtful" in cumulative_mean(q, np.ones(50), product=False)[-1].note
+        assert not cumulative_mean(he_steps(rng, (400, 1), 48), [1.0], product=False)[-1].note
+
+
+def test_the_limit_of_skewness_is_where_the_tails_are_off_by_half(rng):
+    """The rule's constant by simulation: gamma data whose skewness is the limit times sqrt(n), n = 60.
+
+    The lower tail of a nominal 95 % interval's t statistic holds about .0375 instead of .025; 200,000 studies, and the
+    next order, of size 1 / n, is allowed for.
+    """
+    n, z = 60, stats.norm.ppf(0.975)
+    assert SKEWNESS_LIMIT * (2 * z**2 + 1) * stats.norm.pdf(z) / 6 == pytest.approx(0.0125, rel=0.01)
+    shape = 4 / (SKEWNESS_LIMIT**2 * n)
+    values = rng.standard_gamma(shape, size=(200_000, n)).astype(np.float32)
+    t = (values.mean(axis=1) - shape) / (values.std(axis=1, ddof=1) / math.sqrt(n))
+    critical = stats.t.ppf(0.975, n - 1)
+    assert 0.0325 < np.mean(t < -critical) < 0.0525
+    assert 0.005 < np.mean(t > critical) < 0.0175
+
+
+def test_the_note_names_skewness_and_absent_networks():
+    values = np.array([1.0] * 39 + [100.0, np.nan])
+    note = cumulative_mean(values[:, None], [1.0], product=False)[0].note
+    assert note == (
+        "1 of 41 networks have no value and are left out; "
+        "sample skewness 6.1 with 40 networks: a few networks carry the mean, and the t interval is doubtful"
+    )
+    assert not skewness_note(np.ones(5))
+
+
+@given(POSITIVE, st.floats(1e-3, 1e3), st.booleans())
+def test_only_ratios_matter(values, scale, product):
+    """Units cancel, and a truth larger by a factor is an estimate larger by its logarithm."""
+    predicted = np.array([1.0, 2.0, 0.5])
+    plain = cumulative_mean(values, predicted, product=product)
+    both = cumulative_mean(scale * values, scale * predicted, product=product)
+    one = cumulative_mean(scale * values, predicted, product=product)
+    for reference, same, larger in zip(plain, both, one, strict=True):
+        assert (same.theta, same.se) == pytest.approx((reference.theta, reference.se), rel=1e-6, abs=1e-9)
+        assert larger.theta == pytest.approx(reference.theta + math.log(scale), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("product", [True, False])
+def test_a_known_start_moves_the_prediction(he_steps, rng, product):
+    q = 5.0 * np.cumprod(he_steps(rng, (50, 3), 16), axis=1)
+    moved = cumulative_mean(q, [2.0, 4.0, 8.0], product=product, start=5.0)
+    assert moved == cumulative_mean(q, [5.0, 10.0, 20.0], product=product)
+
+
+def test_networks_without_spread_are_judged_by_comparison():
+    outcomes = cumulative_mean(np.tile([0.1, 0.2, 0.4], (7, 1)), [0.1, 0.2, 0.2], product=True)
+    assert [outcome.pvalue for outcome in outcomes] == [1.0, 1.0, 0.0]
+    assert all(outcome.se == 0.0 for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("values", "predicted", "product", "start", "message"),
+    [
+        (np.ones((3, 2)), [1.0], True, None, r"shape \(2,\)"),
+        (np.ones((3, 2)), [1.0, 0.0], True, None, "predictions must be finite and > 0"),
+        (np.ones((3, 2)), [1.0, np.nan], False, None, "predictions must be finite and > 0"),
+        (np.ones((3, 2)), [1.0, 1.0], False, 0.0, "start must be finite and > 0"),
+        (np.ones((3, 2)), [1e-300, 1e10], False, 1.0, "exceeds the range"),
+        ([[1e300, 1.0]] * 2, [1e-300, 1.0], False, None, "exceeds the range"),
+        ([[1.0, np.nan], [1.0, 1.0]], [1.0, 1.0], True, None, "are NaN"),
+        ([[1.0, np.nan], [1.0, 1.0]], [1.0, 1.0], False, None, "has 1 networks at risk"),
+        ([[1.0, 0.0], [1.0, 0.0]], [1.0, 1.0], True, None, "is 0 in all networks"),
+        ([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [1.0, 1.0, 1.0], True, None, "has 1 networks at risk"),
+        ([[0.0, 1.0], [1.0, 1.0]], [1.0, 1.0], True, None, "product=False"),
+        ([[-1.0, 1.0], [1.0, 1.0]], [1.0, 1.0], False, None, "finite and >= 0"),
+    ],
+)
+def test_cumulative_mean_refuses_what_it_cannot_judge(values, predicted, product, start, message):
+    with pytest.raises(ValueError, match=message):
+        cumulative_mean(values, predicted, product=product, start=start)
+
+
+# --- a mean of zero -------------------------------------------------------------------------------------------------
+
+
+def test_zero_mean_holds_its_level(rejections, at_level, rng):
+    """Linear units: width 16, 50 networks, of very different norms. False alarm 8e-7."""
+
+    def pvalue():
+        a = rng.lognormal(sigma=2.0, size=(50, 1)) * rng.standard_normal((50, 16))
+        return zero_mean(a.mean(axis=1), (a**2).mean(axis=1)).pvalue
+
+    assert rejections(pvalue) in at_level
+
+
+def test_zero_mean_covers_a_known_truth(at_level, rng):
+    """Units of +-1, + with probability .6: d has mean .2 exactly. False alarm 8e-7."""
+    misses = 0
+    for _ in range(2000):
+        a = np.where(rng.random((100, 16)) < 0.6, 1.0, -1.0)
+        low, high = zero_mean(a.mean(axis=1), np.ones(100)).interval(0.95)
+        misses += not low <= 0.2 <= high
+    assert misses in at_level
+
+
+def test_zero_mean_of_relu_is_far_from_zero(rng):
+    """E relu / sqrt(E relu^2) = 1 / sqrt(pi) = .56 at large width; found for certain with 50 networks of width 1,000."""
+    a = np.maximum(rng.standard_normal((50, 1000)), 0.0)
+    outcome = zero_mean(a.mean(axis=1), (a**2).mean(axis=1))
+    assert outcome.theta == pytest.approx(1 / math.sqrt(math.pi), abs=0.02)
+    assert outcome.pvalue < 1e-9
+
+
+def test_zero_mean_is_the_plain_t_test_of_d(rng):
+    mean, second = rng.normal(size=20), rng.uniform(10, 20, size=20)
+    theirs = stats.ttest_1samp(mean / np.sqrt(second), 0.0)
+    ours = zero_mean(mean, second)
+    assert (ours.statistic, ours.pvalue) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-12)
+
+
+def test_zero_mean_drops_the_dead_and_says_so():
+    outcome = zero_mean([0.1, 0.0, -0.1, np.nan], [1.0, 0.0, 1.0, np.nan])
+    assert (outcome.theta, outcome.n) == (0.0, 2)
+    assert outcome.note == "2 of 4 networks are dead and left out"
+    assert zero_mean([0.5, 0.5], [1.0, 1.0]).se == 0.0
+
+
+@pytest.mark.parametrize(
+    ("mean", "second_moment", "message"),
+    [
+        ([1.0, 1.0], [0.1, 0.2], "exchanged"),
+        ([0.0, 0.1], [0.0, 1.0], "1 of 2 networks are alive"),
+        ([0.1, np.inf], [1.0, 1.0], "finite"),
+        ([0.1, 0.1], [1.0, -1.0], "finite"),
+        ([0.1, 0.1], [1.0], "shape"),
+    ],
+)
+def test_zero_mean_refuses_what_is_no_mean(mean, second_moment, message):
+    with pytest.raises(ValueError, match=message):
+        zero_mean(mean, second_moment)

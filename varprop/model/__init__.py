@@ -1,0 +1,1 @@
+"""The nouns: activations, initializers, layers, networks, and what a sampler returns."""

@@ -1,0 +1,70 @@
+"""Closed forms as data: the Gaussian moments of an activation that are known by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from varprop._typing import Float64Array, FloatArray
+
+Parameters = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A function with its parameters filled in; unlike `functools.partial`, equal to another that does the same."""
+
+    function: Callable[..., FloatArray]
+    parameters: Parameters
+
+    def __call__(self, *arrays: FloatArray) -> FloatArray:
+        """Call the function with these arrays and the parameters."""
+        return self.function(*arrays, **dict(self.parameters))
+
+
+def bind(function: Callable[..., FloatArray], parameters: Parameters) -> Callable[..., FloatArray]:
+    """The function with its parameters filled in; itself where there are none."""
+    return Bound(function, parameters) if parameters else function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaussianFormulas:
+    """Closed forms of the moments of one activation, None where none is known.
+
+    Each takes float64 arrays that broadcast, q >= 0 and rho in [-1, 1], and returns a float64 array. At q = 0 it is
+    the limit from q > 0.
+
+    Parameters
+    ----------
+    mean, second_moment, derivative_second_moment, value_derivative_moment : callable of q, optional
+        E phi, E phi^2, E phi'^2 and E phi phi' for z ~ N(0, q).
+    covariance, derivative_covariance : callable of q1, q2 and rho, optional
+        E phi(z1) phi(z2) and E phi'(z1) phi'(z2) for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho.
+    """
+
+    mean: Callable[..., Float64Array] | None = None
+    second_moment: Callable[..., Float64Array] | None = None
+    derivative_second_moment: Callable[..., Float64Array] | None = None
+    value_derivative_moment: Callable[..., Float64Array] | None = None
+    covariance: Callable[..., Float64Array] | None = None
+    derivative_covariance: Callable[..., Float64Array] | None = None
+
+    def bind(self, parameters: Parameters) -> GaussianFormulas:
+        """Fill in the parameters of every formula.
+
+        Parameters
+        ----------
+        parameters : tuple of (str, float)
+            Passed to every formula by keyword.
+
+        Returns
+        -------
+        GaussianFormulas
+        """
+        known = ((field.name, getattr(self, field.name)) for field in fields(self))
+        bound: dict[str, Any] = {name: bind(formula, parameters) for name, formula in known if formula}
+        return GaussianFormulas(**bound)
+
+
+NO_FORMULAS = GaussianFormulas()

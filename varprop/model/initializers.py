@@ -1,0 +1,384 @@
+"""The noun Initializer, and how one is found by name."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from varprop._typing import Float64Array, FloatArray, RNGLike
+from varprop.model import names
+from varprop.model.laws import (
+    ALIASES,
+    BUILDERS,
+    NORMAL,
+    Constant,
+    Custom,
+    FanFunction,
+    Fans,
+    Law,
+    Sampler,
+    Scaled,
+)
+from varprop.model.names import finite_number, not_negative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initializer:
+    """A law for the entries of a weight matrix or a bias vector, which may depend on the fans.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    law : Scaled, Constant or Custom
+        Its distribution, from `varprop.model.laws`.
+    parameters : tuple of (str, float or str), optional
+        What the law was built from; part of the label.
+
+    Raises
+    ------
+    ValueError
+        If the name is empty.
+
+    See Also
+    --------
+    get_initializer : the built-in laws.
+    as_initializer : also takes a sampler of one's own.
+
+    Examples
+    --------
+    >>> he = get_initializer("he_normal")
+    >>> he.variance(fan_in=128, fan_out=64)
+    0.015625
+    >>> he.sample((64, 128), fan_in=128, fan_out=64, rng=2015).shape
+    (64, 128)
+    """
+
+    name: str
+    law: Law
+    parameters: tuple[tuple[str, float | str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            msg = f"an initializer's name must be a non-empty string, got {self.name!r}"
+            raise ValueError(msg)
+        if not isinstance(self.law, Law):
+            msg = f"law of initializer {self.name!r} must be a law, got {self.law!r}; for a sampler use as_initializer"
+            raise TypeError(msg)
+
+    @property
+    def label(self) -> str:
+        """Name and parameters, as in tables: ``normal(std=0.05)``."""
+        return names.label(self.name, self.parameters)
+
+    @property
+    def gaussian(self) -> bool:
+        """Whether the entries are independent normal with mean 0."""
+        return isinstance(self.law, Scaled) and self.law.shape == NORMAL  # not "is": what a worker gets is a copy
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether w and -w are known to have the same law."""
+        return isinstance(self.law, Scaled) or (isinstance(self.law, Constant) and self.law.value == 0)
+
+    @property
+    def iid(self) -> bool:
+        """Whether the entries are independent draws of one law; if not, `sample` makes one array at a time."""
+        return not isinstance(self.law, Custom)
+
+    @property
+    def has_variance(self) -> bool:
+        """Whether the variance is known; of a sampler of one's own it is if it was stated."""
+        return not isinstance(self.law, Custom) or self.law.variance is not None
+
+    def mean(self, fan_in: int, fan_out: int) -> float:
+        """E[w].
+
+        Raises
+        ------
+        ValueError
+            If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        """
+        fans = _check_fans(fan_in, fan_out)
+        match self.law:
+            case Scaled():
+                return 0.0
+            case Constant(value):
+                return value
+            case Custom(mean=mean):
+                self.variance(*fans)  # a mean of 0 is taken for granted only where the variance is stated
+                return mean
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """Var(w).
+
+        Raises
+        ------
+        ValueError
+            If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        """
+        fans = _check_fans(fan_in, fan_out)
+        match self.law:
+            case Scaled(shape):
+                return shape.variance * self.law.scale(fans) ** 2
+            case Constant():
+                return 0.0
+            case Custom(variance=None):
+                msg = (
+                    f"the variance of {self.name!r}, a sampler of one's own, is not known; state it: as_initializer("
+                    "sampler, variance=0.01), or variance=lambda fan_in, fan_out: 2 / fan_in"
+                )
+                raise ValueError(msg)
+            case Custom(variance=stated):
+                return not_negative("variance", stated(*fans) if callable(stated) else stated)
+
+    def kurtosis(self, fan_in: int, fan_out: int) -> float:
+        """E[(w - E w)^4] / Var(w)^2, 3 for a normal law.
+
+        Raises
+        ------
+        ValueError
+            If a fan is not a positive integer, the variance is 0, or the law is a sampler of one's own without a
+            stated kurtosis.
+        """
+        fans = _check_fans(fan_in, fan_out)
+        match self.law:
+            case Custom(kurtosis=None):
+                msg = (
+                    f"the kurtosis of {self.name!r}, a sampler of one's own, is not known; state it: "
+                    "as_initializer(sampler, variance=0.01, kurtosis=3.0)"
+                )
+                raise ValueError(msg)
+            case Custom(kurtosis=float(stated)):
+                return stated
+            case Scaled(shape) if self.law.scale(fans) > 0:
+                return shape.kurtosis
+        msg = f"{self.label} has variance 0, and so no kurtosis"
+        raise ValueError(msg)
+
+    def cdf(self, x: ArrayLike, *, fan_in: int, fan_out: int) -> Float64Array:
+        """P(w <= x), in the shape of x.
+
+        Raises
+        ------
+        ValueError
+            If a fan is not a positive integer, or the law is a sampler of one's own.
+        """
+        fans = _check_fans(fan_in, fan_out)
+        points = np.asarray(x, dtype=np.float64)
+        match self.law:
+            case Scaled(shape) if (scale := self.law.scale(fans)) > 0:
+                return np.asarray(shape.cdf(points / scale))
+            case Scaled():
+                return np.asarray(points >= 0, dtype=np.float64)
+            case Constant(value):
+                return np.asarray(points >= value, dtype=np.float64)
+        msg = f"the distribution function of {self.name!r}, a sampler of one's own, is not known"
+        raise ValueError(msg)
+
+    def sample(
+        self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: RNGLike, dtype: DTypeLike = np.float64
+    ) -> FloatArray:
+        """Draw an array of weights or biases.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            For weights (..., fan_out, fan_in), for biases (..., fan_out); without leading axes where `iid` is false.
+        fan_in, fan_out : int
+            Fans of the layer, >= 1; those of the weights for its biases too.
+        rng : int, SeedSequence, Generator or None
+            Source of randomness, as in `numpy.random.default_rng`.
+        dtype : float32 or float64, default float64
+            Of the result; the built-in laws are drawn in this precision.
+
+        Returns
+        -------
+        ndarray of that shape and dtype
+
+        Raises
+        ------
+        ValueError
+            If a fan is not a positive integer, the dtype is another, or a sampler of one's own returns the wrong
+            shape or numbers that are not finite.
+        """
+        fans = _check_fans(fan_in, fan_out)
+        kind = np.dtype(dtype).type
+        if kind is not np.float32 and kind is not np.float64:
+            msg = f"weights are drawn as float32 or float64, got dtype {np.dtype(dtype)}"
+            raise ValueError(msg)
+        generator = np.random.default_rng(rng)
+        match self.law:
+            case Scaled():
+                return self.law.shape.sample(tuple(shape), self.law.scale(fans), generator, kind)
+            case Constant(value):
+                return np.full(shape, value, kind)
+            case Custom(sampler):
+                return _call_sampler(self.name, sampler, tuple(shape), fans, generator).astype(kind, copy=False)
+
+
+def _call_sampler(
+    name: str, sampler: Sampler, shape: tuple[int, ...], fans: Fans, rng: np.random.Generator
+) -> FloatArray:
+    """One array from a user's own sampler, checked."""
+    expected = ((fans.fan_out, fans.fan_in), (fans.fan_out,))
+    if shape not in expected:
+        msg = (
+            f"{name!r}, a sampler of one's own, draws one array at a time, of shape {expected[0]} for weights or "
+            f"{expected[1]} for biases; asked for {shape}"
+        )
+        raise ValueError(msg)
+    draws = np.asarray(sampler(shape, rng))
+    if draws.shape != shape or draws.dtype.kind not in "fiu":
+        msg = f"{name!r} must return real numbers of shape {shape}, it returned {draws.dtype} of shape {draws.shape}"
+        raise ValueError(msg)
+    if not np.isfinite(draws).all():
+        msg = f"{name!r} must return finite numbers; of {draws.size}, {np.sum(~np.isfinite(draws))} are not"
+        raise ValueError(msg)
+    return draws
+
+
+InitializerLike = Initializer | str | Mapping[str, Any] | Sampler
+"""What stands for an initializer: itself, its name, a mapping with its name and parameters, or a sampler."""
+
+
+def initializer_names() -> tuple[str, ...]:
+    """Names of the built-in initializers, in alphabetical order.
+
+    ``glorot_*`` and ``kaiming_*`` are not among them: they are taken everywhere, and mean ``xavier_*`` and ``he_*``.
+
+    Examples
+    --------
+    >>> "he_normal" in initializer_names()
+    True
+    """
+    return tuple(sorted(BUILDERS))
+
+
+def get_initializer(name: str, **parameters: float | str) -> Initializer:
+    """Look up a built-in initializer.
+
+    Parameters
+    ----------
+    name : str
+        One of `initializer_names`, or ``glorot_*`` for ``xavier_*`` and ``kaiming_*`` for ``he_*``.
+    **parameters : float or str
+        ``constant(value)``, ``normal(std)``, ``uniform(limit)``; ``truncated_normal(std)``, a normal law of that
+        standard deviation cut at two of them, which leaves 0.774 of its variance; ``variance_scaling(scale=1,
+        mode="fan_in" | "fan_out" | "fan_avg", distribution="normal" | "truncated_normal" | "uniform")`` of variance
+        scale / n, after the cut too. The others take none.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If the name or a parameter is unknown, a parameter is missing, or its value is out of range.
+    TypeError
+        If a number is expected and something else came.
+
+    Notes
+    -----
+    Variances: ``xavier_*`` 2 / (fan_in + fan_out), ``he_*`` 2 / fan_in, ``lecun_*`` 1 / fan_in, ``torch_linear``
+    1 / (3 fan_in). The ``*_normal`` laws are not truncated; in Keras and JAX they are.
+
+    Examples
+    --------
+    >>> get_initializer("normal", std=0.05).label
+    'normal(std=0.05)'
+    >>> get_initializer("glorot_uniform") == get_initializer("xavier_uniform")
+    True
+    """
+    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str) or name not in BUILDERS:
+        msg = names.unknown_name("initializer", name, (*initializer_names(), *ALIASES))
+        raise ValueError(msg)
+    builder = BUILDERS[name]
+    signature = inspect.signature(builder)
+    names.check_parameters("initializer", name, parameters, tuple(signature.parameters))
+    missing = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name not in parameters]
+    if missing:
+        msg = f"initializer {name!r} needs {missing[0]!r}: get_initializer({name!r}, {missing[0]}=0.05)"
+        raise ValueError(msg)
+    bound = signature.bind(**parameters)
+    bound.apply_defaults()
+    law = builder(**bound.arguments)
+    values = tuple((key, value if isinstance(value, str) else float(value)) for key, value in bound.arguments.items())
+    return Initializer(name=name, law=law, parameters=values)
+
+
+def as_initializer(
+    obj: InitializerLike,
+    *,
+    name: str | None = None,
+    variance: float | FanFunction | None = None,
+    kurtosis: float | None = None,
+    mean: float = 0.0,
+) -> Initializer:
+    """Initializer from a name, a mapping, a sampler of one's own, or itself.
+
+    Parameters
+    ----------
+    obj : str, mapping, callable or Initializer
+        ``"he_normal"``; ``{"name": "normal", "std": 0.05}``; or ``f(shape, rng)``, which draws one array: for weights
+        shape is (fan_out, fan_in), for biases (fan_out,).
+    name : str, optional
+        Name of a sampler of one's own; its ``__name__`` unless given.
+    variance : float or callable of (fan_in, fan_out), optional
+        Var(w) of a sampler of one's own. Without it the sampler can be simulated, but nothing predicted for it.
+    kurtosis : float, optional
+        E[(w - E w)^4] / Var(w)^2 of a sampler of one's own.
+    mean : float, default 0
+        E[w] of a sampler of one's own whose variance is given.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If the name or a parameter is unknown, a mapping has no name, or a stated moment is out of range.
+    TypeError
+        If obj is none of these, or moments are stated for something that is not a sampler.
+
+    Examples
+    --------
+    >>> signs = as_initializer(lambda shape, rng: rng.choice([-0.1, 0.1], shape), name="signs", variance=0.01)
+    >>> signs.variance(fan_in=3, fan_out=2)
+    0.01
+    """
+    if callable(obj) and not isinstance(obj, Initializer):
+        stated = variance if variance is None or callable(variance) else not_negative("variance", variance)
+        if kurtosis is not None and finite_number("kurtosis", kurtosis) < 1:
+            msg = f"kurtosis is E[(w - E w)^4] / Var(w)^2, never below 1 (and not the excess), got {kurtosis!r}"
+            raise ValueError(msg)
+        law = Custom(obj, stated, None if kurtosis is None else float(kurtosis), finite_number("mean", mean))
+        return Initializer(name=name or str(getattr(obj, "__name__", type(obj).__name__)), law=law)
+    if not (name is None and variance is None and kurtosis is None and mean == 0):
+        msg = f"a name and moments are stated for a sampler of one's own only, a function of (shape, rng); got {obj!r}"
+        raise TypeError(msg)
+    if isinstance(obj, Initializer):
+        return obj
+    if isinstance(obj, str):
+        return get_initializer(obj)
+    if isinstance(obj, Mapping):
+        return get_initializer(**names.with_name("initializer", obj))
+    msg = f'an initializer is a name such as "he_normal", an Initializer or a function of (shape, rng); got {obj!r}'
+    raise TypeError(msg)
+
+
+def _check_fans(fan_in: int, fan_out: int) -> Fans:
+    for name, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
+        if isinstance(fan, bool) or not isinstance(fan, numbers.Integral) or fan < 1:
+            msg = f"{name} must be a positive integer, got {fan!r}"
+            raise ValueError(msg)
+    return Fans(int(fan_in), int(fan_out))

@@ -1,0 +1,66 @@
+"""How the nouns are named: labels, and what is said of a name or a parameter that does not exist."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+
+def label(name: str, parameters: Iterable[tuple[str, float | str]]) -> str:
+    """``relu``, or with parameters ``leaky_relu(slope=0.1)``."""
+    arguments = ", ".join(f"{key}={_short(value)}" for key, value in parameters)
+    return f"{name}({arguments})" if arguments else name
+
+
+def unknown_name(kind: str, name: object, known: Sequence[str]) -> str:
+    """Message for a name that is not there: the nearest right one, and all of them."""
+    close = get_close_matches(str(name).lower(), known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"there is no {kind} named {name!r}{hint} Known: {', '.join(known)}"
+
+
+def check_parameters(kind: str, name: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ValueError for a parameter that the named thing does not take."""
+    for key in given:
+        if key not in known:
+            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+            msg = f"{kind} {name!r} has no parameter {key!r}; {takes}"
+            raise ValueError(msg)
+
+
+def with_name(kind: str, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping, once it is certain that it says which thing it means."""
+    if not isinstance(mapping.get("name"), str):
+        msg = f'a mapping stands for an {kind} with its "name" and parameters as keys, got {dict(mapping)!r}'
+        raise ValueError(msg)  # noqa: TRY004  the type is right, its content is not
+    return mapping
+
+
+def finite_number(name: str, value: object) -> float:
+    """The value as a float, or an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        msg = f"{name} must be a number, got {value!r}"
+        raise TypeError(msg)
+    if not math.isfinite(value):
+        msg = f"{name} must be finite, got {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
+def not_negative(name: str, value: object) -> float:
+    """The value as a float, or an error that names it."""
+    number = finite_number(name, value)
+    if number < 0:
+        msg = f"{name} must be >= 0, got {value!r}"
+        raise ValueError(msg)
+    return number
+
+
+def _short(value: float | str) -> str:
+    """The fewest digits that give the same number back."""
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

@@ -1,0 +1,260 @@
+"""Logarithms of column means, with what each network contributes to them.
+
+Everything that averages over networks and then takes a logarithm is built on `log_means`: a statistic that adds up such
+logarithms has as its influence the sum of theirs, network by network, and its standard error is the spread of those sums.
+Correlation between the columns of one network is thereby accounted for, whatever it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogMeans:
+    """Estimates of log E[column], one per column of an array of shape (networks, columns).
+
+    Parameters
+    ----------
+    estimate : ndarray, shape (columns,)
+        log m + s^2 / (2 n m^2): the second term removes the bias that the logarithm's curvature gives the first.
+    se : ndarray, shape (columns,)
+        s / (m sqrt(n)), exactly 0 where all networks at risk agree.
+    at_risk : ndarray of int, shape (columns,)
+        n, the number of networks that have a value.
+    influence : ndarray, shape (networks, columns)
+        (value / m - 1) N / n for the networks at risk and 0 for the others, N the number of rows: the mean of a column is 0,
+        and the mean of its squares is N times the estimate's variance.
+    """
+
+    estimate: Float64Array
+    se: Float64Array
+    at_risk: np.ndarray
+    influence: Float64Array
+
+
+def log_means(values: ArrayLike) -> LogMeans:
+    """Estimate the logarithm of every column's expectation.
+
+    Parameters
+    ----------
+    values : array_like, shape (networks, columns)
+        Non-negative; NaN where a network is not at risk.
+
+    Returns
+    -------
+    LogMeans
+        Estimates, standard errors, numbers at risk and influences.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or infinite, or a column is zero throughout or has fewer than two networks at risk.
+
+    Notes
+    -----
+    With m and s the mean and standard deviation of n independent values of expectation mu and variance sigma^2, expanding
+    the logarithm gives E[log m] = log mu - sigma^2 / (2 n mu^2) + O(n^-2), and sd(log m) = sigma / (mu sqrt(n)) + O(n^-3/2).
+
+    Examples
+    --------
+    >>> means = log_means([[1.0, 2.0], [3.0, 2.0]])
+    >>> means.estimate
+    array([0.818, 0.693])
+    >>> means.se.tolist()
+    [0.5, 0.0]
+    """
+    table = as_table(values)
+    n_networks = table.shape[0]
+    present = ~np.isnan(table)
+    at_risk = present.sum(axis=0)
+    filled = np.where(present, table, 0.0)
+    highest = filled.max(axis=0)
+    _check_columns(filled, at_risk, highest)
+
+    # Equal values have no spread; left to rounding, their mean would differ from them in the last bit and give them some.
+    constant = np.where(present, table, np.inf).min(axis=0) == highest
+    mean = np.where(constant, highest, filled.sum(axis=0) / at_risk)
+    deviation = np.where(present, filled / mean - 1.0, 0.0)
+    squared_cv = np.einsum("ij,ij->j", deviation, deviation) / (at_risk - 1)
+    return LogMeans(
+        estimate=np.log(mean) + squared_cv / (2 * at_risk),
+        se=np.sqrt(squared_cv / at_risk),
+        at_risk=at_risk,
+        influence=deviation * (n_networks / at_risk),
+    )
+
+
+def standard_error(influence: Float64Array) -> Float64Array:
+    """Return the standard errors of estimates from the networks' influences on them.
+
+    Parameters
+    ----------
+    influence : ndarray, shape (networks, ...)
+        Contributions whose mean over networks is 0.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Standard deviation over networks / sqrt(number of networks).
+    """
+    return np.asarray(influence.std(axis=0, ddof=1) / np.sqrt(len(influence)))
+
+
+def step_ratios(values: ArrayLike) -> Float64Array:
+    """Ratios of neighbouring columns among the networks that are still alive.
+
+    Parameters
+    ----------
+    values : array_like, shape (networks, columns)
+        Non-negative and finite, two columns or more. A network that died has 0 from then on.
+
+    Returns
+    -------
+    ndarray, shape (networks, columns - 1)
+        0 at the step where a network dies, NaN (not at risk) afterwards.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative, infinite or NaN, a ratio overflows, or a network comes back to life.
+
+    Examples
+    --------
+    >>> step_ratios([[2.0, 1.0, 0.0, 0.0], [2.0, 2.0, 3.0, 3.0]])
+    array([[0.5, 0. , nan],
+           [1. , 1.5, 1. ]])
+    """
+    table = as_table(values)
+    if table.shape[1] < 2:
+        msg = f"steps need two or more columns, got an array of shape {table.shape}; it must be (networks, layers)"
+        raise ValueError(msg)
+    check_measured(table)
+    before, after = table[:, :-1], table[:, 1:]
+    revived = (before == 0.0) & (after > 0.0)
+    if revived.any():
+        network, column = np.argwhere(revived)[0]
+        msg = (
+            f"network {network} has 0 in column {column} and {after[network, column]} in the next: "
+            "its steps are not independent of its past (biases?); use product=False"
+        )
+        raise ValueError(msg)
+    with np.errstate(over="ignore"):
+        ratios = np.divide(after, before, out=np.full_like(after, np.nan), where=before > 0.0)
+    _check_no_overflow(ratios, "a step")
+    return ratios
+
+
+def relative_to(values: Float64Array, predicted: Float64Array) -> Float64Array:
+    """Divide measured values by predictions.
+
+    Parameters
+    ----------
+    values : ndarray
+        Measured; NaN stays NaN.
+    predicted : ndarray
+        Positive, of a shape that broadcasts.
+
+    Returns
+    -------
+    ndarray
+        The ratios.
+
+    Raises
+    ------
+    ValueError
+        If a ratio overflows.
+    """
+    with np.errstate(over="ignore"):
+        ratios = np.asarray(values / predicted)
+    _check_no_overflow(ratios, "a value over its prediction")
+    return ratios
+
+
+def as_table(values: ArrayLike) -> Float64Array:
+    """Take an array with one row per network.
+
+    Parameters
+    ----------
+    values : array_like
+        Whatever the caller was given.
+
+    Returns
+    -------
+    ndarray, shape (networks, columns)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If it has another number of axes, fewer than two networks or no columns.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2 or table.shape[1] < 1:
+        msg = (
+            f"expected an array of shape (networks, layers) with two networks or more, got shape {table.shape}; "
+            "for one layer write values[:, None]"
+        )
+        raise ValueError(msg)
+    return table
+
+
+def check_measured(table: Float64Array) -> None:
+    """Refuse NaN and what is no mean square, where every network must have been measured.
+
+    Parameters
+    ----------
+    table : ndarray, shape (networks, columns)
+        Measured values.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, negative or infinite.
+    """
+    missing = np.isnan(table)
+    if missing.any():
+        network, column = np.argwhere(missing)[0]
+        msg = (
+            f"{int(missing.sum())} values are NaN, the first of network {network} in column {column}; "
+            "a network whose signal died has the value 0, and one that was not measured must be left out"
+        )
+        raise ValueError(msg)
+    if not ((table >= 0.0) & (table < np.inf)).all():
+        msg = f"values must be finite and >= 0, got a range of {table.min()} to {table.max()}"
+        raise ValueError(msg)
+
+
+def _check_columns(filled: Float64Array, at_risk: np.ndarray, highest: Float64Array) -> None:
+    """Refuse columns of which the mean has no logarithm or no standard error."""
+    if not (filled.min() >= 0.0 and highest.max() < np.inf):
+        msg = (
+            f"values must be finite and >= 0, or NaN for a network that is not at risk; "
+            f"got a range of {filled.min()} to {highest.max()}"
+        )
+        raise ValueError(msg)
+    if at_risk.min() < 2:
+        column = int(at_risk.argmin())
+        msg = (
+            f"column {column} (of {len(at_risk)}) has {at_risk[column]} networks at risk and needs two or more; "
+            "leave out the layers that no signal reaches, or sample more networks"
+        )
+        raise ValueError(msg)
+    if highest.min() == 0.0:
+        msg = (
+            f"column {int(highest.argmin())} (of {len(highest)}) is 0 in all networks, so a ratio to it has no logarithm; "
+            "test exact equality, or leave this layer out"
+        )
+        raise ValueError(msg)
+
+
+def _check_no_overflow(ratios: Float64Array, what: str) -> None:
+    """Refuse infinite quotients."""
+    if np.isinf(ratios).any():
+        msg = f"{what} exceeds the range of float64; rescale the values, or test fewer layers"
+        raise ValueError(msg)

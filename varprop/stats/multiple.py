@@ -1,0 +1,91 @@
+"""Corrections for many p-values: exploration over layers, and point nulls with a budget of their own.
+
+Verdicts need neither: their budget is alpha / m (see `varprop.stats.equivalence`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+
+
+def exploration_adjust(pvalues: ArrayLike) -> Float64Array:
+    """Benjamini-Yekutieli adjustment: the false discovery rate under any dependence.
+
+    Parameters
+    ----------
+    pvalues : array_like, shape (tests,)
+        In [0, 1]; there may be none.
+
+    Returns
+    -------
+    ndarray, shape (tests,)
+        Adjusted p-values in the same order: rejecting those <= alpha keeps the expected share of false rejections <= alpha.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is NaN or outside [0, 1]. A test that could not be done must be left out by name, not passed over.
+
+    References
+    ----------
+    .. [1] Benjamini and Yekutieli (2001), Annals of Statistics 29, 1165-1188.
+
+    Examples
+    --------
+    >>> exploration_adjust([0.01, 0.5])
+    array([0.03, 0.75])
+    """
+    return _adjust(pvalues, "fdr_by")
+
+
+def holm(pvalues: ArrayLike) -> Float64Array:
+    """Holm adjustment: the probability of any false rejection under any dependence, for exact point nulls.
+
+    Parameters
+    ----------
+    pvalues : array_like, shape (tests,)
+        In [0, 1]; there may be none.
+
+    Returns
+    -------
+    ndarray, shape (tests,)
+        Adjusted p-values in the same order: rejecting those <= alpha makes any false rejection at most alpha likely.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is NaN or outside [0, 1].
+
+    References
+    ----------
+    .. [1] Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> holm([0.04, 0.01, 0.5])
+    array([0.08, 0.03, 0.5 ])
+    """
+    return _adjust(pvalues, "holm")
+
+
+def _adjust(pvalues: ArrayLike, method: str) -> Float64Array:
+    """Check, and let statsmodels adjust."""
+    p = np.asarray(pvalues, dtype=np.float64)
+    if p.ndim != 1:
+        msg = f"p-values must form one list, got shape {p.shape}; flatten them, since the correction counts them all"
+        raise ValueError(msg)
+    if not ((p >= 0.0) & (p <= 1.0)).all():
+        msg = (
+            f"p-values must lie in [0, 1], got {p[~((p >= 0.0) & (p <= 1.0))][0]}; "
+            "NaN would count as a test that did not reject: leave out what could not be tested, and say so"
+        )
+        raise ValueError(msg)
+    if not p.size:
+        return p
+
+    from statsmodels.stats.multitest import multipletests
+
+    return np.asarray(multipletests(p, method=method)[1], dtype=np.float64)
