@@ -1,6 +1,6 @@
-"""varprop: does this weight initialisation do what the theory says it does?
+"""Test whether a weight initialisation does what the theory says it does.
 
-It samples thousands of random networks, tests what every layer measured against the Xavier and He closed forms and
+varprop samples thousands of random networks, tests what every layer measured against the Xavier and He closed forms and
 against mean-field theory, and writes the tables and figures. Names are loaded when they are first used.
 """
 

@@ -1,5 +1,7 @@
 """Textbook and mean-field predictions against formulas worked out by hand, and what `exact` may say."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def by_layer(network, theory, quantity, **kwargs):
 def test_xavier_is_a_chain_of_fan_in_times_variance():
     net = vp.mlp(UNEQUAL, activation="tanh", weights="xavier_normal", biases={"name": "normal", "std": 0.5})
     q, expected = 1.0, []
-    for n_in, n_out in zip(UNEQUAL, UNEQUAL[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(UNEQUAL):
         q = n_in * 2 / (n_in + n_out) * q + 0.25
         expected.append(q)
     np.testing.assert_allclose(by_layer(net, "xavier", "preactivation_second_moment"), expected, rtol=1e-14)
@@ -27,7 +29,7 @@ def test_xavier_is_a_chain_of_fan_in_times_variance():
     np.testing.assert_allclose(by_layer(net, "xavier-variance", "activation_variance"), expected, rtol=1e-14)
     # Backward from 1 at the last layer: fan_out Var(W) of the layer above.
     back = [1.0]
-    for n_in, n_out in list(zip(UNEQUAL, UNEQUAL[1:], strict=False))[:0:-1]:
+    for n_in, n_out in list(itertools.pairwise(UNEQUAL))[:0:-1]:
         back.insert(0, back[0] * n_out * 2 / (n_in + n_out))
     np.testing.assert_allclose(by_layer(net, "xavier", "gradient_second_moment"), back, rtol=1e-14)
 

@@ -23,7 +23,7 @@ def test_a_good_claim_has_no_problem():
         ({"margin": 0}, "margin must be a finite number > 0"),
         ({"margin": float("nan")}, "margin must be"),
         ({"expect": "suported"}, "did you mean 'supported'"),
-        ({"layers": (5, 2)}, "first and the last layer"),
+        ({"layers": (5, 2)}, "first and last layer"),
         ({"below": 0.5}, "goes with test 'directional' only"),
         ({"test": "directional"}, "theory"),
         ({"test": "directional", "theory": None}, "one of them"),

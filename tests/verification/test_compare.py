@@ -109,7 +109,9 @@ def test_inconclusive_names_the_networks_that_would_decide(he):
     assert row["verdict"] == "inconclusive"
     assert row["n_required"] > 1000
     assert "networks would decide" in row["note"]
-    enough = vp.simulate(RELU, n_networks=4 * int(row["n_required"]), rng=304, quantities=["preactivation_second_moment"])
+    enough = vp.simulate(
+        RELU, n_networks=4 * int(row["n_required"]), rng=304, quantities=["preactivation_second_moment"]
+    )
     assert (
         verdict(enough, quantity="preactivation_second_moment", test="cumulative_mean", theory="he")["verdict"]
         == "supported"
@@ -117,9 +119,7 @@ def test_inconclusive_names_the_networks_that_would_decide(he):
 
 
 def test_m_counts_every_claim_of_the_report(he):
-    claims = [
-        vp.Claim(id=f"c{i}", quantity="pivot", test="step_mean", theory="xavier", margin=0.1) for i in range(10)
-    ]
+    claims = [vp.Claim(id=f"c{i}", quantity="pivot", test="step_mean", theory="xavier", margin=0.1) for i in range(10)]
     one = assess([Case("a", he, (claims[0],))], alpha=0.05)
     ten = assess([Case("a", he, tuple(claims[:5])), Case("b", he, tuple(claims[5:]))], alpha=0.05)
     width = one["ci_high"].iloc[0] - one["ci_low"].iloc[0]

@@ -86,7 +86,7 @@ def test_dead_networks_leave_the_risk_set_after_the_layer_where_they_die():
 
 def test_what_a_step_needs_must_be_there():
     sim = sample(quantities=["preactivation_second_moment"])
-    with pytest.raises(ValueError, match="conditional_variance.* was not recorded"):
+    with pytest.raises(ValueError, match=r"conditional_variance.* was not recorded"):
         step_ratios(sim, get_theory("he"), "preactivation_second_moment")
     with pytest.raises(vp.UnsupportedError, match="says nothing of gradients"):
         step_ratios(sample(), get_theory("he-variance"), "gradient_second_moment")

@@ -53,11 +53,13 @@ class DenseMap:
             one = [law.sample((fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype) for _ in a]
             weights = np.stack(one)
         self._weights = weights
-        return np.matmul(a, np.swapaxes(weights, -1, -2))
+        u: FloatArray = np.matmul(a, np.swapaxes(weights, -1, -2))
+        return u
 
     def adjoint(self, delta: FloatArray, squares: Float64Array) -> FloatArray:  # noqa: ARG002  the protocol has it
         """W^T delta."""
-        return np.matmul(delta, self._weights)
+        back: FloatArray = np.matmul(delta, self._weights)
+        return back
 
 
 class GaussianMap:
@@ -105,7 +107,7 @@ class GaussianMap:
     def adjoint(self, delta: FloatArray, squares: Float64Array) -> FloatArray:
         """W^T delta."""
         a, u = self._a, self._u
-        fresh = self._rng.standard_normal(a.shape, dtype=a.dtype)
+        fresh: FloatArray = self._rng.standard_normal(a.shape, dtype=a.dtype)
         if a.shape[1] == 1:
             # The k = 1 case of the formula, with numbers in place of matrices.
             size = self._std * np.sqrt(squares)
@@ -124,7 +126,8 @@ class GaussianMap:
 
 def _column(per_row: Float64Array, like: FloatArray) -> FloatArray:
     """(networks, inputs) as (networks, inputs, 1), in the dtype of the signal it multiplies."""
-    return per_row[..., None].astype(like.dtype)
+    column: FloatArray = per_row[..., None].astype(like.dtype)
+    return column
 
 
 def _inverse_and_root(k: Float64Array, dtype: np.dtype) -> tuple[Float64Array, Float64Array]:

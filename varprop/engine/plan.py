@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -169,7 +168,8 @@ def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.rando
             msg = f"inputs must be at least 1 as a number of random inputs, got {inputs}"
             raise ValueError(msg)
         rows = input_generator(root).standard_normal((int(inputs), size))
-        return rows / np.sqrt(np.mean(rows**2, axis=1, keepdims=True))
+        scaled: Float64Array = rows / np.sqrt(np.mean(rows**2, axis=1, keepdims=True))
+        return scaled
     x = np.asarray(inputs, dtype=np.float64)
     if x.ndim != 2 or x.shape[1] != size or not len(x):
         msg = f"inputs must be an array of shape (inputs, {size}), got shape {x.shape}; write inputs=x[None] for one"
@@ -230,4 +230,4 @@ def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
 
 def _power_of_two(size: int) -> int:
     """Return the largest power of two up to ``size``, at least 1."""
-    return 2 ** max(0, math.floor(math.log2(max(size, 1))))
+    return 1 << max(0, max(size, 1).bit_length() - 1)

@@ -83,7 +83,10 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
 
 
 def _backward(
-    tape: list[tuple[Site, Signal, Backward]], delta: Signal, where: Where, recorded: dict[str, dict[Place, Float64Array]]
+    tape: list[tuple[Site, Signal, Backward]],
+    delta: Signal,
+    where: Where,
+    recorded: dict[str, dict[Place, Float64Array]],
 ) -> None:
     """Walk back from the last layer with weights to the first, reading the gradients of the pre-activations."""
     last = max(i for i, (site, _, _) in enumerate(tape) if isinstance(site.noun, Dense))

@@ -27,7 +27,7 @@ class Streams:
 
 
 @singledispatch
-def forward(noun: object, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
+def forward(noun: object, x: Signal, streams: Streams) -> tuple[Signal, Backward]:  # noqa: ARG001 - for the rules
     """Send a signal through one noun.
 
     Parameters
@@ -85,9 +85,7 @@ def linear_map(noun: Dense, fans: tuple[int, int], streams: Streams) -> LinearMa
     return DenseMap(noun.weights, fans, streams.rng)
 
 
-def _biases(
-    noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype
-) -> FloatArray:
+def _biases(noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype) -> FloatArray:
     """Biases of the tile, shape (networks, 1, units): the same for all inputs of a network."""
     law, (fan_in, fan_out) = noun.biases, fans
     if law.iid:

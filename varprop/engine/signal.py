@@ -38,13 +38,13 @@ class Signal:
         self._sums: Float64Array | None = None
         # Two numbers for the whole tile, since this runs for every signal. NaN fails the comparison, as it should, and
         # a dead network or input is looked at more closely.
-        if not (_LOW < self.squares.min() / values.shape[-1] and self.squares.max() / values.shape[-1] < _HIGH):
+        if not (self.squares.min() / self.units > _LOW and self.squares.max() / self.units < _HIGH):
             self._renormalise()
 
     @property
     def units(self) -> int:
         """Number of units."""
-        return self.values.shape[-1]
+        return int(self.values.shape[-1])
 
     def _renormalise(self) -> None:
         """Bring every network's largest entry near 1 by a power of two (exact); leave dead networks as they are."""
@@ -123,7 +123,8 @@ def row_dot(a: FloatArray, b: FloatArray) -> Float64Array:
     """Inner products over the last axis, in float64; float32 sums never run over more than 1,024 units."""
     units = a.shape[-1]
     if units <= _CHUNK:
-        return np.vecdot(a, b).astype(np.float64)
+        whole: Float64Array = np.vecdot(a, b).astype(np.float64)
+        return whole
     total = np.zeros(np.broadcast_shapes(a.shape[:-1], b.shape[:-1]))
     for start in range(0, units, _CHUNK):
         total += np.vecdot(a[..., start : start + _CHUNK], b[..., start : start + _CHUNK])

@@ -120,7 +120,9 @@ def run_block(plan: Plan, index: int) -> BlockValues:
         for name, found in recorded.items():
             # Places first while tiles are gathered, so that every copy is of contiguous numbers.
             tiles[name].append(np.stack([found[place] for place in plan.where[name]]))
-    return {name: _finish(name, np.concatenate(parts, axis=1)[:, : block.networks], plan) for name, parts in tiles.items()}
+    return {
+        name: _finish(name, np.concatenate(parts, axis=1)[:, : block.networks], plan) for name, parts in tiles.items()
+    }
 
 
 def _finish(name: str, values: Float64Array, plan: Plan) -> Float64Array:
@@ -147,7 +149,8 @@ def _average(name: str, values: Float64Array) -> Float64Array:
     exists = ~np.isnan(values)
     count = exists.sum(axis=2)
     total = np.where(exists, values, 0.0).sum(axis=2)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: Float64Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simulation:
@@ -163,4 +166,3 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
         method=plan.method,
         per_input=plan.per_input and any(not QUANTITIES[name].joint for name in samples),
     )
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Site:
         return self.input_shape[0], self.output_shape[0]
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Network:
     """A feed-forward network whose weights are drawn anew for every replicate.
 
@@ -77,6 +77,9 @@ class Network:
             msg = f"a network needs at least one layer with weights, got {len(nouns)} layers without"
             raise ValueError(msg)
         _ = self.sites  # every shape fits its neighbour, or this raises
+
+    def __repr__(self) -> str:
+        return f"Network({self.label})"
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -128,7 +131,7 @@ def _named(noun: Activation | Initializer) -> dict[str, Any]:
     return {"name": noun.name, "parameters": dict(noun.parameters)}
 
 
-def _distinct(labels: Any) -> str:
+def _distinct(labels: Iterable[str]) -> str:
     return "/".join(dict.fromkeys(labels))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.model.layers import Dense
@@ -120,32 +121,22 @@ class Simulation:
         """
         import pandas as pd
 
-        columns: dict[str, list[np.ndarray]] = {name: [] for name in ("network", "layer", "module", "input", "code", "value")}
         modules = list(dict.fromkeys(module for sample in self.samples.values() for _, module in sample.places))
-        for code, sample in enumerate(self.samples.values()):
-            values = sample.values
-            joint = values.ndim == 2
-            network, place, *rest = np.indices(values.shape, dtype=np.int32, sparse=False)
-            columns["network"].append(network.ravel())
-            columns["layer"].append(np.array([layer for layer, _ in sample.places])[place.ravel()])
-            columns["module"].append(np.array([modules.index(module) for _, module in sample.places])[place.ravel()])
-            columns["input"].append(np.full(values.size, -1) if joint else rest[0].ravel())
-            columns["code"].append(np.full(values.size, code, dtype=np.int8))
-            columns["value"].append(values.ravel())
-        flat = {name: np.concatenate(parts) for name, parts in columns.items()}
-        exists = ~np.isnan(flat["value"])
-        flat = {name: column[exists] for name, column in flat.items()}
+        parts = [_long(sample, code, modules) for code, sample in enumerate(self.samples.values())]
+        *columns, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+        exists = ~np.isnan(value)
+        network, layer, module, which, code = _integers(columns, exists)
         frame = pd.DataFrame(
             {
-                "network": flat["network"].astype(np.int64),
-                "layer": flat["layer"].astype(np.int64),
-                "module": pd.Series(pd.Categorical.from_codes(flat["module"], modules)).astype("str"),
-                "quantity": pd.Categorical.from_codes(flat["code"], list(self.samples)),
-                "value": flat["value"],
+                "network": network,
+                "layer": layer,
+                "module": pd.Series(pd.Categorical.from_codes(module, modules)).astype("str"),
+                "quantity": pd.Categorical.from_codes(code, list(self.samples)),
+                "value": value[exists],
             }
         )
         if self.per_input:
-            frame.insert(3, "input", pd.arrays.IntegerArray(flat["input"].astype(np.int64), flat["input"] < 0))
+            frame.insert(3, "input", pd.Series(pd.arrays.IntegerArray(which, which < 0)))
         return frame
 
     @classmethod
@@ -193,22 +184,42 @@ class Simulation:
             raise ValueError(msg)
         per_input = "input" in frame.columns
         network_ids, rows = np.unique(frame["network"].to_numpy(), return_inverse=True)
-        x = np.ones((1, *network.input_shape)) if inputs is None else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
+        x = (
+            np.ones((1, *network.input_shape))
+            if inputs is None
+            else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
+        )
         names = frame["quantity"].astype(str).to_numpy()
         samples = {}
         for name in check_quantities(dict.fromkeys(names)):
             here = names == name
             part = frame[here]
-            places = _places(part, network, name)
-            inputs_here = part["input"].to_numpy() if per_input and not QUANTITIES[name].joint else None
-            samples[name] = Samples(_pivot(rows[here], len(network_ids), places, inputs_here, values[here], name), tuple(sorted(set(places), key=_order)))
+            axes: list[np.ndarray] = [rows[here]]
+            if per_input and not QUANTITIES[name].joint:
+                axes.append(np.unique(part["input"].to_numpy(), return_inverse=True)[1])
+            samples[name] = _spread(name, _places(part, network, name), axes, len(network_ids), values[here])
         return cls(network=network, inputs=x, samples=samples, per_input=per_input)
 
 
-def _order(place: Place) -> tuple[int, tuple[int, int | str]]:
+def _long(sample: Samples, code: int, modules: list[str]) -> tuple[np.ndarray, ...]:
+    """One quantity as columns: network, layer, code of the module, input (-1: all together), code, value."""
+    values = sample.values
+    network, place, *rest = np.indices(values.shape, dtype=np.int32)
+    layers = np.array([layer for layer, _ in sample.places])
+    codes = np.array([modules.index(module) for _, module in sample.places])
+    which = rest[0] if rest else np.full_like(place, -1)
+    columns = (network, layers[place], codes[place], which, np.full_like(place, code), values)
+    return tuple(column.ravel() for column in columns)
+
+
+def _integers(columns: Sequence[np.ndarray], rows: np.ndarray) -> list[NDArray[np.int64]]:
+    return [column[rows].astype(np.int64) for column in columns]
+
+
+def _order(place: Place) -> tuple[int, int, int, str]:
     """Sort by layer, then by module, numbers before names."""
     layer, module = place
-    return layer, (0, int(module)) if module.isdigit() else (1, module)  # type: ignore[return-value]
+    return (layer, 0, int(module), "") if module.isdigit() else (layer, 1, 0, module)
 
 
 def _places(part: pd.DataFrame, network: Network, name: str) -> list[Place]:
@@ -227,24 +238,20 @@ def _places(part: pd.DataFrame, network: Network, name: str) -> list[Place]:
     return [(layer, known[layer]) for layer in layers.tolist()]
 
 
-def _pivot(
-    rows: np.ndarray, n_rows: int, places: list[Place], inputs: np.ndarray | None, values: Float64Array, name: str
-) -> Float64Array:
+def _spread(name: str, places: list[Place], axes: list[np.ndarray], n_networks: int, values: Float64Array) -> Samples:
     """Spread long rows over an array of (networks, places[, inputs]); what has no row is NaN."""
-    columns = sorted(set(places), key=_order)
+    columns = tuple(sorted(set(places), key=_order))
     index = {place: i for i, place in enumerate(columns)}
-    where: tuple[np.ndarray, ...] = (rows, np.array([index[place] for place in places]))
-    shape: tuple[int, ...] = (n_rows, len(columns))
-    if inputs is not None:
-        which, code = np.unique(inputs, return_inverse=True)
-        where, shape = (*where, code), (*shape, len(which))
+    network, *which = axes
+    where = (network, np.array([index[place] for place in places]), *which)
+    shape = (n_networks, len(columns), *(int(code.max()) + 1 for code in which))
     flat = np.ravel_multi_index(where, shape)
     if len(np.unique(flat)) < len(flat):
         msg = f"{name} has two rows for one network and layer; keep one, or average them first"
         raise ValueError(msg)
     out = np.full(shape, np.nan)
     out.flat[flat] = values
-    return out
+    return Samples(out, columns)
 
 
 def site_place(site: Site) -> Place:

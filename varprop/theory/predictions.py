@@ -88,7 +88,7 @@ def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float
     if x.ndim != 2 or x.shape[1:] != network.input_shape or not np.isfinite(x).all():
         msg = f"inputs must be finite and of shape (inputs, {network.input_shape[0]}), got shape {x.shape}"
         raise ValueError(msg)
-    return np.mean(x**2, axis=1)
+    return np.asarray(np.mean(x**2, axis=1), dtype=np.float64)
 
 
 def predictions(network: Network, theory: Theory, mean_square: Float64Array) -> list[Prediction]:

@@ -38,7 +38,7 @@ class State:
 
 
 @singledispatch
-def advance(noun: object, state: State, site: Site, theory: Theory) -> State:
+def advance(noun: object, _state: State, _site: Site, _theory: Theory) -> State:
     """Send a theory's state through one noun.
 
     Raises
@@ -56,7 +56,7 @@ def supported() -> tuple[type, ...]:
 
 
 @advance.register
-def _dense(noun: Dense, state: State, site: Site, theory: Theory) -> State:
+def _dense(noun: Dense, state: State, site: Site, _theory: Theory) -> State:
     fan_in, fan_out = site.fans
     weight, bias = _variance(noun.weights, site, "weights"), _variance(noun.biases, site, "biases")
     q = fan_in * weight * state.carried + bias

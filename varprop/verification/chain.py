@@ -11,7 +11,7 @@ from varprop.model.activations import Activation, get_activation
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.simulation import Place, Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def over_inputs(ratios: Float64Array) -> Float64Array:
     exists = ~np.isnan(ratios)
     count = exists.sum(axis=1)
     total = np.where(exists, ratios, 0.0).sum(axis=1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean: Float64Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def is_product(network: Network, quantity: str) -> bool:
@@ -124,5 +125,3 @@ def is_product(network: Network, quantity: str) -> bool:
         and all(noun.homogeneous for noun in network.layers if isinstance(noun, Activation))
         and all(noun.biases.name == "zeros" for noun in network.layers if isinstance(noun, Dense))
     )
-
-

@@ -135,41 +135,52 @@ def claim_problems(
     above: Any = None,
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
-    found: dict[str, str] = {}
     if test not in TESTS:
         return {"test": f"{test!r} is unknown{_near(test, TESTS)}"}
     rule = TESTS[test]
-    if quantity not in rule.quantities:
-        known = quantity in QUANTITIES or quantity == "weights"
-        why = f"does not go with test {test!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
-        found["quantity"] = f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
-    if theory is None and rule.needs_theory:
-        found["theory"] = f"is missing: test {test!r} compares with one; write for example theory = \"he\""
-    elif theory is not None:
-        try:
-            get_theory(theory)
-        except ValueError as error:
-            found["theory"] = f"is wrong: {error}"
-        else:
-            if not rule.needs_theory:
-                found["theory"] = f"does not go with test {test!r}, which compares with no prediction; leave it out"
-            elif test == "weights_law" and theory not in ("xavier", "he"):
-                found["theory"] = f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
-    if not _positive(margin):
-        found["margin"] = f"must be a finite number > 0, got {margin!r}; write for example 0.05 for 5 %"
-    if expect is not None and expect not in VERDICTS:
-        found["expect"] = f"{expect!r} is no verdict{_near(expect, VERDICTS)}"
-    if layers is not None and not _is_range(layers):
-        found["layers"] = f"must be the first and the last layer, as [5, 20], got {layers!r}"
-    if test == "directional":
-        if (below is None) == (above is None):
-            found["below"] = "or above must be given (one of them): the factor per layer, as below = 0.0625"
-        for name, value in (("below", below), ("above", above)):
-            if value is not None and not _positive(value):
-                found[name] = f"must be a finite number > 0, got {value!r}: it is a factor per layer"
-    elif below is not None or above is not None:
-        found["below" if below is not None else "above"] = f"goes with test 'directional' only, not with {test!r}"
-    return found
+    said = {
+        "quantity": _about_quantity(rule, quantity),
+        "theory": _about_theory(rule, theory),
+        "margin": "" if _positive(margin) else f"must be a finite number > 0, got {margin!r}; write 0.05 for 5 %",
+        "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
+        "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
+    }
+    return {part: problem for part, problem in said.items() if problem} | _about_threshold(rule, below, above)
+
+
+def _about_quantity(rule: Test, quantity: Any) -> str:
+    if quantity in rule.quantities:
+        return ""
+    known = quantity in QUANTITIES or quantity == "weights"
+    why = f"does not go with test {rule.name!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
+    return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
+
+
+def _about_theory(rule: Test, theory: Any) -> str:
+    if theory is None:
+        return 'is missing: the test compares with one; write for example theory = "he"' if rule.needs_theory else ""
+    try:
+        get_theory(theory)
+    except ValueError as error:
+        return f"is wrong: {error}"
+    if not rule.needs_theory:
+        return f"does not go with test {rule.name!r}, which compares with no prediction; leave it out"
+    if rule.name == "weights_law" and theory not in {"xavier", "he"}:
+        return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+    return ""
+
+
+def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
+    given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
+    if rule.name != "directional":
+        return dict.fromkeys(given, f"goes with test 'directional' only, not with {rule.name!r}")
+    if len(given) != 1:
+        return {"below": "or above must be given (one of them): the factor per layer, as below = 0.0625"}
+    return {
+        name: f"must be a finite number > 0, got {value!r}: it is a factor per layer"
+        for name, value in given.items()
+        if not _positive(value)
+    }
 
 
 def _positive(value: object) -> bool:
@@ -195,5 +206,3 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     except TypeError as error:
         msg = f"a claim needs id, quantity and test, and takes theory, statement, margin, expect, layers, below, above; got {given!r}"
         raise ValueError(msg) from error
-
-

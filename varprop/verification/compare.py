@@ -173,7 +173,9 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
     rule = get_theory(theory)
     claims = []
     for quantity in TESTS["cumulative_mean"].quantities:
-        claim = Claim(id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin)
+        claim = Claim(
+            id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin
+        )
         if quantity in simulation.quantities and rule.speaks_of(quantity):
             found = cumulative_findings(simulation, theory, quantity)
             claims += [(claim, finding) for finding in sorted(found, key=lambda f: f.place or (0, ""))]

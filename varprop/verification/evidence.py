@@ -46,10 +46,7 @@ Required = Callable[[float, int], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole.
-
-    ``unit`` is what a finding counts: networks, or single weights.
-    """
+    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole."""
 
     layers: tuple[Finding, ...]
     headline: Finding
@@ -101,7 +98,12 @@ def _about_all_layers(findings: Sequence[Finding], delta: float, note: str) -> E
     place = decisive.place
     said = f"decided by layer {place[0]}" if place is not None and len(findings) > 1 else ""
     return Evidence(
-        tuple(findings), decisive, joint.p_equivalence, joint.p_refute, required, _join(said, note, decisive.outcome.note)
+        tuple(findings),
+        decisive,
+        joint.p_equivalence,
+        joint.p_refute,
+        required,
+        _join(said, note, decisive.outcome.note),
     )
 
 
@@ -232,22 +234,34 @@ def _zero_mean(claim: Claim, simulation: Simulation) -> Evidence:
 
 
 def _weights_law(claim: Claim, simulation: Simulation) -> Evidence:
-    findings = []
+    variances, centres = [], []
     for site, law, entries in draw_weights(simulation):
-        if claim.layers is not None and not claim.layers[0] <= site.layer <= claim.layers[1]:
+        place = (site.layer, site.module)
+        if not _in_range(claim, place):
             continue
         prescribed = weight_variance(claim.theory or "", *site.fans)
         found = weights.weights_law(entries, mean=0.0, variance=prescribed, kurtosis=law.kurtosis(*site.fans))
-        place = (site.layer, site.module)
-        findings += [
-            Finding(place, found.variance, prescribed),
-            # On the scale of a standard deviation, where the margin applies as it does to a ratio.
-            Finding(place, found.mean, 0.0, logarithmic=False),
-        ]
-    if not findings:
+        variances.append(Finding(place, found.variance, prescribed))
+        # In units of a standard deviation, where the margin applies as it does to a ratio.
+        centres.append(Finding(place, found.mean, 0.0, logarithmic=False))
+    if not variances:
         msg = f"no layer with weights lies in layers {claim.layers}"
         raise ValueError(msg)
-    return _about_all_layers(findings, _delta(claim), f"of single weights, {findings[0].outcome.n} draws for each law")
+    # The claim is about both; the variance is what it is known for, so that is the row's number.
+    delta = _delta(claim)
+    spread = _about_all_layers(variances, delta, f"of single weights, {variances[0].outcome.n:,} draws of each law")
+    centre = _about_all_layers(centres, delta, "")
+    p_support, p_refute = equivalence.combine_layers(
+        [spread.p_support, centre.p_support], [spread.p_refute, centre.p_refute]
+    )
+    low, high = centre.headline.outcome.interval(0.95)
+    note = _join(f"mean over standard deviation {centre.headline.estimate:.2g} ({low:.2g} to {high:.2g})", spread.note)
+
+    def required(alpha: float, m: int) -> int | None:
+        needed = [side.required(alpha, m) for side in (spread, centre)]
+        return None if None in needed else max(n for n in needed if n is not None)
+
+    return Evidence((*variances, *centres), spread.headline, p_support, p_refute, required, note)
 
 
 GATHER: dict[str, Callable[[Claim, Simulation], Evidence]] = {

@@ -126,7 +126,9 @@ def _activation_variance(theory: Theory, measured: Measured, chain: tuple[Link, 
     if theory.carries == "variance":
         return theory.forward(link.activation, measured.at("preactivation_variance", site_place(link.site)))
     if theory.variance is None:
-        msg = f"theory {theory.name!r} says nothing of activation_variance; use '{theory.name}-variance' or 'mean-field'"
+        msg = (
+            f"theory {theory.name!r} says nothing of activation_variance; use '{theory.name}-variance' or 'mean-field'"
+        )
         raise UnsupportedError(msg)
     return theory.variance(link.activation, _conditional(measured, link))
 

@@ -1,0 +1,179 @@
+"""A study with a run made by hand: real study, claims and simulations, verdicts whose every number is chosen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from varprop.model.simulation import Samples, Simulation
+from varprop.study.study import Study, parse_study
+
+STUDY = """\
+schema = 1
+title = {title}
+seed = 7
+networks = 40
+network.widths = "8x4"
+network.biases = "zeros"
+
+[grid]
+activation = ["relu", {{ name = "leaky_relu", slope = 0.1 }}]
+weights = ["xavier_normal", "he_normal"]
+
+[[claims]]
+id = "he.forward"
+statement = {statement}
+where = {{ weights = "he_normal" }}
+quantity = ["preactivation_second_moment", "activation_second_moment"]
+theory = "he"
+test = "cumulative_mean"
+margin = 0.1
+expect = "supported"
+
+[[claims]]
+id = "goal.zero-mean"
+quantity = "activation_mean"
+where = {{ activation = "relu", weights = "he_normal" }}
+test = "zero_mean"
+expect = "supported"
+
+{more}
+"""
+
+COLUMNS = [
+    "claim",
+    "configuration",
+    "layer",
+    "module",
+    "quantity",
+    "theory",
+    "test",
+    "n_networks",
+    "estimate",
+    "predicted",
+    "ratio",
+    "ci_low",
+    "ci_high",
+    "statistic",
+    "df",
+    "pvalue",
+    "pvalue_adjusted",
+    "p_equivalence",
+    "p_refute",
+    "margin",
+    "alpha",
+    "verdict",
+    "n_required",
+    "note",
+]
+
+
+def toml(text: str) -> str:
+    """A TOML basic string that holds any text."""
+    plain = {'"': '\\"', "\\": "\\\\"}
+    return '"' + "".join(plain.get(c, c if c.isprintable() else f"\\u{ord(c):04x}") for c in text) + '"'
+
+
+def verdict_row(**given: Any) -> dict[str, Any]:
+    """One row of a verdict frame; what is not given is missing."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan)
+    row |= {"claim": "he.forward", "configuration": "relu, he_normal", "layer": pd.NA, "module": "", "note": ""}
+    row |= {"quantity": "preactivation_second_moment", "test": "cumulative_mean", "theory": "he", "n_networks": 40}
+    row |= {"margin": 0.1, "alpha": 0.05, "verdict": pd.NA, "n_required": pd.NA}
+    return row | given
+
+
+def verdict_frame(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Rows as a verdict frame with the types of `verify`."""
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"layer": "Int64", "n_required": "Int64"})
+
+
+def default_verdicts() -> pd.DataFrame:
+    """Two quantities of he.forward in two configurations, three verdicts among them; zero mean refuted."""
+    supported = {"estimate": 2.01, "predicted": 2.0, "ratio": 1.005, "ci_low": 0.98, "ci_high": 1.03}
+    supported |= {"p_equivalence": 1e-9, "p_refute": 0.99, "pvalue": 0.35, "verdict": "supported"}
+    leaky = {"configuration": "leaky_relu(slope=0.1), he_normal"}
+    refuted = {"estimate": 14.2, "predicted": 2.0, "ratio": 7.1, "ci_low": 6.9, "ci_high": 7.3, "verdict": "refuted"}
+    open_ = {"estimate": 2.1, "predicted": 2.0, "ratio": 1.05, "ci_low": 0.9, "ci_high": 1.2, "verdict": "inconclusive"}
+    zero = {"claim": "goal.zero-mean", "quantity": "activation_mean", "test": "zero_mean", "theory": np.nan}
+    zero |= {"estimate": 0.56, "predicted": 0.0, "ci_low": 0.55, "ci_high": 0.57, "margin": 0.05, "verdict": "refuted"}
+    layers = [verdict_row(layer=n, estimate=2.0 + n / 100, predicted=2.0, ratio=1 + n / 200) for n in range(1, 5)]
+    return verdict_frame(
+        verdict_row(**supported),
+        *layers,
+        verdict_row(**supported, quantity="activation_second_moment"),
+        verdict_row(**refuted, **leaky),
+        verdict_row(**open_, **leaky, quantity="activation_second_moment", n_required=3300, note="skewed"),
+        verdict_row(**zero),
+    )
+
+
+def simulation(study: Study, label: str) -> Simulation:
+    """Numbers in place of samples: layer l of network i has a value that both tell."""
+    configuration = next(c for c in study.configurations if c.label == label)
+    places = tuple((layer, str(2 * layer - 2)) for layer in range(1, 5))
+    steps = np.linspace(0.5, 1.5, 40)[:, np.newaxis]
+    gain = 1.0 if "he" in label else 0.01
+    values = {
+        "preactivation_second_moment": steps * gain ** np.arange(4),
+        "activation_second_moment": steps * np.ones(4),
+        "activation_mean": steps - 1.0 + np.zeros(4),
+    }
+    samples = {name: Samples(array, places) for name, array in values.items()}
+    return Simulation(network=configuration.network, inputs=np.ones((1, 8)), samples=samples)
+
+
+@dataclass
+class HandMadeRun:
+    """What a report reads of a run."""
+
+    study: Study
+    path: Path
+    networks: int
+    frame: pd.DataFrame
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return {"environment": {"versions": {"varprop": "0.1.0", "python": "3.11.7", "numpy": "2.4.0"}}}
+
+    def simulations(self) -> dict[str, Simulation]:
+        return {c.label: simulation(self.study, c.label) for c in self.study.configurations}
+
+    def verdicts(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def predictions(self) -> pd.DataFrame:
+        rows = [
+            (c.label, layer, str(2 * layer - 2), quantity, theory, 1.0 / layer, np.nan, True)
+            for c in self.study.configurations
+            for theory in ("he", "mean-field")
+            for quantity in ("preactivation_second_moment", "activation_second_moment")
+            for layer in range(1, 5)
+        ]
+        return pd.DataFrame(
+            rows,
+            columns=["configuration", "layer", "module", "quantity", "theory", "predicted", "predicted_sd", "exact"],
+        )
+
+
+def hand_made_run(
+    *, name="forward", title="Forward", statement="ReLU keeps z².", more="", verdicts=None, networks=40
+) -> HandMadeRun:
+    text = STUDY.format(title=toml(title), statement=toml(statement), more=more)
+    study = parse_study(text, name=name, source=f"{name}.toml")
+    return HandMadeRun(study, Path("runs") / name, networks, default_verdicts() if verdicts is None else verdicts)
+
+
+@pytest.fixture(scope="session")
+def make_run():
+    """Make a run by hand: ``make_run(name=, title=, statement=, more=, verdicts=, networks=)``."""
+    return hand_made_run
+
+
+@pytest.fixture(scope="session")
+def make_verdicts():
+    """Make a verdict frame of rows given by their columns: ``make_verdicts({...}, {...})``."""
+    return lambda *rows: verdict_frame(*(verdict_row(**row) for row in rows))

@@ -1,0 +1,108 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from varprop.model.simulation import Samples, Simulation
+from varprop.report.content import index_document, study_document
+from varprop.report.html import study_html
+from varprop.report.markdown import study_markdown
+from varprop.study.study import parse_study
+
+CLAIMLESS = """\
+schema = 1
+title = "Only looking"
+seed = 1
+networks = 40
+inputs = 3
+network = { widths = "8x4", activation = "relu", weights = "he_normal" }
+"""
+
+
+@pytest.fixture(scope="module")
+def document(make_run):
+    return study_document(make_run())
+
+
+def test_the_lead_counts_networks_configurations_and_verdicts(document):
+    assert document.lead == (
+        "40 random networks for each of 4 configurations. 5 verdicts: 2 supported, 2 refuted, 1 inconclusive."
+    )
+
+
+def test_the_guarantee_says_level_m_and_intervals(document):
+    text = " ".join(document.guarantee)
+    assert "m = 5 tests bear a verdict here, and each runs at level alpha/m = 0.05/5." in text
+    assert "is at most 5 %" in text
+    assert "1 - 2 alpha/m = 98 %" in text
+
+
+def test_a_claim_says_how_it_is_tested(document):
+    facts = document.claims[0].facts
+    assert facts[0].startswith("Test cumulative_mean: ")
+    assert facts[0].endswith("(theory: he).")
+    assert "activation_second_moment is the mean of a^2 over the layer's units." in facts
+    assert facts[-1] == "Expected: supported."
+    assert document.claims[1].layers is None  # zero mean came without rows per layer
+
+
+def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_verdicts):
+    more = (
+        '[[claims]]\nid = "x"\nquantity = "gradient_second_moment"\ntest = "directional"\nbelow = 0.5\nlayers = [2, 4]'
+    )
+    rows = [{"claim": claim, "ratio": 1.0, "verdict": "supported"} for claim in ("he.forward", "goal.zero-mean", "x")]
+    document = study_document(make_run(more=more, verdicts=make_verdicts(*rows)))
+    assert document.claims[2].facts[-2:] == ("Layers 2 to 4.", "Claimed: below 0.5000 a layer.")
+
+
+def test_profiles_show_what_is_claimed_where_it_is_claimed(document):
+    pictures = {picture.name: picture for picture in document.pictures}
+    first = pictures["profile-preactivation_second_moment"]
+    assert {row[0].text for row in first.numbers.rows} == {"relu, he_normal", "leaky_relu(slope=0.1), he_normal"}
+    assert [column.title for column in first.numbers.columns][-2:] == ["he", "mean-field"]
+    assert "mean over 40 networks, with its 95 % interval" in first.caption
+    assert "From" not in first.caption
+    assert "the 5 % to the 95 % quantile over networks" in first.caption
+    assert {row[0].text for row in pictures["profile-activation_mean"].numbers.rows} == {"relu, he_normal"}
+
+
+def test_forests_follow_the_study_and_keep_means_apart_from_ratios(make_run):
+    run = make_run()
+    run.frame = run.frame.iloc[::-1]  # configuration by configuration, whatever the order
+    svgs = {picture.name: picture.svg for picture in study_document(run).pictures}
+    assert svgs["forest"].count(">he.forward<") == 1
+    assert "goal.zero-mean" not in svgs["forest"]
+    assert "goal.zero-mean" in svgs["forest-zero-mean"]
+
+
+def claimless_run(make_run, samples):
+    run = make_run(verdicts=pd.DataFrame(columns=make_run().verdicts().columns))
+    run.study = parse_study(CLAIMLESS, name="looking", source="looking.toml")
+    simulation = Simulation(network=run.study.configurations[0].network, inputs=np.ones((3, 8)), samples=samples)
+    run.simulations = lambda: {run.study.configurations[0].label: simulation}
+    run.predictions = pd.DataFrame  # no theory covers it
+    return run
+
+
+def test_a_study_without_claims_shows_its_profiles(make_run):
+    places = tuple((layer, str(layer)) for layer in range(1, 5))
+    samples = {"preactivation_second_moment": Samples(np.ones((40, 4)), places)}
+    run = claimless_run(make_run, samples)
+    document = study_document(run)
+    assert document.lead.endswith("Nothing is claimed, so there are no verdicts.")
+    assert [picture.name for picture in document.pictures] == ["profile-preactivation_second_moment"]
+    assert "## Claim" not in study_markdown(document).replace("## Claim ledger", "")
+    assert "Claim by claim" not in study_html(document)
+    assert dict(document.reproduction.facts)["Inputs"] == "3, Gaussian, each scaled to mean square 1"
+    assert index_document([run]).ledger.rows == ()
+
+
+def test_a_quantity_that_no_network_has_is_not_drawn(make_run):
+    samples = {"preactivation_second_moment": Samples(np.full((40, 1), np.nan), ((1, "0"),))}
+    assert study_document(claimless_run(make_run, samples)).pictures == ()
+
+
+def test_the_index_tells_studies_apart(make_run):
+    index = index_document([make_run(name="one"), make_run(name="two", title="Second")])
+    assert index.lead.startswith("2 studies. 10 verdicts")
+    assert [row[0].study for row in index.ledger.rows] == ["one"] * 4 + ["two"] * 4
+    assert index.contradictions[-1].startswith("Second: goal.zero-mean")

@@ -1,0 +1,134 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from varprop.report.content import study_document
+from varprop.report.markdown import escape, paragraph, study_markdown
+from varprop.report.wording import plain
+
+HOSTILE = "<script>alert('x')</script> & 100 % of {z_1} a|b `code` *b* _i_ [l](http://x.y) $m$ 漢字 😀 \n\n# h\n\n| a |"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("a|b", "a\\|b"),
+        ("<b>", "&lt;b&gt;"),
+        ("a & b &lt;", "a &amp; b &amp;lt;"),
+        ("`x` *y* [z](u)", "\\`x\\` \\*y\\* \\[z\\](u)"),
+        ("he_normal, W_l _x_", "he_normal, W_l \\_x\\_"),
+        ("two\nlines\r\n\tand more", "two lines and more"),
+        ("$x$ @you #1 ~~s~~", "&#36;x&#36; &#64;you \\#1 \\~\\~s\\~\\~"),
+        ("\\", "\\\\"),
+        ("100 % of {z}", "100 % of {z}"),
+        ("漢字 😀", "漢字 😀"),
+    ],
+)
+def test_escape_keeps_a_text_a_text(text, safe):
+    assert escape(text) == safe
+
+
+@pytest.mark.parametrize("address", ["http://x.y", "https://x.y", "www.x.y", "HTTP://X", "mailto:a"])
+def test_escape_leaves_no_address_that_a_forge_would_link(address):
+    assert address not in escape(f"see {address} now")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("- a", "\\- a"),
+        ("+ a", "\\+ a"),
+        ("1. a", "1\\. a"),
+        ("12) a", "12\\) a"),
+        ("# a", "\\# a"),
+        ("> a", "&gt; a"),
+        ("===", "\\==="),
+        ("1.5 a", "1.5 a"),
+    ],
+)
+def test_a_paragraph_starts_nothing_else(text, safe):
+    assert paragraph(text) == safe
+
+
+@given(st.text(max_size=60) | st.text(alphabet="ab1 .-+*_`~#|<>&[]()!:\\$@={}\n", max_size=40))
+def test_a_reader_sees_what_the_user_wrote(text):
+    """A Markdown parser finds nothing but text in it, and that very text: in a paragraph, and in a table's cell."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    expected = plain(text)
+    for source, blocks in ((paragraph(text), 3), (f"| h |\n| --- |\n| {escape(text)} |", 16)):
+        tokens = parser.parse(source)
+        assert len(tokens) == (blocks if expected or blocks == 16 else 0)
+        inline = [token for token in tokens if token.type == "inline"][-1:]
+        children = inline[0].children if inline else []
+        assert {child.type for child in children} <= {"text"}
+        assert "".join(child.content for child in children) == expected
+
+
+def written(run):
+    return study_markdown(study_document(run))
+
+
+@pytest.fixture(scope="module")
+def page(make_run):
+    return written(make_run())
+
+
+def test_a_ledger_row_has_id_and_verdict_on_one_line(page):
+    lines = page.splitlines()
+    for start in (
+        "| he.forward | supported |",
+        "| he.forward | refuted |",
+        "| he.forward | inconclusive |",
+        "| goal.zero-mean | refuted |",
+    ):
+        assert sum(line.startswith(start) for line in lines) == 1
+
+
+def test_every_table_is_rectangular_whatever_the_user_wrote(make_run):
+    text = written(make_run(statement=HOSTILE, title=HOSTILE))
+    text = re.sub(r"(?s)```+toml.*?```+", "", text)
+    blocks = re.findall(r"(?m)(?:^\|.*\|$\n?)+", text)
+    assert len(blocks) >= 6
+    for block in blocks:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(widths) == 1
+    assert "<script" not in text
+
+
+def test_the_order_of_the_page(page):
+    headings = [line for line in page.splitlines() if line.startswith("#")]
+    assert headings == [
+        "# Forward",
+        "## Claim ledger",
+        "## Claim by claim",
+        "### he.forward",
+        "### goal.zero-mean",
+        "## Figures",
+        "## Layer by layer",
+        "## How to reproduce it",
+    ]
+
+
+def test_figures_are_files_with_a_text_alternative(page):
+    images = re.findall(r"(?m)^!\[([^\]]+)\]\(([^)]+)\)$", page)
+    assert [name for _, name in images] == [
+        "profile-preactivation_second_moment.svg",
+        "profile-activation_second_moment.svg",
+        "profile-activation_mean.svg",
+        "forest.svg",
+        "forest-zero-mean.svg",
+    ]
+    assert all(len(alternative) > 40 for alternative, _ in images)
+
+
+def test_the_study_file_cannot_leave_its_fence(make_run):
+    text = written(make_run(more="# ````\n# ```sh\n# | x |"))
+    assert "`````toml\n" in text
+    assert text.count("`````") == 2
+
+
+def test_every_fold_is_closed(page):
+    assert page.count("<details>") == page.count("</details>") == page.count("<summary>") > 3

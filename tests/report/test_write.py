@@ -1,0 +1,137 @@
+import csv
+import io
+import re
+
+import pytest
+
+from varprop.report import write_report
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def quick_run(make_run):
+    """A run that asks for the figures that are quickly drawn."""
+    return lambda **given: make_run(more='[report]\nfigures = ["forest"]', **given)
+
+
+def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
+    written = write_report(make_run(), tmp_path / "new" / "reports")
+    found = contents(tmp_path / "new" / "reports")
+    assert {str(path.relative_to(tmp_path / "new" / "reports")) for path in written} == set(found)
+    assert set(found) == {
+        "README.md",
+        "index.html",
+        "forward/README.md",
+        "forward/index.html",
+        "forward/verdicts.csv",
+        "forward/forest.svg",
+        "forward/forest-zero-mean.svg",
+        "forward/profile-activation_mean.svg",
+        "forward/profile-activation_second_moment.svg",
+        "forward/profile-preactivation_second_moment.svg",
+    }
+
+
+def test_the_same_run_gives_the_same_bytes(make_run, tmp_path):
+    for name in ("a", "b"):
+        write_report([make_run(), make_run(name="other")], tmp_path / name)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_pages_hold_no_path_and_no_date(quick_run, tmp_path):
+    write_report(quick_run(), tmp_path)
+    for name, data in contents(tmp_path).items():
+        assert str(tmp_path).encode() not in data, name
+        assert not re.search(rb"20[0-9]{2}-[0-9]{2}-[0-9]{2}", data), name
+
+
+def test_formats_choose_the_files(quick_run, tmp_path):
+    write_report(quick_run(), tmp_path / "html", formats=["html"])
+    assert set(contents(tmp_path / "html")) == {"index.html", "forward/index.html", "forward/verdicts.csv"}
+    write_report(quick_run(), tmp_path / "md", formats=["md"])
+    assert not [name for name in contents(tmp_path / "md") if name.endswith(".html")]
+
+
+@pytest.mark.parametrize(
+    ("formats", "error", "message"),
+    [
+        (["pdf"], ValueError, "unknown format 'pdf'; there are 'html' and 'md'"),
+        (["html", "latex"], ValueError, "LaTeX tables are not written by this version"),
+        ([], ValueError, "formats is empty"),
+        ("html", TypeError, r"write formats=\('html',\)"),
+    ],
+)
+def test_a_format_that_is_none_is_refused_before_anything_is_written(make_run, tmp_path, formats, error, message):
+    with pytest.raises(error, match=message):
+        write_report(make_run(), tmp_path / "out", formats=formats)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".hidden", "a/b", "../x", "a\\b", "", "a\nb", "index.html", "readme.md", " a", "C:x"]
+)
+def test_a_name_that_is_no_folder_of_its_own_is_refused(make_run, tmp_path, name):
+    run = make_run()
+    object.__setattr__(run.study, "name", name)
+    with pytest.raises(ValueError, match="the study's name"):
+        write_report(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_of_one_name_and_no_run_are_refused(make_run, tmp_path):
+    with pytest.raises(ValueError, match="two runs are of a study called 'forward'"):
+        write_report([make_run(), make_run()], tmp_path)
+    with pytest.raises(ValueError, match="there is no run"):
+        write_report([], tmp_path)
+
+
+def test_folders_of_other_studies_stay(quick_run, tmp_path):
+    write_report([quick_run(name="first"), quick_run(name="second")], tmp_path)
+    before = contents(tmp_path)
+    write_report(quick_run(name="second", title="New title"), tmp_path)
+    after = contents(tmp_path)
+    assert {name for name in before if name.startswith("first/") and before[name] != after[name]} == set()
+    assert b"New title" in after["second/index.html"]
+    assert b"first" not in after["index.html"]  # the index is of the runs given
+
+
+def test_nothing_half_written_is_left_behind(quick_run, tmp_path):
+    write_report(quick_run(), tmp_path)
+    before = contents(tmp_path)
+    broken = quick_run(name="other", verdicts=quick_run().verdicts().iloc[:0])
+    with pytest.raises(ValueError, match="no verdict"):
+        write_report([quick_run(title="Other"), broken], tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_verdicts_as_csv_have_six_digits(quick_run, tmp_path):
+    frame = quick_run().verdicts()
+    frame.loc[0, "ratio"] = 1.0051234567891
+    write_report(quick_run(verdicts=frame), tmp_path)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "forward/verdicts.csv").read_text(encoding="utf-8"))))
+    assert len(rows) == len(frame)
+    assert (rows[0]["ratio"], rows[0]["verdict"], rows[1]["verdict"], rows[1]["layer"]) == (
+        "1.00512",
+        "supported",
+        "",
+        "1",
+    )
+
+
+def test_reproduction_names_seed_versions_and_the_command_with_the_networks_that_ran(quick_run, tmp_path):
+    write_report(quick_run(name="deep study", networks=41), tmp_path)
+    page = (tmp_path / "deep study/README.md").read_text(encoding="utf-8")
+    assert "varprop run 'deep study.toml' --networks 41\n" in page
+    assert "- Seed: 7\n" in page
+    assert "- Sampled with: varprop 0.1.0, numpy 2.4.0\n" in page
+
+
+def test_figures_are_those_the_study_asks_for(make_run, tmp_path):
+    write_report(make_run(more='[report]\nfigures = ["forest", "exact-law"]'), tmp_path)
+    found = contents(tmp_path)
+    assert "forward/forest.svg" in found
+    assert not [name for name in found if "profile" in name]
+    assert "figure “exact-law”, which is not drawn" in found["forward/README.md"].decode()

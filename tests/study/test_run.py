@@ -1,0 +1,400 @@
+"""A run resumes, extends and re-tests without losing or repeating work, and its bytes never depend on how."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import varprop as vp
+from varprop.engine.plan import make_plan
+from varprop.numerics.streams import DRAWS_VERSION
+from varprop.study import RunStoppedError, StudyError, load_run, load_study, run_study
+from varprop.study.lock import locked
+
+CONFIGURATIONS = 4
+TABLES = """
+[network]
+widths = "6x3"
+
+[grid]
+activation = ["relu", "tanh"]
+weights = ["he_normal", "xavier_uniform"]
+
+[[claims]]
+id = "he.step"
+test = "step_mean"
+theory = "he"
+quantity = ["preactivation_second_moment", "gradient_second_moment"]
+margin = 0.5
+expect = "supported"
+where = { activation = "relu", weights = "he_normal" }
+
+[[claims]]
+id = "zero"
+test = "zero_mean"
+quantity = "activation_mean"
+expect = "refuted"
+where = { activation = "relu" }
+"""
+BLOCK = make_plan(vp.mlp([6] * 4, activation="relu", weights="he_normal"), n_networks=1, rng=0).block
+NETWORKS = 2 * BLOCK + 177
+
+
+def parts(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
+
+
+def contents(folder):
+    """Everything in the folder but the lock."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != ".lock"
+    }
+
+
+class Stopper:
+    """Interrupts after some blocks, as Ctrl-C would."""
+
+    def __init__(self, blocks=10**9):
+        self.blocks = blocks
+        self.calls = []
+
+    def __call__(self, progress):
+        self.calls.append(progress)
+        if len(self.calls) > self.blocks:
+            raise KeyboardInterrupt
+
+    @property
+    def sampled(self):
+        return sum(progress.networks for progress in self.calls)
+
+
+@pytest.fixture
+def undisturbed(write, tmp_path):
+    """A run of three blocks, the last one short, in each of four configurations."""
+    study = load_study(write(TABLES, networks=NETWORKS))
+    assert {study.plan(configuration).block for configuration in study.configurations} == {BLOCK}
+    return study, run_study(study, tmp_path / "undisturbed", "serial")
+
+
+def test_a_run_is_the_simulations_of_its_configurations(undisturbed):
+    study, run = undisturbed
+    assert list(run.simulations()) == [configuration.label for configuration in study.configurations]
+    for configuration in study.configurations:
+        expected = vp.simulate(configuration.network, n_networks=NETWORKS, rng=study.seed)
+        found = run.simulations()[configuration.label]
+        assert found.quantities == expected.quantities
+        for quantity in expected.quantities:
+            np.testing.assert_array_equal(found.values(quantity), expected.values(quantity))
+
+
+def test_frames_have_a_column_for_the_configuration(undisturbed):
+    _, run = undisturbed
+    samples, predictions, verdicts = run.samples(), run.predictions(), run.verdicts()
+    labels = list(run.simulations())
+    assert list(samples.columns) == ["configuration", "network", "layer", "module", "quantity", "value"]
+    assert list(samples["configuration"].cat.categories) == labels
+    assert len(samples) == sum(len(simulation.to_frame()) for simulation in run.simulations().values())
+    assert set(predictions.loc[predictions["configuration"] == labels[0], "theory"]) == {"he", "mean-field"}
+    assert set(predictions.loc[predictions["configuration"] == labels[-1], "theory"]) == {"mean-field"}
+    headline = verdicts[verdicts["verdict"].notna()]
+    assert list(zip(headline["claim"], headline["configuration"], headline["quantity"], strict=True)) == [
+        ("he.step", labels[0], "preactivation_second_moment"),
+        ("he.step", labels[0], "gradient_second_moment"),
+        ("zero", labels[0], "activation_mean"),
+        ("zero", labels[1], "activation_mean"),
+    ]
+    assert set(headline["verdict"]) == {"supported", "refuted"}
+    assert run.surprises() == ()
+
+
+def test_the_folder_says_what_it_is(undisturbed):
+    study, run = undisturbed
+    assert (run.path / "study.toml").read_text(encoding="utf-8") == study.text
+    manifest = json.loads((run.path / "manifest.json").read_text(encoding="utf-8"))
+    assert run.manifest == manifest
+    assert manifest["complete"] is True
+    assert (manifest["seed"], manifest["networks"], manifest["draws_version"]) == (3, NETWORKS, DRAWS_VERSION)
+    assert manifest["environment"]["versions"]["varprop"] == vp.__version__
+    assert set(manifest["environment"]) == {"versions", "git_commit", "platform", "blas"}
+    for configuration in manifest["configurations"]:
+        assert len(list((run.path / "samples" / configuration["key"]).glob("part-*.parquet"))) == 3
+    saved = pd.read_csv(run.path / "verdicts.csv")
+    assert list(saved["claim"]) == list(run.verdicts()["claim"])
+
+
+def test_a_run_opens_again_with_the_same_verdicts(undisturbed):
+    _, run = undisturbed
+    again = load_run(run.path)
+    assert again.networks == NETWORKS
+    pd.testing.assert_frame_equal(again.verdicts(), run.verdicts())
+
+
+# ---- resume, extend, re-test -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 4, 7])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, blocks):
+    study, run = undisturbed
+    folder = tmp_path / "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, folder, "serial", Stopper(blocks))
+    assert len(parts(folder)) == blocks
+    with pytest.raises(StudyError, match="not finished"):
+        load_run(folder / "small").verdicts()
+    resumed = Stopper()
+    run_study(study, folder, "serial", resumed)
+    assert len(resumed.calls) == 12 - blocks + 1
+    assert contents(folder / "small") == contents(run.path)
+
+
+def test_a_finished_run_is_not_sampled_again_unless_asked(undisturbed):
+    study, run = undisturbed
+    before = contents(run.path)
+    stopper = Stopper()
+    run_study(study, run.path.parent, "serial", stopper)
+    assert stopper.sampled == 0
+    assert [(p.done, p.total) for p in stopper.calls] == [(CONFIGURATIONS * NETWORKS,) * 2]
+    stopper = Stopper()
+    run_study(study, run.path.parent, "serial", stopper, fresh=True)
+    assert stopper.sampled == CONFIGURATIONS * NETWORKS
+    assert contents(run.path) == before
+
+
+def test_an_edited_claim_is_tested_without_sampling(undisturbed, write):
+    _, run = undisturbed
+    edited = (
+        TABLES.replace("margin = 0.5", "margin = 0.6")
+        .replace('"supported"', '"x"')
+        .replace('"refuted"', '"inconclusive"')
+    )
+    edited = edited.replace('"x"', '"refuted"')
+    study = load_study(write(edited, networks=NETWORKS).rename(run.path.parent / "small.toml"))
+    stopper, before = Stopper(), parts(run.path)
+    again = run_study(study, run.path.parent, "serial", stopper)
+    assert stopper.sampled == 0
+    assert parts(run.path) == before
+    assert set(again.verdicts()["margin"]) == {0.6, 0.05}
+    assert [(s.claim, s.expect, s.verdict, s.contradicts) for s in again.surprises()] == [
+        ("he.step", "refuted", "supported", True),
+        ("he.step", "refuted", "supported", True),
+        ("zero", "inconclusive", "refuted", False),  # only the opposite contradicts
+        ("zero", "inconclusive", "refuted", False),
+    ]
+
+
+def test_what_is_sampled_does_not_depend_on_the_place_in_the_grid(undisturbed, write, tmp_path):
+    _, run = undisturbed
+    moved = TABLES.replace('["relu", "tanh"]', '["tanh", "elu", "relu"]')
+    study = load_study(write(moved, networks=NETWORKS, name="moved", top="alpha = 0.01"))
+    other = run_study(study, tmp_path / "moved", "serial")
+    assert parts(run.path).items() <= parts(other.path).items()
+
+
+def test_another_seed_gives_other_samples_beside_the_old_ones(undisturbed, write):
+    _, run = undisturbed
+    before = parts(run.path)
+    study = load_study(write(TABLES, networks=NETWORKS, seed=4))
+    run_study(study, run.path.parent, "serial")
+    after = parts(run.path)
+    assert before.items() <= after.items()
+    assert len(after) == 2 * len(before)
+
+
+def test_a_longer_run_extends_a_shorter_one(undisturbed, tmp_path):
+    study, run = undisturbed
+    folder = tmp_path / "grown"
+    run_study(study, folder, "serial", networks=BLOCK + 9)
+    before, stopper = parts(folder / "small"), Stopper()
+    assert load_run(folder / "small").networks == BLOCK + 9
+    run_study(study, folder, "serial", stopper)
+    assert stopper.sampled == CONFIGURATIONS * (NETWORKS - BLOCK)  # the second block was partial, the third is new
+    assert parts(folder / "small") == parts(run.path)
+    assert sum(parts(run.path)[name] == data for name, data in before.items()) == 4
+
+
+def test_a_shorter_run_needs_no_sampling_and_loses_nothing(undisturbed):
+    study, run = undisturbed
+    before, stopper = parts(run.path), Stopper()
+    short = run_study(study, run.path.parent, "serial", stopper, networks=BLOCK + 9)
+    assert stopper.sampled == 0
+    assert parts(run.path) == before
+    assert {simulation.n_networks for simulation in short.simulations().values()} == {BLOCK + 9}
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes", "pool"])
+def test_bytes_do_not_depend_on_the_executor(undisturbed, tmp_path, executor):
+    study, run = undisturbed
+    if executor == "pool":
+        with ThreadPoolExecutor(2) as pool:
+            other = run_study(study, tmp_path / executor, pool)
+    else:
+        other = run_study(study, tmp_path / executor, executor, workers=2)
+    assert contents(other.path) == contents(run.path)
+
+
+def test_several_inputs_are_kept_apart(write, tmp_path):
+    study = load_study(write(TABLES, networks=300, top="inputs = 3"))
+    run = run_study(study, tmp_path, "serial")
+    simulation = next(iter(run.simulations().values()))
+    assert simulation.values("pivot").shape == (300, 3, 3)
+    assert run.verdicts()["verdict"].notna().sum() == 4
+    assert "input" in run.samples().columns
+
+
+def test_a_study_without_claims_is_sampled(write, tmp_path):
+    run = run_study(load_study(write()), tmp_path, "serial")
+    assert run.verdicts().empty
+    assert run.surprises() == ()
+    assert len(run.samples()) > 0
+
+
+# ---- what can go wrong -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda data: data[:-7], lambda _: b"", lambda data: data[: len(data) // 2] + b"x" * 99]
+)
+def test_a_damaged_part_is_sampled_again_with_a_warning(undisturbed, harm):
+    study, run = undisturbed
+    before = parts(run.path)
+    victim = run.path / sorted(before)[4]
+    victim.write_bytes(harm(victim.read_bytes()))
+    with pytest.raises(StudyError, match="is damaged"):
+        load_run(run.path).simulations()
+    stopper = Stopper()
+    with pytest.warns(RuntimeWarning, match=rf"{victim.name} is damaged .* sampled again"):
+        run_study(study, run.path.parent, "serial", stopper)
+    assert stopper.sampled == BLOCK
+    assert parts(run.path) == before
+
+
+def test_a_damaged_manifest_is_written_anew(undisturbed):
+    study, run = undisturbed
+    before = contents(run.path)
+    (run.path / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StudyError, match="damaged"):
+        load_run(run.path)
+    run_study(study, run.path.parent, "serial")
+    assert contents(run.path) == before
+
+
+def test_the_manifest_remembers_who_sampled(undisturbed, monkeypatch):
+    study, run = undisturbed
+    old = run.manifest
+    monkeypatch.setattr("varprop.study.manifest.platform.platform", lambda: "another")
+    run_study(study, run.path.parent, "serial")
+    assert run.manifest == old
+    run_study(study, run.path.parent, "serial", networks=NETWORKS + 1)
+    assert run.manifest["environment"]["platform"] == "another"
+    assert run.manifest["earlier_environments"] == [old["environment"]]
+
+
+def test_two_processes_do_not_work_in_one_folder(undisturbed):
+    study, run = undisturbed
+    with locked(run.path), pytest.raises(StudyError, match="another varprop is at work"):
+        run_study(study, run.path.parent, "serial")
+    run_study(study, run.path.parent, "serial")
+
+
+def test_a_folder_that_cannot_be_made_is_bad_input(undisturbed, tmp_path):
+    study, _ = undisturbed
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match=r"cannot be written \(Not a directory\)"):
+        run_study(study, tmp_path / "file", "serial")
+
+
+def test_a_full_disk_stops_a_run_that_can_go_on(undisturbed, tmp_path, monkeypatch):
+    study, run = undisturbed
+    sync, calls = os.fsync, []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 12:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(RunStoppedError, match="the disk is full"):
+            run_study(study, tmp_path / "full", "serial")
+    assert not list((tmp_path / "full").rglob("*.tmp"))
+    run_study(study, tmp_path / "full", "serial")
+    assert contents(tmp_path / "full" / "small") == contents(run.path)
+
+
+class BreakingPool(ThreadPoolExecutor):
+    """A pool whose workers are killed once, or always."""
+
+    def __init__(self, times):
+        super().__init__(1)
+        self.times = times
+
+    def submit(self, function, /, *args, **kwargs):
+        if self.times:
+            self.times -= 1
+            msg = "a worker was killed"
+            raise BrokenExecutor(msg)
+        return super().submit(function, *args, **kwargs)
+
+
+def test_killed_workers_are_replaced(undisturbed, tmp_path):
+    study, run = undisturbed
+    with BreakingPool(2) as pool:
+        other = run_study(study, tmp_path / "killed", pool)
+    assert parts(other.path) == parts(run.path)
+    with BreakingPool(3) as pool, pytest.raises(RunStoppedError, match="killed 3 times"):
+        run_study(study, tmp_path / "always", pool)
+
+
+def test_a_configuration_that_cannot_be_sampled_is_named(write, tmp_path):
+    study = load_study(
+        write('[network]\nwidths = "4x40"\nactivation = "linear"\nweights = { name = "normal", std = 1e30 }\n')
+    )
+    with pytest.raises(StudyError, match=r"linear, normal\(std=1e\+30\): "):
+        run_study(study, tmp_path, "serial")
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"no manifest\.json"):
+        load_run(tmp_path)
+    with pytest.raises(StudyError, match=r"no manifest\.json"):
+        load_run(tmp_path / "none")
+
+
+def test_errors_survive_the_way_between_processes(tmp_path):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(StudyError, match="no such file"):
+        pool.submit(load_study, tmp_path / "none.toml").result()
+
+
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(write, tmp_path):
+    """SIGKILL, several times at moments that differ from run to run; the outcome may not."""
+    path = write(TABLES, networks=20 * BLOCK)
+    study = load_study(path)
+    code = f"import varprop as vp; vp.run_study(vp.load_study({str(path)!r}), {str(tmp_path / 'killed')!r}, 'serial')"
+    kills = 0
+    for attempt in range(2):
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        samples = tmp_path / "killed" / "small" / "samples"
+        have = len(list(samples.rglob("*.parquet")))
+        while process.poll() is None and len(list(samples.rglob("*.parquet"))) <= have + attempt:
+            time.sleep(0.002)
+        time.sleep(0.001 * (time.time_ns() % 11))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills
+    assert 0 < len(parts(tmp_path / "killed")) < 20 * CONFIGURATIONS
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a killed run leaves nothing damaged
+        resumed = run_study(study, tmp_path / "killed", "serial")
+    assert contents(resumed.path) == contents(run_study(study, tmp_path / "whole", "serial").path)

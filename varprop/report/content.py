@@ -1,0 +1,325 @@
+"""A run -> what its report says. The words are here; how they are set is html.py's and markdown.py's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from varprop.report.document import (
+    Cell,
+    ClaimSection,
+    Column,
+    IndexDocument,
+    Picture,
+    Reproduction,
+    StudyDocument,
+    Table,
+)
+from varprop.report.figures import forest_figure, profile_figure
+from varprop.report.records import is_standardised
+from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
+from varprop.report.svg import render_svg
+from varprop.report.tables import (
+    LedgerEntry,
+    layer_table,
+    ledger_entries,
+    ledger_table,
+    summary_table,
+    verdict_table,
+)
+from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from varprop.model.simulation import Simulation
+    from varprop.study.run import Run
+    from varprop.study.study import Study
+    from varprop.verification.claims import Claim
+
+FIGURES = ("profile", "forest")
+"""What ``[report] figures`` may ask for."""
+_UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
+"""Profiles of a study that claims nothing."""
+_VERSIONS = ("varprop", "numpy", "scipy")
+"""Packages whose versions are told: those that make the numbers."""
+
+
+def study_document(run: Run) -> StudyDocument:
+    """Say everything that a report says of one run.
+
+    Parameters
+    ----------
+    run : Run
+        Finished: every configuration has its samples.
+
+    Returns
+    -------
+    StudyDocument
+
+    Raises
+    ------
+    ValueError
+        If the run's verdicts are not those of its study's claims.
+    """
+    study, verdicts = run.study, run.verdicts()
+    simulations = run.simulations()
+    entries = ledger_entries(study.claims, verdicts)
+    wanted = FIGURES if study.figures is None else study.figures
+    pictures: list[Picture] = []
+    if "profile" in wanted:
+        pictures += _profiles(study, simulations, run.predictions())
+    if "forest" in wanted and entries:
+        pictures += _forests(study, verdicts)
+    return StudyDocument(
+        name=study.name,
+        title=study.title,
+        lead=f"{count(run.networks, 'random network')} for each of {count(len(simulations), 'configuration')}. {_tally(entries)}",
+        contradictions=contradictions(entries),
+        remarks=tuple(
+            f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
+            for name in wanted
+            if name not in FIGURES
+        ),
+        ledger=ledger_table([("", entry) for entry in entries], caption="One row for each claim and verdict."),
+        guarantee=_guarantee(study, verdicts),
+        claims=tuple(
+            _claim_section(study, identifier, verdicts) for identifier in dict.fromkeys(c.id for c in study.claims)
+        ),
+        pictures=tuple(pictures),
+        reproduction=_reproduction(run),
+    )
+
+
+def index_document(runs: Sequence[Run]) -> IndexDocument:
+    """Gather the claim ledgers of several runs.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In the order in which their claims are listed.
+
+    Returns
+    -------
+    IndexDocument
+    """
+    entries = [(run.study, entry) for run in runs for entry in ledger_entries(run.study.claims, run.verdicts())]
+    studies: list[list[Cell | str]] = [
+        [
+            Cell(run.study.title, study=run.study.name),
+            count(len(run.study.configurations)),
+            count(run.networks),
+            _tally([entry for study, entry in entries if study is run.study]),
+        ]
+        for run in runs
+    ]
+    return IndexDocument(
+        title="Claims under test",
+        lead=f"{count(len(runs), 'study').replace('studys', 'studies')}. {_tally([entry for _, entry in entries])}",
+        contradictions=tuple(
+            f"{study.title}: {text}"
+            for study in (run.study for run in runs)
+            for text in contradictions([entry for owner, entry in entries if owner is study])
+        ),
+        ledger=ledger_table(
+            [(study.name, entry) for study, entry in entries],
+            caption="One row for each study, claim and verdict.",
+        ),
+        studies=Table.of(
+            "The studies, and how many networks of each configuration were sampled.",
+            [Column("Study"), Column("Configurations", "number"), Column("Networks", "number"), Column("Verdicts")],
+            studies,
+        ),
+    )
+
+
+def contradictions(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
+    """One sentence for every verdict that is the opposite of what was expected."""
+    return tuple(
+        f"{entry.claim.id} was expected to be {entry.claim.expect} and is {entry.verdict} "
+        f"in {len(entry.rows)} of its {entry.n_tests} tests."
+        for entry in entries
+        if entry.contradicts
+    )
+
+
+def _tally(entries: Sequence[LedgerEntry]) -> str:
+    """How many verdicts of each kind."""
+    counts = {verdict: sum(len(e.rows) for e in entries if e.verdict == verdict) for verdict in SYMBOLS}
+    total = sum(counts.values())
+    if not total:
+        return "Nothing is claimed, so there are no verdicts."
+    told = ", ".join(f"{n:,} {verdict}" for verdict, n in counts.items() if n)
+    return f"{count(total, 'verdict')}: {told}."
+
+
+# ---- claims ------------------------------------------------------------------------------------------------------
+
+
+def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> ClaimSection:
+    """What is said about one claim, over all its quantities."""
+    claims = [claim for claim in study.claims if claim.id == identifier]
+    mine = verdicts[verdicts["claim"] == identifier]
+    return ClaimSection(
+        claim=identifier,
+        statement=claims[0].statement,
+        facts=_claim_facts(claims),
+        verdicts=verdict_table(mine, caption=f"{identifier}: every configuration and quantity, with its verdict."),
+        layers=layer_table(
+            mine,
+            caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
+            f"{percent(1 - study.alpha)}, each on its own.",
+        ),
+    )
+
+
+def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
+    """How the claim is tested, in short sentences."""
+    from varprop.verification.claims import TESTS
+
+    claim = claims[0]
+    against = f" (theory: {claim.theory})" if claim.theory else ""
+    facts = [f"Test {claim.test}: {TESTS[claim.test].meaning}{against}."]
+    facts += [f"{one.quantity} is the {meaning(one.quantity)}." for one in claims]
+    if claim.layers is not None:
+        facts.append(f"Layers {claim.layers[0]} to {claim.layers[1]}.")
+    for side in ("below", "above"):
+        threshold = getattr(claim, side)
+        if threshold is not None:
+            facts.append(f"Claimed: {side} {number(threshold)} a layer.")
+    if claim.expect is not None:
+        facts.append(f"Expected: {claim.expect}.")
+    return tuple(facts)
+
+
+def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
+    """What the verdicts promise."""
+    n_verdicts = int(verdicts["verdict"].notna().sum())
+    meaning_of_verdicts = (
+        "A verdict is about a margin. “Supported” means that the truth lies within the margin of the prediction, "
+        "“refuted” that it lies outside, “inconclusive” that this many networks cannot tell; the last says nothing "
+        "about the claim. It is supported where “p, equivalence” is at most alpha/m, refuted where “p, refutation” is."
+    )
+    level_of_intervals = 1 - 2 * study.alpha / max(n_verdicts, 1)
+    level = (
+        f"m = {count(n_verdicts)} tests bear a verdict here, and each runs at level alpha/m = {study.alpha:g}/"
+        f"{n_verdicts}. However the tests depend on each other, the chance that even one “supported” or “refuted” on "
+        f"this page is wrong is at most {percent(study.alpha)}. Intervals beside a verdict have level 1 - 2 alpha/m = "
+        f"{percent(level_of_intervals)}: they lie inside the margin exactly where the verdict is “supported”. The network "
+        "is the unit: nothing is pooled over the units of one network."
+    )
+    return meaning_of_verdicts, level
+
+
+# ---- figures -----------------------------------------------------------------------------------------------------
+
+
+def _profiles(study: Study, simulations: Mapping[str, Simulation], predictions: pd.DataFrame) -> list[Picture]:
+    """Draw every quantity that is claimed something of, in the configurations it is claimed of."""
+    import pandas as pd
+
+    predictions = predictions.reindex(columns=["configuration", "layer", "quantity", "theory", "predicted"])
+    pictures = []
+    for quantity in dict.fromkeys(claim.quantity for claim in study.claims) or _UNCLAIMED:
+        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
+        labels = [c.label for c in study.configurations if not scopes or any(c.label in s.labels for s in scopes)]
+        # Weights are tested too, and are no quantity of a simulation.
+        recorded = [label for label in labels if quantity in simulations[label].quantities]
+        summaries = [layer_summary(simulations[label], quantity, configuration=label) for label in recorded]
+        if all(summary.empty for summary in summaries):
+            continue
+        theories = {"mean-field"} | {scope.claim.theory for scope in scopes if scope.claim.theory}
+        wanted = (predictions["quantity"] == quantity) & predictions["theory"].isin(theories)
+        lines = predictions[wanted & predictions["configuration"].isin(recorded)]
+        pictures.append(_profile_picture(quantity, pd.concat(summaries), lines))
+    return pictures
+
+
+def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataFrame) -> Picture:
+    n_networks, panels = summary["n_networks"], summary["configuration"].nunique()
+    networks = count(n_networks.max(), "network")
+    if n_networks.min() < n_networks.max():
+        networks = f"{count(n_networks.min())} to {networks}"
+    theories = list(dict.fromkeys(predictions["theory"]))
+    lines = f" Lines: the predictions of {listing(theories)}." if theories else ""
+    name = f"profile-{quantity}"
+    alternative = (
+        f"{sentence(meaning(quantity))[:-1]}, layer by layer, in {count(panels, 'configuration')}: measured means, the spread over "
+        f"networks{', and the predictions of ' + listing(theories) if theories else ''}. The table below has the numbers."
+    )
+    return Picture(
+        name=name,
+        heading=f"{axis_label(quantity)} over depth ({quantity})",
+        caption=(
+            f"{sentence(meaning(quantity))} Dots: mean over {networks}, with its {percent(CONFIDENCE)} interval (often smaller "
+            f"than the dot). Band: from the {percent(SPREAD[0])} to the {percent(SPREAD[1])} quantile over networks."
+            f"{lines} What spans more than a decade is on a log scale, where an arrow at the edge stands for exactly 0."
+        ),
+        alternative=alternative,
+        svg=render_svg(profile_figure(summary, predictions), title=alternative, name=name),
+        numbers=summary_table(summary, predictions, caption=f"The numbers of the figure {name}."),
+    )
+
+
+def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
+    """Draw the verdicts: those on ratios, and those on standardised means, which have an axis of their own."""
+    order = {claim: i for i, claim in enumerate(dict.fromkeys(claim.id for claim in study.claims))}
+    decided = verdicts[verdicts["verdict"].notna()].sort_values("claim", key=lambda ids: ids.map(order), kind="stable")
+    standardised = [is_standardised(record) for record in decided.to_dict("records")]
+    parts = {
+        "forest": (decided[[not is_mean for is_mean in standardised]], "measured over predicted"),
+        "forest-zero-mean": (decided[standardised], "the standardised mean"),
+    }
+    pictures = []
+    for name, (part, what) in parts.items():
+        if part.empty:
+            continue
+        counts = part["verdict"].value_counts()
+        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if verdict in counts)
+        alternative = f"{sentence(what)[:-1]}, with interval and margin, for {count(len(part), 'verdict')}: {told}. The claims' tables have the numbers."
+        pictures.append(
+            Picture(
+                name=name,
+                heading=f"All verdicts: {what}",
+                caption=(
+                    f"Each row is one verdict: {what}, with its interval. The shaded band is the claim's margin; a "
+                    "directional claim has none, and its gain per layer stands over the bound it claims. Marks: circle "
+                    "supported, cross refuted, diamond inconclusive. Rows beyond the axis stand at its edge with "
+                    f"an arrow and their value. {SYMBOL_KEY}."
+                ),
+                alternative=alternative,
+                svg=render_svg(forest_figure(part), title=alternative, name=name),
+                numbers=None,
+            )
+        )
+    return pictures
+
+
+# ---- reproduction ------------------------------------------------------------------------------------------------
+
+
+def _reproduction(run: Run) -> Reproduction:
+    """Seed, sizes, versions and the commands."""
+    study = run.study
+    versions = run.manifest["environment"]["versions"]
+    told = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS if name in versions)
+    inputs = study.inputs
+    if inputs is None:
+        given = "one, all ones"
+    elif isinstance(inputs, int):
+        given = f"{inputs}, Gaussian, each scaled to mean square 1"
+    else:
+        given = f"{len(inputs)}, given in the study file"
+    file = f"{study.name}.toml"
+    more = "" if run.networks == study.networks else f" --networks {run.networks}"
+    facts = (
+        ("Seed", str(study.seed)),
+        ("Networks per configuration", count(run.networks)),
+        ("Inputs", given),
+        ("Arithmetic", study.dtype),
+        ("Level alpha", f"{study.alpha:g}"),
+        ("Sampled with", told),
+    )
+    commands = (f"varprop run {shlex.quote(file)}{more}", f"varprop report {shlex.quote('runs/' + study.name)}")
+    return Reproduction(facts, commands, study.text)

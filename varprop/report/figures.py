@@ -1,0 +1,131 @@
+"""Frames -> figures: profiles over depth, and forests of verdicts. Nothing here computes a statistic or saves a file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from varprop.report.forest import draw_forest, forest_legend, forest_size
+from varprop.report.palette import GRID, INK, PAPER
+from varprop.report.profile import ProfileScale, draw_profile, profile_legend
+from varprop.report.wording import axis_label, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_COLUMNS = 3
+_PANEL = (3.0, 2.3)  # inches
+_LONE_PANEL = (5.6, 3.6)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults and the reports' own settings, whatever a user's matplotlibrc says."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    settings |= sns.axes_style("whitegrid")
+    settings |= {
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), INK),
+        # Text is measured in the font that comes with matplotlib, so that the layout is the same on every machine.
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+        "figure.facecolor": PAPER,
+        "axes.facecolor": PAPER,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8.5,
+        "axes.linewidth": 0.7,
+        "lines.linewidth": 1.2,
+        # Text stays text: it can be read aloud, found and shown in scripts that matplotlib's own font lacks.
+        "svg.fonttype": "none",
+        "svg.hashsalt": "varprop",  # else the ids in the file are random
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
+    """Draw one quantity over depth, a panel for each configuration, all on one scale.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        What `layer_summary` returns, for one quantity and any number of configurations.
+    predictions : DataFrame
+        Columns ``configuration``, ``layer``, ``theory``, ``predicted`` of the same quantity; may be empty.
+
+    Returns
+    -------
+    Figure
+        Measured means with their 95 % intervals, the 5-95 % range over networks, and a line for each theory.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    configurations = list(dict.fromkeys(summary["configuration"]))
+    columns = min(_COLUMNS, len(configurations))
+    rows = -(-len(configurations) // columns)
+    width, height = _LONE_PANEL if len(configurations) == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
+    scale = ProfileScale.fit(summary, predictions)
+    theories = list(dict.fromkeys(predictions["theory"]))
+    with house_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for axes, configuration in zip(grid.flat, configurations, strict=False):
+            mine = predictions[predictions["configuration"] == configuration]
+            draw_profile(axes, summary[summary["configuration"] == configuration], mine, scale=scale, theories=theories)
+            if configuration:
+                axes.set_title(_panel_title(configuration), loc="left", parse_math=False)
+            sns.despine(ax=axes)
+        for axes in grid.flat[len(configurations) :]:
+            axes.remove()
+        for column in range(columns):  # the lowest panel of a column keeps its layer numbers
+            lowest = max(row for row in range(rows) if row * columns + column < len(configurations))
+            grid[lowest, column].tick_params(labelbottom=True)
+        figure.supxlabel("layer", fontsize=9)
+        figure.supylabel(axis_label(summary["quantity"].iloc[0]), fontsize=9)
+        figure.legend(**profile_legend(theories, scale), loc="outside upper left", ncols=4, frameon=False)
+    return figure
+
+
+def forest_figure(verdicts: pd.DataFrame) -> Figure:
+    """Draw every verdict with its estimate over prediction, its interval and its margin.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        What `verify` returns, or the verdicts of a run; rows without a verdict are left out.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        If no row bears a verdict.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    with house_style():
+        figure = Figure(figsize=forest_size(verdicts), layout="constrained")
+        axes = figure.subplots()
+        draw_forest(axes, verdicts)
+        sns.despine(ax=axes, left=True)
+        figure.legend(**forest_legend(), loc="outside upper right", ncols=4, frameon=False)
+    return figure
+
+
+def _panel_title(configuration: str) -> str:
+    """A configuration's label, broken where a panel ends."""
+    return "\n".join(textwrap.wrap(plain(configuration), 40, max_lines=3, placeholder=" …"))

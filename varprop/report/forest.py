@@ -1,0 +1,263 @@
+"""A forest: every verdict's estimate over its prediction, with interval and margin, a row each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS
+from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
+from varprop.report.wording import SYMBOLS, axis_label, number, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_ROW = 0.21  # inches a row
+_EDGE = 0.03  # share of the axis that the markers of clipped rows keep from its end
+_WINDOW = (2.5, 8.0)  # the axis shows at least and at most so many margins to either side
+_DEFAULT_MARGIN = 0.05  # the window's unit where no row has a margin (exact tests)
+_LONGEST_LABEL = 60  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class ForestScale:
+    """What a forest's axis shows: ratios around 1 on a log axis, or standardised means around 0.
+
+    Parameters
+    ----------
+    standardised : bool
+        True for tests of a zero mean, whose estimate is no ratio.
+    low, high : float
+        Ends of the axis; what lies beyond is drawn at its edge with an arrow.
+    """
+
+    standardised: bool
+    low: float
+    high: float
+
+    @property
+    def centre(self) -> float:
+        """Where a prediction that is exactly right lies."""
+        return 0.0 if self.standardised else 1.0
+
+    def margin(self, margin: float) -> tuple[float, float]:
+        """Ends of the region that a claim calls equal."""
+        return (-margin, margin) if self.standardised else (1 / (1 + margin), 1 + margin)
+
+    def at(self, share: float) -> float:
+        """The value at a share of the axis, from its left end."""
+        if self.standardised:
+            return self.low + share * (self.high - self.low)
+        return self.low * math.exp(share * math.log(self.high / self.low))
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One row: what it is called, and what is drawn; NaN for what it does not have."""
+
+    group: str
+    label: str
+    verdict: str
+    standardised: bool
+    estimate: float
+    value: float
+    low: float
+    high: float
+    margin: float
+
+
+def forest_rows(verdicts: pd.DataFrame) -> list[ForestRow]:
+    """Rows that bear a verdict, those of one claim together, in the order in which claims first appear.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        The columns of `verify`.
+
+    Returns
+    -------
+    list of ForestRow
+
+    Raises
+    ------
+    ValueError
+        If no row bears a verdict.
+    """
+    decided = verdicts[verdicts["verdict"].notna()]
+    if decided.empty:
+        msg = f"no row of the frame bears a verdict ({len(verdicts)} rows); pass what vp.verify returns"
+        raise ValueError(msg)
+    # Layers of one network need not all repeat what it is called.
+    named = len(set(decided["configuration"])) > 1 or bool(decided["layer"].isna().any())
+    rows = [_row(record, named=named) for record in decided.to_dict("records")]
+    order = {group: i for i, group in enumerate(dict.fromkeys(row.group for row in rows))}
+    return sorted(rows, key=lambda row: order[row.group])
+
+
+def _row(record: Record, *, named: bool) -> ForestRow:
+    """One record of a verdict frame as a row, named by its configuration or without."""
+    parts = [plain(text_in(record, "configuration")) if named else "", axis_label(str(record["quantity"]))]
+    layer = value_in(record, "layer")
+    if not math.isnan(layer):
+        parts.append(f"layer {int(layer)}")
+    label = " · ".join(part for part in parts if part)
+    return ForestRow(
+        group=plain(text_in(record, "claim")),
+        label=label if len(label) <= _LONGEST_LABEL else "…" + label[-_LONGEST_LABEL + 1 :],
+        verdict=str(record["verdict"]),
+        standardised=is_standardised(record),
+        estimate=value_in(record, "estimate"),
+        value=compared_in(record),
+        low=value_in(record, "ci_low"),
+        high=value_in(record, "ci_high"),
+        margin=margin_in(record),
+    )
+
+
+def forest_scale(rows: Sequence[ForestRow]) -> ForestScale:
+    """Choose a window in which the margins stay visible, however far the farthest row lies."""
+    standardised = all(row.standardised or math.isnan(row.value) for row in rows) and any(
+        row.standardised for row in rows
+    )
+    mine = [row for row in rows if row.standardised == standardised]
+
+    def distance(value: float) -> float:
+        return abs(value) if standardised else abs(math.log(value))
+
+    def measurable(value: float) -> bool:
+        return math.isfinite(value) and (standardised or value > 0)
+
+    margins = [row.margin for row in mine if row.margin > 0]
+    unit = max(margins, default=_DEFAULT_MARGIN)
+    unit = unit if standardised else math.log1p(unit)
+    ends = [distance(end) for row in mine for end in (row.value, row.low, row.high) if measurable(end)]
+    reach = 1.15 * min(max([*ends, _WINDOW[0] * unit]), _WINDOW[1] * unit)
+    low, high = (-reach, reach) if standardised else (math.exp(-reach), math.exp(reach))
+    return ForestScale(standardised, low, high)
+
+
+def draw_forest(axes: Axes, verdicts: pd.DataFrame) -> None:
+    """Draw a row for every verdict: marker and colour tell it, the band is its margin.
+
+    Rows outside the axis stand at its edge with an arrow and their value; rows that have no value on this axis (a
+    standardised mean among ratios, an exact test) say their estimate in words.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    verdicts : DataFrame
+        The columns of `verify`.
+    """
+    from matplotlib import rcParams
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    rows = forest_rows(verdicts)
+    scale = forest_scale(rows)
+    if not scale.standardised:
+        axes.set_xscale("log")
+    axes.set_xlim(scale.low, scale.high)
+    ticks: list[float] = []
+    labels: list[str] = []
+    position, group = 0.0, ""
+    for row in rows:
+        if row.group and row.group != group:
+            position += 0.25 if ticks else 0.0
+            ticks.append(position)
+            labels.append(row.group)
+            position += 1.0
+        group = row.group
+        ticks.append(position)
+        labels.append(row.label)
+        _draw_row(axes, scale, row, position)
+        position += 1.0
+    axes.axvline(scale.centre, color=rcParams["text.color"], linewidth=0.8, zorder=1)
+    axes.set_ylim(position - 0.4, -0.6)
+    axes.set_yticks(ticks, labels, parse_math=False)
+    groups = {row.group for row in rows if row.group}
+    for tick in axes.get_yticklabels():
+        if tick.get_text() in groups:
+            tick.set_fontweight("bold")
+    axes.tick_params(axis="y", length=0, pad=9)
+    axes.grid(visible=False, axis="y")
+    axes.set_xticks(_ticks(scale.low, scale.high))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("standardised mean" if scale.standardised else "measured / predicted")
+
+
+def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float) -> None:
+    """Draw one row's margin, interval and marker, or what stands for them."""
+    from matplotlib.patches import Rectangle
+
+    style = VERDICTS[row.verdict]
+    drawable = row.standardised == scale.standardised and not math.isnan(row.value)
+    if drawable and row.margin > 0:
+        left, right = scale.margin(row.margin)
+        axes.add_patch(
+            Rectangle((left, y - 0.5), right - left, 1.0, facecolor=MARGIN, alpha=MARGIN_ALPHA, linewidth=0, zorder=0.5)
+        )
+    marker: dict[str, Any] = {
+        "color": style.color,
+        "marker": style.marker,
+        "markersize": 5.5,
+        "linewidth": 0,
+        "zorder": 4,
+    }
+    if not drawable:
+        axes.plot(scale.at(_EDGE), y, **marker)
+        said = "standardised mean" if row.standardised else "no ratio; estimate"
+        _write(axes, scale.at(2 * _EDGE), y, f"{said} {number(row.estimate)}", "left")
+        return
+    low, high = max(row.low, scale.low), min(row.high, scale.high)
+    if low < high:
+        axes.plot([low, high], [y, y], color=style.color, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    if scale.low <= row.value <= scale.high:
+        axes.plot(row.value, y, **marker)
+        return
+    right = row.value > scale.high
+    axes.plot(scale.at(1 - _EDGE if right else _EDGE), y, **marker)
+    arrow = {**marker, "marker": ">" if right else "<"}
+    axes.plot(scale.high if right else scale.low, y, **arrow)
+    aside = 2 * _EDGE
+    _write(axes, scale.at(1 - aside if right else aside), y, number(row.value), "right" if right else "left")
+
+
+def _write(axes: Axes, x: float, y: float, text: str, align: str) -> None:
+    """Write beside a marker, in data coordinates."""
+    axes.text(x, y, text, ha=align, va="center", fontsize=7.5, zorder=4, parse_math=False)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans more than one."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    wide = low > 0 and high / low > 6
+    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=8) if wide else MaxNLocator(8, steps=[1, 2, 2.5, 5, 10])
+    return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+
+
+def forest_legend(verdicts: Iterable[str] = tuple(SYMBOLS)) -> dict[str, Any]:
+    """Handles and labels of the verdicts and the margin."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = [
+        Line2D([], [], color=VERDICTS[name].color, marker=VERDICTS[name].marker, markersize=5.5, linewidth=1.6)
+        for name in verdicts
+    ]
+    return {
+        "handles": [*handles, Patch(facecolor=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)],
+        "labels": [*verdicts, "margin"],
+    }
+
+
+def forest_size(verdicts: pd.DataFrame) -> tuple[float, float]:
+    """Inches in which every row of a forest is readable."""
+    rows = forest_rows(verdicts)
+    groups = len({row.group for row in rows if row.group})
+    return 8.0, 0.9 + _ROW * (len(rows) + 1.25 * groups)

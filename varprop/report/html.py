@@ -1,0 +1,68 @@
+"""A report as one self-contained HTML page: no script, no request, light and dark, readable by ear and by keyboard."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from varprop.report.document import IndexDocument, StudyDocument
+from varprop.report.svg import dark_rules
+from varprop.report.wording import SYMBOLS, plain, plain_lines
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def study_html(document: StudyDocument) -> str:
+    """Set the report of one study.
+
+    Parameters
+    ----------
+    document : StudyDocument
+        What the page says.
+
+    Returns
+    -------
+    str
+        The page. Every text in it is escaped; the drawings are the only markup that is passed on as it is.
+    """
+    return _environment().get_template("study.html.j2").render(document=document)
+
+
+def index_html(document: IndexDocument) -> str:
+    """Set the index over several studies.
+
+    Parameters
+    ----------
+    document : IndexDocument
+        What the page says.
+
+    Returns
+    -------
+    str
+    """
+    return _environment().get_template("index.html.j2").render(document=document)
+
+
+@cache
+def _environment() -> Environment:
+    """Templates in which everything is escaped and a name that does not exist is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("varprop.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"plain": plain, "plain_lines": plain_lines, "anchor": anchor}
+    environment.globals |= {"symbols": SYMBOLS, "dark_rules": dark_rules()}
+    return environment
+
+
+def anchor(claim: str) -> str:
+    """The id of a claim's heading: unlike every other id of the page, and without anything a URL would change."""
+    return "claim-" + re.sub(r"[^A-Za-z0-9._-]", lambda match: f"-{ord(match[0]):x}-", claim)

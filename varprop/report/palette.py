@@ -1,0 +1,71 @@
+"""Colours, shapes and dashes: the same for the same thing in every figure, told apart without colour vision too.
+
+The hues are those of Okabe and Ito's colour-blind-safe set. Every meaning also has a shape or a dash pattern of its
+own. A figure is drawn for white paper; `DARK` is what each colour becomes on a dark page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+INK = "#262626"
+PAPER = "#ffffff"
+GRID = "#dcdcdc"
+MARGIN = "#0072b2"  # faint, behind the rows
+MARGIN_ALPHA = 0.14
+SPREAD_ALPHA = 0.13
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictStyle:
+    """Colour and marker of a verdict."""
+
+    color: str
+    marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """Colour and dashes of a theory; no dashes mean a solid line."""
+
+    color: str
+    dashes: tuple[float, ...]
+
+
+VERDICTS = {
+    "supported": VerdictStyle("#0072b2", "o"),
+    "refuted": VerdictStyle("#d55e00", "X"),
+    "inconclusive": VerdictStyle("#767676", "D"),
+}
+
+THEORIES = {
+    "mean-field": LineStyle("#009e73", ()),
+    "finite-width": LineStyle("#cc79a7", (6, 1.5)),
+    "he": LineStyle("#d55e00", (4, 2)),
+    "xavier": LineStyle("#0072b2", (4, 2, 1, 2)),
+    "preserved": LineStyle("#767676", (1, 1.5)),
+    "he-variance": LineStyle("#a63603", (2, 1)),
+    "xavier-variance": LineStyle("#3182bd", (2, 1, 1, 1)),
+}
+_OTHER_THEORIES = (LineStyle("#8c6d31", (3, 1, 1, 1, 1, 1)), LineStyle("#7b4173", (5, 3)), LineStyle("#5254a3", (1, 3)))
+
+DARK = {
+    INK: "#e6e6e6",
+    PAPER: "#14171c",
+    GRID: "#3a3f47",
+    "#0072b2": "#56b4e9",
+    "#d55e00": "#f0803c",
+    "#767676": "#a8a8a8",
+    "#009e73": "#2fc79b",
+    "#a63603": "#e6a26c",
+    "#3182bd": "#9ecae1",
+    "#8c6d31": "#e7cb94",
+    "#7b4173": "#de9ed6",
+    "#5254a3": "#9c9ede",
+}
+
+
+def theory_styles(theories: list[str]) -> dict[str, LineStyle]:
+    """Style of each theory; those this module does not know take the spare ones in turn."""
+    spare = iter(_OTHER_THEORIES * len(theories))
+    return {theory: THEORIES.get(theory) or next(spare) for theory in theories}

@@ -1,0 +1,81 @@
+"""A figure -> the bytes of an SVG or PNG file: the same bytes for the same figure, readable on light and dark pages."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape, quoteattr
+
+from varprop.report.figures import house_style
+from varprop.report.palette import DARK
+from varprop.report.wording import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+def dark_rules() -> str:
+    """Style rules that repaint a figure for a dark page.
+
+    The file itself holds plain light colours, so that a viewer without style sheets shows it right; a browser finds
+    them by their text and repaints them. The selectors have no ancestor: a marker is a copy made by ``<use>``, which
+    has none that a rule could name.
+    """
+    return "\n".join(
+        f'[style*="{kind}: {light}"] {{ {kind}: {dark} !important; }}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
+
+
+def _save(figure: Figure, file: io.BytesIO, **options: Any) -> None:
+    """Save in the house style; a script that matplotlib's font lacks is the browser's to draw, not a warning."""
+    with house_style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
+        figure.savefig(file, **options)
+
+
+def render_svg(figure: Figure, *, title: str, name: str) -> str:
+    """SVG text of a figure, to stand in a page or in a file of its own.
+
+    Parameters
+    ----------
+    figure : Figure
+        Drawn in the house style.
+    title : str
+        What the figure shows; its text alternative.
+    name : str
+        Prefix of every id inside, so that several figures may stand in one page.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element in light colours; `standalone` makes a file of it.
+    """
+    file = io.BytesIO()
+    _save(figure, file, format="svg", metadata=_NO_METADATA)
+    text = file.getvalue().decode("utf-8")
+    body = text[text.index("<svg") :]
+    body = _ID.sub(rf"\g<1>{name}-", body)
+    opening = f'<svg role="img" aria-label={quoteattr(plain(title))} '
+    lines = (line.rstrip() for line in (opening + body.removeprefix("<svg ")).splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def standalone(svg: str, *, title: str) -> str:
+    """Make a file of an ``<svg>`` element: it names itself and repaints itself where the reader's system is dark."""
+    head, body = svg.split(">", 1)
+    style = f"<style>@media (prefers-color-scheme: dark) {{\n{dark_rules()}\n}}</style>"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>\n<title>{escape(plain(title))}</title>\n{style}{body}'
+
+
+def render_png(figure: Figure, *, dpi: int = 110) -> bytes:
+    """PNG bytes of a figure, to look at; never part of a report."""
+    file = io.BytesIO()
+    _save(figure, file, format="png", dpi=dpi)
+    return file.getvalue()

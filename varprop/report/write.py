@@ -1,0 +1,163 @@
+"""Reports as files: a folder for each study, and an index over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from varprop.report.content import index_document, study_document
+from varprop.report.document import IndexDocument, StudyDocument
+from varprop.report.html import index_html, study_html
+from varprop.report.markdown import index_markdown, study_markdown
+from varprop.report.svg import standalone
+from varprop.study.store import write_atomically
+
+if TYPE_CHECKING:
+    from varprop.study.run import Run
+
+_SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str]]] = {
+    "html": ("index.html", study_html),
+    "md": ("README.md", study_markdown),
+}
+_SET_INDEX: dict[str, tuple[str, Callable[[IndexDocument], str]]] = {
+    "html": ("index.html", index_html),
+    "md": ("README.md", index_markdown),
+}
+_VERDICTS = "verdicts.csv"
+
+
+def write_report(
+    run_or_runs: Run | Iterable[Run], directory: str | Path, formats: Sequence[str] = ("html", "md")
+) -> tuple[Path, ...]:
+    """Write a page for every run, and an index over the claims of all of them.
+
+    Parameters
+    ----------
+    run_or_runs : Run or iterable of Run
+        Finished runs, each of another study.
+    directory : str or Path
+        Made if it is missing. Gets ``index.html`` and ``README.md`` over all runs given, and for each run a folder
+        named after its study with the same two files, the figures as SVG and ``verdicts.csv``. Folders of other
+        studies are left as they are; the index lists the runs given and no others.
+    formats : sequence of str
+        ``"html"``, ``"md"`` or both.
+
+    Returns
+    -------
+    tuple of Path
+        Every file written. The same runs always give the same bytes; each file appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If a format is unknown, two runs have one study's name, or a name cannot be a folder's.
+    TypeError
+        If ``formats`` is a single string.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import varprop as vp
+    >>> text = '''
+    ... schema = 1
+    ... title = "He"
+    ... seed = 1
+    ... networks = 100
+    ... network = { widths = "16x3", activation = "relu", weights = "he_normal" }
+    ... [[claims]]
+    ... id = "he.forward"
+    ... quantity = "preactivation_second_moment"
+    ... theory = "he"
+    ... test = "cumulative_mean"
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     study = Path(folder, "he.toml")
+    ...     _ = study.write_text(text)
+    ...     run = vp.run_study(vp.load_study(study), Path(folder, "runs"), "serial")
+    ...     [path.name for path in vp.write_report(run, Path(folder, "reports"), formats=["md"])]
+    ['README.md', 'profile-preactivation_second_moment.svg', 'forest.svg', 'verdicts.csv', 'README.md']
+    """
+    runs = _as_runs(run_or_runs)
+    _check_formats(formats)
+    _check_names([run.study.name for run in runs])
+    # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
+    files = [file for run in runs for file in _study_files(run, formats)]
+    files += _index_files(runs, formats)
+    written = []
+    for relative, text in files:
+        path = Path(directory) / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode("utf-8"))
+        written.append(path)
+    return tuple(written)
+
+
+def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
+    """One run or several as a list."""
+    runs = list(run_or_runs) if isinstance(run_or_runs, Iterable) else [run_or_runs]
+    if not runs:
+        msg = "there is no run to report on; pass what vp.run_study or vp.load_run returns"
+        raise ValueError(msg)
+    return runs
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    """Refuse what cannot be written."""
+    if isinstance(formats, str):
+        msg = f"formats must be a sequence of names, got the text {formats!r}; write formats=({formats!r},)"
+        raise TypeError(msg)
+    known = " and ".join(map(repr, _SET_STUDY))
+    for name in formats:
+        if name == "latex":
+            msg = f"LaTeX tables are not written by this version; write formats with {known}"
+            raise ValueError(msg)
+        if name not in _SET_STUDY:
+            msg = f"unknown format {name!r}; there are {known}"
+            raise ValueError(msg)
+    if not formats:
+        msg = f"formats is empty; name {known}, or one of them"
+        raise ValueError(msg)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """A study's name becomes a folder's: one folder each, and none outside the directory or in the index's way."""
+    taken = {file.lower() for file, _ in _SET_INDEX.values()}
+    for i, name in enumerate(names):
+        if (
+            not name.isprintable()
+            or name.startswith(".")
+            or set(name) & set("/\\:")
+            or name != name.strip()
+            or not name
+        ):
+            msg = f"the study's name {name!r} cannot be a folder's; rename its file, for example to forward-signal.toml"
+            raise ValueError(msg)
+        if name.lower() in taken:
+            msg = f"the study's name {name!r} is that of the index; rename its file"
+            raise ValueError(msg)
+        if name in names[:i]:
+            msg = f"two runs are of a study called {name!r} and would share one folder; report on them separately"
+            raise ValueError(msg)
+
+
+def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Names and texts of one study's files."""
+    document, folder = study_document(run), Path(run.study.name)
+    for name in dict.fromkeys(formats):
+        file, set_page = _SET_STUDY[name]
+        yield folder / file, set_page(document)
+    if "md" in formats:
+        for picture in document.pictures:
+            yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+    # Six digits: what another machine's last bits change stays out of a file that is committed.
+    yield folder / _VERDICTS, run.verdicts().to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _index_files(runs: Sequence[Run], formats: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Names and texts of the index's files."""
+    document = index_document(runs)
+    for name in dict.fromkeys(formats):
+        file, set_page = _SET_INDEX[name]
+        yield Path(file), set_page(document)
