@@ -13,5 +13,7 @@ Float64Array = NDArray[np.float64]
 """What leaves the engine, and all that theory and statistics compute with."""
 ArrayFn = Callable[[FloatArray], FloatArray]
 """An elementwise function that keeps shape and dtype."""
-RNGLike = int | np.integer | Sequence[int] | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
+RNGLike = (
+    int | np.integer | Sequence[int] | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
+)
 """What the keyword ``rng`` takes, as in SPEC 7."""

@@ -100,7 +100,7 @@ def profile(
     scale = ProfileScale.fit(summary, predictions)
     draw_profile(ax, summary, predictions, scale=scale, theories=theories)
     ax.set(xlabel="layer", ylabel=axis_label(quantity))
-    _legend_above(ax, profile_legend(theories, scale), columns=2)
+    _legend_above(ax, profile_legend(theories, [scale]), columns=2)
     return ax
 
 

@@ -86,7 +86,7 @@ def test_verdict_table_has_every_number_and_no_empty_column(make_run):
     assert first == {
         "Configuration": "relu, he_normal",
         "Verdict": "supported",
-        "Quantity": "preactivation_second_moment",
+        "Quantity": "z²",
         "Measured": "2.010",
         "Predicted": "2.000",
         "Ratio": "1.005",

@@ -125,3 +125,20 @@ def test_parameters_that_labels_do_not_tell_apart_get_numbers(parse, monkeypatch
         activation = ["relu", { name = "elu", alpha = 1 }, { name = "elu", alpha = 2 }]
     """)
     assert labels(study) == ["relu", "elu", "elu (2)"]
+
+
+def test_a_list_of_wheres_means_either_of_two(parse):
+    study = parse("""
+        [network]
+        widths = "6x3"
+        [grid]
+        activation = ["relu", "tanh"]
+        weights = ["he_normal", "xavier_normal"]
+        [[claims]]
+        id = "own"
+        test = "cumulative_mean"
+        theory = "mean-field"
+        quantity = "preactivation_second_moment"
+        where = [{ activation = "relu", weights = "he_normal" }, { activation = "tanh", weights = "xavier_normal" }]
+    """)
+    assert study.scopes[0].labels == ("relu, he_normal", "tanh, xavier_normal")

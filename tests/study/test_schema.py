@@ -154,7 +154,7 @@ WRONG = [
     (claim("margin = inf"), "claims[0].margin", "must be a finite number"),
     (claim('expect = "suported"'), "claims[0].expect", "did you mean 'supported'?"),  # codespell:ignore
     (claim("layers = [3]"), "claims[0].layers", "must have at least 2 items"),
-    (claim("layers = [3, 2]"), "claims[0].layers", "first and the last"),
+    (claim("layers = [3, 2]"), "claims[0].layers", "first and"),
     (claim("layers = [1, 9]"), "claims[0].layers", "asks for layer 9, but relu, he_normal has 3 weight layers"),
     (claim("below = 0.5"), "claims[0].below", "goes with test 'directional' only"),
     (claim("bellow = 0.5"), "claims[0].bellow", "did you mean 'below'?"),  # codespell:ignore
@@ -162,6 +162,12 @@ WRONG = [
     (claim('where = { weight = "he_normal" }'), "claims[0].where.weight", "did you mean 'weights'?"),
     (claim('where = { activation = ["relu", "tan"] }'), "claims[0].where.activation[1]", "did you mean 'tanh'?"),
     (claim('where = { activation = { name = "elu", beta = 1 } }'), "claims[0].where.activation.beta", "it takes alpha"),
+    (
+        claim('where = [{ weights = "he_normal" }, { weights = "zeros" }]'),
+        "claims[0].where[1]",
+        "matches none of the 1 configurations; there are weights he_normal",
+    ),
+    (claim("where = [{}, { weight = 3 }]"), "claims[0].where[1].weight", "did you mean 'weights'?"),
     (claim("where = { widths = 6 }"), "claims[0].where.widths", "must be widths"),
     (claim("networks = 3"), "claims[0].networks", "belongs at the top of the file"),
     (claim('"no such key" = 3'), 'claims[0]."no such key"', "is unknown"),

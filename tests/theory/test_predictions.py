@@ -110,6 +110,18 @@ def test_exact_is_said_where_it_is_true(activation, weights, theory, exact_layer
     assert set(rows.loc[rows["exact"], "layer"]) == exact_layers
 
 
+@pytest.mark.parametrize(("width", "exact_layers"), [(32, {1, 2, 3, 4}), (6, {4})])
+def test_gradients_are_exact_up_to_the_probability_of_dying(width, exact_layers):
+    """A dead network has slope 0 at z = 0, where theory tosses a coin; at width 6 that happens once in 64 layers.
+
+    Only the last layer, which has the readout itself, is then exact.
+    """
+    net = vp.mlp([width] * 5, activation="relu", weights="he_normal")
+    table = vp.predict(net, theory="he")
+    rows = table[table["quantity"] == "gradient_second_moment"]
+    assert set(rows.loc[rows["exact"], "layer"]) == exact_layers
+
+
 def test_rows_join_with_what_is_simulated():
     net = vp.mlp([12, 10, 14], activation="relu", weights="he_normal")
     frame = vp.simulate(net, n_networks=3, rng=1).to_frame()

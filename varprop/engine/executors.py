@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -82,7 +83,8 @@ def _open(executor: ExecutorLike, workers: int) -> Iterator[tuple[Executor, Call
         from loky import get_reusable_executor
 
         # Reused between calls: starting Python and NumPy anew for each configuration would cost more than it does.
-        yield cast(Executor, get_reusable_executor(max_workers=workers)), _capped
+        pool = get_reusable_executor(max_workers=workers, initializer=_leave_interrupts_to_the_parent)
+        yield cast(Executor, pool), _capped
     elif isinstance(executor, Executor) or (hasattr(executor, "submit") and not isinstance(executor, str)):
         yield cast(Executor, executor), _capped
     else:
@@ -98,6 +100,11 @@ def _controller() -> ThreadpoolController:
 
 def _one_blas_thread() -> AbstractContextManager[object]:
     return cast(AbstractContextManager[object], _controller().limit(limits=1, user_api="blas"))
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Ignore Ctrl-C in a worker: a terminal sends it to every process, and the parent is the one that stops them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _plainly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -89,8 +89,12 @@ class Plan:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of the run, the last one as short as it has to be."""
-        starts = range(0, self.n_networks, self.block)
-        return tuple(Block(i, start, min(self.block, self.n_networks - start)) for i, start in enumerate(starts))
+        return tuple(self.block_at(index) for index in range(-(-self.n_networks // self.block)))
+
+    def block_at(self, index: int) -> Block:
+        """Return one block."""
+        first = index * self.block
+        return Block(index, first, min(self.block, self.n_networks - first))
 
 
 def _canonical(content: object) -> bytes:

@@ -110,7 +110,7 @@ def run_block(plan: Plan, index: int) -> BlockValues:
         By quantity, shape (networks, places), or (networks, places, inputs) kept per input.
     """
     _keep_the_heap()
-    block = plan.blocks[index]
+    block = plan.block_at(index)
     streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense")
     inputs = plan.inputs.astype(plan.dtype)
     tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}

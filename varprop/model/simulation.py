@@ -130,8 +130,8 @@ class Simulation:
             {
                 "network": network,
                 "layer": layer,
-                "module": pd.Series(pd.Categorical.from_codes(module, modules)).astype("str"),
-                "quantity": pd.Categorical.from_codes(code, list(self.samples)),
+                "module": pd.Series(pd.Categorical.from_codes(module, pd.Index(modules))).astype("str"),
+                "quantity": pd.Categorical.from_codes(code, pd.Index(list(self.samples))),
                 "value": value[exists],
             }
         )

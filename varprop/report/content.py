@@ -254,7 +254,7 @@ def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataF
         caption=(
             f"{sentence(meaning(quantity))} Dots: mean over {networks}, with its {percent(CONFIDENCE)} interval (often smaller "
             f"than the dot). Band: from the {percent(SPREAD[0])} to the {percent(SPREAD[1])} quantile over networks."
-            f"{lines} What spans more than a decade is on a log scale, where an arrow at the edge stands for exactly 0."
+            f"{lines} Each panel has its own logarithmic scale, where an arrow at the edge stands for exactly 0."
         ),
         alternative=alternative,
         svg=render_svg(profile_figure(summary, predictions), title=alternative, name=name),

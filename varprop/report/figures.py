@@ -54,7 +54,7 @@ def house_style() -> Iterator[None]:
 
 
 def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
-    """Draw one quantity over depth, a panel for each configuration, all on one scale.
+    """Draw one quantity over depth, a panel for each configuration, each on a scale of its own.
 
     Parameters
     ----------
@@ -75,14 +75,17 @@ def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
     columns = min(_COLUMNS, len(configurations))
     rows = -(-len(configurations) // columns)
     width, height = _LONE_PANEL if len(configurations) == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
-    scale = ProfileScale.fit(summary, predictions)
+    scales = []
     theories = list(dict.fromkeys(predictions["theory"]))
     with house_style():
         figure = Figure(figsize=(width, height), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for axes, configuration in zip(grid.flat, configurations, strict=False):
             mine = predictions[predictions["configuration"] == configuration]
-            draw_profile(axes, summary[summary["configuration"] == configuration], mine, scale=scale, theories=theories)
+            measured = summary[summary["configuration"] == configuration]
+            # One scale for all would flatten every panel beside one that spans many decades.
+            scales.append(ProfileScale.fit(measured, mine))
+            draw_profile(axes, measured, mine, scale=scales[-1], theories=theories)
             if configuration:
                 axes.set_title(_panel_title(configuration), loc="left", parse_math=False)
             sns.despine(ax=axes)
@@ -93,7 +96,8 @@ def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
             grid[lowest, column].tick_params(labelbottom=True)
         figure.supxlabel("layer", fontsize=9)
         figure.supylabel(axis_label(summary["quantity"].iloc[0]), fontsize=9)
-        figure.legend(**profile_legend(theories, scale), loc="outside upper left", ncols=4, frameon=False)
+        columns = 4 if width > _LONE_PANEL[0] else 2  # as many names as stand side by side
+        figure.legend(**profile_legend(theories, scales), loc="outside upper left", ncols=columns, frameon=False)
     return figure
 
 

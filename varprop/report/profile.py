@@ -25,7 +25,7 @@ class ProfileScale:
     Parameters
     ----------
     log : bool
-        True if the quantity is nowhere negative and spans more than a decade.
+        True if the quantity is nowhere negative and somewhere positive: then ratios are what it is judged by.
     floor, ceiling : float
         On a log scale, where 0 and infinity are drawn.
     has_zeros, has_infinities : bool
@@ -40,7 +40,7 @@ class ProfileScale:
 
     @classmethod
     def fit(cls, summary: pd.DataFrame, predictions: pd.DataFrame) -> Self:
-        """Choose the scale for everything that shares an axis."""
+        """Choose the scale for everything that shares an axis: a decade or more, so that a flat line looks flat."""
         centres = np.concatenate([summary["mean"].to_numpy(float), predictions["predicted"].to_numpy(float)])
         shown = np.concatenate([centres, summary[["low", "high"]].to_numpy(float).ravel()])
         shown = shown[~np.isnan(shown)]
@@ -48,8 +48,8 @@ class ProfileScale:
         if not positive.size or (shown < 0).any():
             return cls(log=False)
         bottom, top = np.log10(np.clip([positive.min(), positive.max()], *_DRAWABLE))
-        if top - bottom <= 1:
-            return cls(log=False)
+        middle = (top + bottom) / 2
+        bottom, top = min(bottom, middle - 0.5), max(top, middle + 0.5)
         zeros, infinities = bool((shown < _DRAWABLE[0]).any()), bool((centres > _DRAWABLE[1]).any())
         room = 0.04 * (top - bottom)
         floor, ceiling = float(10 ** (bottom - room)), float(10 ** (top + room))
@@ -88,7 +88,7 @@ def draw_profile(
     scale = ProfileScale.fit(summary, predictions) if scale is None else scale
     styles = theory_styles(list(dict.fromkeys(predictions["theory"] if theories is None else theories)))
     if scale.log:
-        axes.set_yscale("log")
+        _set_log_axis(axes, scale)
     layer = summary["layer"].to_numpy(float)
     mean, low, high, ci_low, ci_high = (
         scale.place(summary[name].to_numpy(float)) for name in ("mean", "low", "high", "ci_low", "ci_high")
@@ -106,6 +106,19 @@ def draw_profile(
         axes.set_ylim(scale.floor, scale.ceiling)
     axes.set(xlabel="", ylabel="")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _set_log_axis(axes: Axes, scale: ProfileScale) -> None:
+    """Label powers of ten, and 2 and 5 between them where there are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if np.log10(scale.ceiling / scale.floor) <= 2.5 and 1e-4 < scale.floor < 1e4:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
 
 
 def _pattern(style: LineStyle) -> Literal["solid"] | tuple[float, tuple[float, ...]]:
@@ -131,8 +144,8 @@ def _mark_edges(axes: Axes, scale: ProfileScale, layer: Float64Array, mean: Floa
             )
 
 
-def profile_legend(theories: Sequence[str], scale: ProfileScale) -> dict[str, Any]:
-    """Handles and labels that name everything `draw_profile` may have drawn."""
+def profile_legend(theories: Sequence[str], scales: Sequence[ProfileScale]) -> dict[str, Any]:
+    """Handles and labels that name everything `draw_profile` may have drawn on these scales."""
     from matplotlib import rcParams
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -147,8 +160,8 @@ def profile_legend(theories: Sequence[str], scale: ProfileScale) -> dict[str, An
         handles.append(Line2D([], [], color=style.color, linestyle=_pattern(style)))
         labels.append(theory)
     for present, marker, label in (
-        (scale.has_zeros, "v", "mean 0, or off the axis"),
-        (scale.has_infinities, "^", "mean off the axis"),
+        (any(scale.has_zeros for scale in scales), "v", "mean 0, or off the axis"),
+        (any(scale.has_infinities for scale in scales), "^", "mean off the axis"),
     ):
         if present:
             handles.append(Line2D([], [], color=ink, marker=marker, markersize=5, linewidth=0))

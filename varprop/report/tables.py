@@ -223,7 +223,7 @@ def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
     layer, n_networks = value_in(row, "layer"), value_in(row, "n_networks")
     texts = {
         "Configuration": text_in(row, "configuration") or MISSING,
-        "Quantity": str(row["quantity"]),
+        "Quantity": axis_label(str(row["quantity"])),
         "Layer": MISSING if math.isnan(layer) else f"{int(layer)}",
         "Replicates": MISSING if math.isnan(n_networks) else count(n_networks),
         "Measured": number(value_in(row, "estimate")),

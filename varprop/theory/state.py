@@ -24,7 +24,8 @@ class State:
     moment of the last pre-activation. ``backward`` is the factor that this noun puts on the mean squared gradient,
     going back through it. ``exact`` and ``backward_exact`` say that ``carried`` and ``backward`` are known to be
     right at this width; ``gaussian`` that z is Gaussian given the layer below; ``symmetric`` that z and -z are as
-    likely, given the layer below. ``activations`` counts those since the last layer with weights.
+    likely, given the layer below. ``activations`` counts those since the last layer with weights. ``death`` bounds the
+    probability that the signal is exactly 0 by now.
     """
 
     carried: Float64Array
@@ -35,6 +36,7 @@ class State:
     gaussian: bool = False
     symmetric: bool = False
     activations: int = 0
+    death: float = 0.0
 
 
 @singledispatch
@@ -89,6 +91,7 @@ def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> S
         exact=state.exact and _is_exact(noun, state, site, theory),
         backward_exact=_is_backward_exact(noun, state, theory),
         activations=state.activations + 1,
+        death=state.death + _death(noun, site),
     )
 
 
@@ -105,11 +108,24 @@ def _is_exact(noun: Activation, state: State, site: Site, theory: Theory) -> boo
 
 
 def _is_backward_exact(noun: Activation, state: State, theory: Theory) -> bool:
-    """Tell whether the theory's E phi'^2 holds at any width: for masks that are fair coins, and for the identity."""
-    if theory.backward is None or theory.constant or not noun.homogeneous:
+    """Tell whether the theory's E phi'^2 holds at any width: for masks that are fair coins, and for the identity.
+
+    In a dead network z is exactly 0, and the slope there is no fair coin: where that is likely, the theory is off by it.
+    """
+    if theory.backward is None or theory.constant or not noun.homogeneous or state.death > _NEGLIGIBLE:
         return False
     share = noun.derivative_second_moment(1.0)
     return (state.symmetric or noun.name == "linear") and _is_share(theory.backward(noun, np.ones(1)), share)
+
+
+def _death(noun: Activation, site: Site) -> float:
+    """Probability that all units of a layer output 0, for one that does so on a half-line and symmetric z."""
+    dies = not noun(np.array([-1.0])).any() or not noun(np.array([1.0])).any()
+    return 2.0 ** -site.output_shape[0] if dies else 0.0
+
+
+_NEGLIGIBLE = 1e-5
+"""Below this a dead network changes a mean by less than any sample shows."""
 
 
 def _is_share(said: Float64Array, true: float) -> bool:

@@ -1,0 +1,298 @@
+"""The commands: each parses its arguments, calls the library, and prints."""
+
+from __future__ import annotations
+
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+
+if TYPE_CHECKING:
+    from varprop.study import Run
+
+app = typer.Typer(
+    name="varprop",
+    help="Does this weight initialisation do what the theory says it does?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ExecutorName(StrEnum):
+    """Where blocks of networks are sampled."""
+
+    serial = "serial"
+    threads = "threads"
+    processes = "processes"
+
+
+class Catalogue(StrEnum):
+    """What can be listed."""
+
+    activations = "activations"
+    initializers = "initializers"
+    theories = "theories"
+    tests = "tests"
+    studies = "studies"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
+Widths = Annotated[str, typer.Option(help="256x20 (256 inputs, 20 weight layers of 256), or 784-64-10.")]
+ActivationOption = Annotated[str, typer.Option(help="Such as relu, or leaky_relu(slope=0.1).")]
+WeightsOption = Annotated[str, typer.Option(help="Such as he_normal, or normal(std=0.05).")]
+BiasesOption = Annotated[str, typer.Option(help="Such as zeros, or normal(std=0.1).")]
+NETWORKS_MAX = 10**9
+
+
+def main() -> None:
+    """Run the command line; exit status 0, 1 (a verdict contradicts), 2 (bad input) or 3 (stopped early)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title that the terminal's encoding lacks is no error
+    app(prog_name="varprop")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import varprop as vp
+
+        typer.echo(f"varprop {vp.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Exit status: 0 done; 1 a verdict contradicts what a study expects; 2 bad input; 3 stopped early, to be resumed."""
+
+
+@app.command()
+def run(
+    *,
+    studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Study files (TOML).", show_default=False)],
+    networks: Annotated[
+        int | None, typer.Option(min=1, max=NETWORKS_MAX, help="Networks per configuration, not the study's number.")
+    ] = None,
+    executor: Annotated[
+        ExecutorName | None, typer.Option(help="By default serial for short work, else processes.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads or processes; by default one a core.")] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
+    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sample what is missing of each study, test its claims, and say what came out."""
+    with guarded():
+        from varprop.cli.progress import Pace, progress_of
+        from varprop.study import StudyError, load_study, run_study
+
+        loaded, errors = [], []
+        for path in studies:
+            try:
+                loaded.append(load_study(path))
+            except StudyError as error:
+                errors.append(str(error))
+        if errors:
+            fail("\n".join(errors))
+        names = [study.name for study in loaded]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
+        done = []
+        with terminable():
+            for study in loaded:
+                pace = Pace()
+                with progress_of(study.name, pace) as progress:
+                    finished = run_study(
+                        study,
+                        runs,
+                        executor=None if executor is None else executor.value,
+                        progress=progress,
+                        networks=networks,
+                        workers=workers,
+                        fresh=fresh,
+                    )
+                done.append(finished)
+                say(f"{study.name}: {pace.summary()}; in {finished.path}")
+                if not as_json:
+                    _print_run(finished)
+            if report is not None:
+                _write_reports(done, report)
+        if as_json:
+            _print_runs_as_json(done)
+        if _contradicted(done):
+            raise typer.Exit(CONTRADICTED)
+
+
+def _print_run(finished: Run) -> None:
+    from varprop.cli.show import plain, print_verdicts
+
+    typer.echo(plain(finished.study.title))
+    print_verdicts(finished.verdicts())
+
+
+def _print_runs_as_json(done: list[Run]) -> None:
+    from dataclasses import asdict
+
+    from varprop.cli.show import print_json, records
+
+    print_json(
+        [
+            {
+                "study": finished.study.name,
+                "title": finished.study.title,
+                "path": str(finished.path),
+                "networks": finished.networks,
+                "verdicts": records(finished.verdicts()),
+                "surprises": [asdict(one) | {"contradicts": one.contradicts} for one in finished.surprises()],
+            }
+            for finished in done
+        ]
+    )
+
+
+def _contradicted(done: list[Run]) -> bool:
+    """Name every verdict that is not the expected one; tell whether any contradicts it."""
+    surprises = [(finished.study.name, one) for finished in done for one in finished.surprises()]
+    for name, one in surprises:
+        word = "contradicted" if one.contradicts else "warning"
+        say(f"{name}: {word}: {one.claim} ({one.configuration}, {one.quantity}) is {one.verdict}, not {one.expect}")
+    return any(one.contradicts for _, one in surprises)
+
+
+def _write_reports(done: list[Run], directory: Path) -> None:
+    from varprop.report.write import write_report
+
+    write_report(done, directory)
+    say(f"reports are in {directory}")
+
+
+@app.command("report")
+def report_command(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+) -> None:
+    """Write the reports of finished runs."""
+    with guarded():
+        from varprop.study import load_run
+
+        _write_reports([load_run(path) for path in runs], output)
+
+
+@app.command()
+def predict(
+    *,
+    widths: Widths,
+    activation: ActivationOption,
+    weights: WeightsOption,
+    biases: BiasesOption = "zeros",
+    theory: Annotated[list[str] | None, typer.Option(help="May be given again; mean-field by default.")] = None,
+    quantity: Annotated[list[str] | None, typer.Option(help="May be given again; all by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what theory expects of every layer."""
+    with guarded():
+        from varprop.cli.show import print_json, print_table, records
+        from varprop.model.quantities import check_quantities
+        from varprop.study.notation import parse_network
+        from varprop.theory import predict as predicted
+
+        network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
+        wanted = check_quantities(quantity or None)
+        frame = predicted(network, theory=theory or ["mean-field"])
+        rows = records(frame[frame["quantity"].isin(wanted)])
+        if as_json:
+            print_json({"network": network.describe(), "predictions": rows})
+        else:
+            print_table(rows, ["layer", "quantity", "theory", "predicted", "exact"])
+
+
+@app.command()
+def verify(
+    *,
+    widths: Widths,
+    activation: ActivationOption,
+    weights: WeightsOption,
+    theory: Annotated[str, typer.Option(help="Such as he, xavier, preserved or mean-field.")],
+    biases: BiasesOption = "zeros",
+    networks: Annotated[int, typer.Option(min=1, max=NETWORKS_MAX, help="How many to sample.")] = 2000,
+    seed: Annotated[int | None, typer.Option(min=0, help="A fresh one by default; it is printed.")] = None,
+    margin: Annotated[float, typer.Option(help="Largest relative departure that counts as agreement.")] = 0.05,
+    alpha: Annotated[float, typer.Option(help="Chance of any false verdict.")] = 0.05,
+    as_json: Json = False,
+) -> None:
+    """Sample networks and hold every layer against a theory, without a study file."""
+    with guarded():
+        import secrets
+
+        from varprop.cli.show import print_json, print_verdicts, records
+        from varprop.engine.simulate import simulate
+        from varprop.study.notation import parse_network
+        from varprop.theory import get_theory
+        from varprop.verification.compare import verify as verified
+
+        network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
+        get_theory(theory)  # before sampling, not after
+        chosen = secrets.randbits(32) if seed is None else seed
+        verdicts = verified(
+            simulate(network, n_networks=networks, rng=chosen), theory=theory, margin=margin, alpha=alpha
+        )
+        if as_json:
+            print_json({"network": network.describe(), "seed": chosen, "verdicts": records(verdicts)})
+        else:
+            say(f"{network.label}: {networks:,} networks, seed {chosen}")
+            print_verdicts(verdicts)
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.toml")) -> None:
+    """Write a commented study to begin with; never over a file that is there."""
+    with guarded():
+        from importlib import resources
+
+        template = resources.files("varprop.study").joinpath("template.toml").read_text(encoding="utf-8")
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(template)
+        except FileExistsError:
+            fail(f"{path} is there already; name another file")
+        say(f"wrote {path}; now: varprop run {path}")
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[Catalogue, typer.Argument(help="What to list.", show_default=False)],
+    studies: Annotated[Path, typer.Option(metavar="DIR", help="Where studies are looked for.")] = Path("studies"),
+    as_json: Json = False,
+) -> None:
+    """List what can be named in a study, or the studies in a folder."""
+    with guarded():
+        from varprop.cli.catalogue import entries
+        from varprop.cli.show import print_json, print_table
+
+        rows: list[dict[str, Any]] = entries(what, studies)
+        if as_json:
+            print_json(rows)
+        elif rows:
+            print_table(rows, list(rows[0]))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    with guarded():
+        from varprop.cli.show import print_json
+        from varprop.study.schema import json_schema
+
+        print_json(json_schema())

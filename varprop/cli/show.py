@@ -1,0 +1,80 @@
+"""Frames as text on a terminal, or as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_UNBOUNDED = 10_000
+"""Columns of a 'terminal' that is a file or a pipe: nothing is wrapped or cut."""
+_FOLDED = frozenset({"claim", "configuration", "quantity", "meaning", "quantities", "defaults", "title", "path"})
+_STYLES = {"supported": "green", "refuted": "red", "inconclusive": "yellow"}
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document; what is missing is null."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON-able mappings, NaN and NA as None."""
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Print rows under a heading; texts are shown as they are, and no line is wrapped in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        # On a narrow terminal names are folded; a verdict or a number is never cut.
+        table.add_column(name, overflow="fold", no_wrap=not terminal or name not in _FOLDED)
+    for row in rows:
+        table.add_row(*(Text(plain(row[name]), style=_STYLES.get(str(row[name]), "")) for name in columns))
+    Console(width=None if terminal else _UNBOUNDED, highlight=False).print(table, soft_wrap=not terminal)
+
+
+def print_verdicts(verdicts: pd.DataFrame) -> None:
+    """Print the rows that bear a verdict; columns that are empty are left out."""
+    shown = [
+        {
+            "verdict": row["verdict"],
+            "claim": row["claim"],
+            "configuration": row["configuration"],
+            "layer": row["layer"],
+            "quantity": row["quantity"],
+            "ratio": row["ratio"],
+            # A standardised mean has no ratio; where there is one it says the same as the estimate.
+            "estimate": row["estimate"] if row["ratio"] is None else None,
+            "interval": _interval(row["ci_low"], row["ci_high"]),
+            "margin": f"{100 * row['margin']:.4g} %",
+            "needs": f"{row['n_required']:,} networks" if row["n_required"] else None,
+        }
+        for row in records(verdicts[verdicts["verdict"].notna()])
+    ]
+    filled = [name for name in shown[0] if any(row[name] is not None for row in shown)] if shown else []
+    if filled:
+        print_table(shown, filled)
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"[{low:#.4g}, {high:#.4g}]"
+
+
+def plain(value: object) -> str:
+    """One printable line: numbers to four digits, control characters out."""
+    if value is None:
+        return ""
+    text = f"{value:#.4g}" if isinstance(value, float) else str(value)
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,23 @@
+"""Studies: a question as a TOML file, and its run as a folder of samples.
+
+`load_study` reads the file, `run_study` samples what is missing and tests the claims, `load_run` opens what is there.
+"""
+
+from varprop.study.errors import Problem, RunStoppedError, StudyError
+from varprop.study.run import Run, RunProgress, Surprise, load_run, run_study
+from varprop.study.schema import json_schema
+from varprop.study.study import Study, load_study
+
+__all__ = [
+    "Problem",
+    "Run",
+    "RunProgress",
+    "RunStoppedError",
+    "Study",
+    "StudyError",
+    "Surprise",
+    "json_schema",
+    "load_run",
+    "load_study",
+    "run_study",
+]

@@ -1,0 +1,234 @@
+"""The values inside a study's tables: activations and laws with their parameters, and widths."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from varprop.model.activations import Activation, activation_names, get_activation
+from varprop.model.initializers import Initializer, get_initializer, initializer_names
+from varprop.model.layers import MAX_WIDTH
+from varprop.study.errors import shown
+from varprop.study.notation import MAX_DEPTH, parse_noun, parse_widths
+
+FORMS = ("<text>", "<table>", "<list>", "<integer>")
+"""Tags of the forms a value may take; they are no keys, so no error's path shows them."""
+
+Noun = TypeVar("Noun", Activation, Initializer)
+
+
+class Table(BaseModel):
+    """One table of the file: no unknown keys, no conversions, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def reject(message: str, *where: str | int) -> NoReturn:
+    """Say that a value is wrong; ``where`` is the way from the value under validation to the wrong part of it."""
+    reject_all({where: message})
+
+
+def reject_all(messages: Mapping[tuple[str | int, ...], str]) -> NoReturn:
+    """Say several things at once, each with its way to the wrong part."""
+    title = "study"
+    errors = [
+        InitErrorDetails(type=PydanticCustomError("study", "{message}", {"message": message}), loc=where, input=None)
+        for where, message in messages.items()
+    ]
+    raise ValidationError.from_exception_data(title, errors)
+
+
+def forms(expected: str, **tags: str) -> Discriminator:
+    """Tell the forms of a value apart by its TOML type; ``tags`` maps a Python type's name to a tag."""
+
+    def form(value: object) -> str | None:
+        return tags.get(type(value).__name__)
+
+    return Discriminator(form, custom_error_type="form", custom_error_message=expected)
+
+
+# ---- activations and laws ----------------------------------------------------------------------------------------
+
+
+def _check_parameter(value: object) -> float | str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        reject(f"must be a finite number (or a name, such as a mode), got {shown(value)}")
+    return float(value)
+
+
+Parameter = Annotated[Any, AfterValidator(_check_parameter), WithJsonSchema({"type": ["number", "string"]})]
+
+
+class NounTable(Table):
+    """A name with parameters."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Parameter]
+    name: str = Field(examples=["leaky_relu"])
+
+    @property
+    def parameters(self) -> dict[str, float | str]:
+        """All keys but the name."""
+        return dict(self.__pydantic_extra__)
+
+
+NounForm = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[NounTable, Tag("<table>")],
+    forms('must be a name, or a table such as { name = "leaky_relu", slope = 0.1 }', str="<text>", dict="<table>"),
+]
+
+
+def _resolve(item: str | NounTable, get: Callable[..., Noun]) -> Noun:
+    """Turn a name or table into the noun; an error points at the name or at the parameter it speaks of."""
+    name, parameters = (item, {}) if isinstance(item, str) else (item.name, item.parameters)
+    try:
+        return get(name, **parameters)
+    except (TypeError, ValueError) as error:
+        _reject_noun(item, str(error))
+
+
+_CALL = re.compile(r": get_\w+\('(?P<name>\w+)', (?P<key>\w+)=(?P<value>[\d.]+)\)")
+
+
+def _reject_noun(item: str | NounTable, message: str) -> NoReturn:
+    """Say what is wrong with an activation or a law, in TOML's terms where the message speaks Python."""
+    message = _CALL.sub(r'; write { name = "\g<name>", \g<key> = \g<value> }', message)
+    if "did you mean" in message:
+        message = message.partition(" Known:")[0]
+    if isinstance(item, NounTable):
+        # An unknown key stands in quotes in the message, which names the known ones after it.
+        quoted = [key for key in item.parameters if repr(key) in message]
+        named = [key for key in item.parameters if re.search(rf"\b{re.escape(key)}\b", message)]
+        fallback = ["name"] if message.startswith("there is no") else []
+        reject(message, *(quoted or named or fallback)[:1])
+    reject(_as_table(item) or message)
+
+
+def _as_table(text: str) -> str | None:
+    """Say how to write ``leaky_relu(slope=0.1)`` in TOML; None if the text is nothing like it."""
+    try:
+        name, parameters = parse_noun(text)
+    except ValueError:
+        return None
+    if not parameters:
+        return None
+    pairs = ", ".join(f"{key} = {shown(value)}" for key, value in {"name": name, **parameters}.items())
+    return f"{shown(text)} is no name; write {{ {pairs} }}"
+
+
+def _activation(item: str | NounTable) -> Activation:
+    return _resolve(item, get_activation)
+
+
+def _initializer(item: str | NounTable) -> Initializer:
+    return _resolve(item, get_initializer)
+
+
+ActivationItem = Annotated[NounForm, AfterValidator(_activation)]
+InitializerItem = Annotated[NounForm, AfterValidator(_initializer)]
+
+
+@dataclass(frozen=True, slots=True)
+class NounPattern:
+    """What ``where`` asks of an activation or a law: its name, and those parameters that are given."""
+
+    name: str
+    parameters: tuple[tuple[str, float | str], ...] = ()
+
+    def matches(self, noun: Activation | Initializer) -> bool:
+        """Tell whether the noun has the name and the parameters."""
+        have: Mapping[str, Any] = dict(noun.parameters)
+        return noun.name == self.name and all(key in have and have[key] == value for key, value in self.parameters)
+
+
+def _pattern(item: str | NounTable, get: Callable[..., Noun], names: Iterable[str]) -> NounPattern:
+    name, parameters = (item, {}) if isinstance(item, str) else (item.name, item.parameters)
+    if not parameters and name in names:
+        return NounPattern(name)  # some laws cannot be had without parameters; any will do here
+    noun = _resolve(item, get)  # the name it has of its own: glorot_normal is called xavier_normal
+    return NounPattern(noun.name, tuple((key, dict(noun.parameters)[key]) for key in parameters))
+
+
+def activation_pattern(item: str | NounTable) -> NounPattern:
+    """Read what ``where`` asks of the activation."""
+    return _pattern(item, get_activation, activation_names())
+
+
+def initializer_pattern(item: str | NounTable) -> NounPattern:
+    """Read what ``where`` asks of the weights or biases."""
+    return _pattern(item, get_initializer, initializer_names())
+
+
+# ---- widths ------------------------------------------------------------------------------------------------------
+
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+
+
+class WidthsTable(Table):
+    """Widths by rule: the input's, the hidden layers', and how many weight layers."""
+
+    input: Width = Field(examples=[256])
+    hidden: Annotated[
+        Annotated[Width, Tag("<integer>")] | Annotated[list[Width], Field(min_length=1), Tag("<list>")],
+        forms("must be an integer, or a list of integers that is repeated", int="<integer>", list="<list>"),
+    ] = Field(examples=[256])
+    depth: int | None = Field(default=None, ge=1, le=MAX_DEPTH, description="number of weight layers", examples=[20])
+
+    @model_validator(mode="after")
+    def _has_depth(self) -> WidthsTable:
+        if isinstance(self.hidden, int) and self.depth is None:
+            reject("is required when hidden is a number; write for example depth = 20", "depth")
+        return self
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of the input and of every weight layer."""
+        hidden = self.hidden if isinstance(self.hidden, list) else [self.hidden]
+        depth = len(hidden) if self.depth is None else self.depth
+        return (self.input, *itertools.islice(itertools.cycle(hidden), depth))
+
+
+def _widths(item: str | list[int] | WidthsTable) -> tuple[int, ...]:
+    if isinstance(item, WidthsTable):
+        return item.widths
+    if isinstance(item, list):
+        return tuple(item)
+    try:
+        widths = parse_widths(item)
+    except ValueError as error:
+        reject(str(error))
+    if not all(1 <= units <= MAX_WIDTH for units in widths):
+        reject(f"every width must lie between 1 and {MAX_WIDTH}, got {shown(item)}")
+    return widths
+
+
+Widths = Annotated[
+    Annotated[str, Tag("<text>")]
+    | Annotated[list[Width], Field(min_length=2, max_length=MAX_DEPTH + 1), Tag("<list>")]
+    | Annotated[WidthsTable, Tag("<table>")],
+    forms(
+        'must be the widths of one network: "256x20", [256, 128, 64] or { input = 256, hidden = 256, depth = 20 }',
+        str="<text>",
+        list="<list>",
+        dict="<table>",
+    ),
+    AfterValidator(_widths),
+]

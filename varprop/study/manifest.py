@@ -1,0 +1,138 @@
+"""What a run was made of: versions, seed, commit, platform, BLAS, and what every folder of samples holds."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl
+
+import varprop as vp
+from varprop.engine.plan import Plan
+from varprop.numerics.streams import DRAWS_VERSION
+from varprop.study.errors import Problem, StudyError
+from varprop.study.store import FORMAT, write_atomically
+from varprop.study.study import Study
+
+_LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "pyarrow", "pydantic")
+
+
+def environment() -> dict[str, Any]:
+    """Describe what samples: versions, the commit of the working folder, platform and BLAS; no times, no paths."""
+    return {
+        "versions": {
+            "varprop": vp.__version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+        },
+        "git_commit": _git_commit(),
+        "platform": platform.platform(),
+        "blas": _blas(),
+    }
+
+
+def _blas() -> list[str]:
+    """Name, version and kernel of every BLAS; SciPy's is loaded first, so that the list is the same whenever asked."""
+    importlib.import_module("scipy.linalg")
+    libraries = [library for library in threadpoolctl.threadpool_info() if library.get("user_api") == "blas"]
+    return sorted({" ".join(str(one.get(k)) for k in ("internal_api", "version", "architecture")) for one in libraries})
+
+
+def _git_commit() -> str | None:
+    """Return the commit checked out here, ``-dirty`` appended if files differ from it; None outside a repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout.strip() or None
+
+
+def make_manifest(
+    study: Study, plans: Mapping[str, Plan], *, before: Mapping[str, Any], samples_anew: bool, complete: bool
+) -> dict[str, Any]:
+    """Describe a run.
+
+    Parameters
+    ----------
+    study : Study
+        What is asked.
+    plans : mapping of str to Plan
+        By the configurations' labels.
+    before : mapping
+        The manifest that the folder has, empty if none.
+    samples_anew : bool
+        Whether anything is sampled now; if not, the samples keep the environment that made them.
+    complete : bool
+        Whether every part is there.
+
+    Returns
+    -------
+    dict
+        JSON-able.
+    """
+    earlier = [*before.get("earlier_environments", []), *([before["environment"]] if "environment" in before else [])]
+    current = environment() if samples_anew or not earlier else earlier[-1]
+    return {
+        "study": study.name,
+        "title": study.title,
+        "seed": study.seed,
+        "networks": next(iter(plans.values())).n_networks,
+        "complete": complete,
+        "draws_version": DRAWS_VERSION,
+        "store_format": FORMAT,
+        "environment": current,
+        "earlier_environments": [made for made in _distinct(earlier) if made != current],
+        "configurations": [
+            {
+                "label": configuration.label,
+                **dict(configuration.fields),
+                "key": plan.key,
+                "method": plan.method,
+                "dtype": plan.dtype,
+                "inputs": len(plan.inputs),
+                "block": plan.block,
+                "networks": plan.n_networks,
+            }
+            for configuration, plan in ((c, plans[c.label]) for c in study.configurations)
+        ],
+    }
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    return [item for index, item in enumerate(items) if item not in items[:index]]
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``manifest.json``, whole or not at all."""
+    write_atomically(folder / "manifest.json", (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read ``manifest.json``.
+
+    Raises
+    ------
+    StudyError
+        If the folder has none, or it is damaged.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not (isinstance(manifest["study"], str) and type(manifest["networks"]) is int):
+            raise TypeError  # noqa: TRY301 - one message for every way of being damaged
+    except (FileNotFoundError, NotADirectoryError):
+        msg = "this is no run's folder (it has no manifest.json); name one that `varprop run` wrote, such as runs/STUDY"
+    except OSError as error:
+        msg = f"its manifest.json cannot be read: {error.strerror or error}"
+    except (KeyError, TypeError, ValueError, RecursionError):
+        msg = "its manifest.json is damaged; `varprop run` with the study's file writes it anew and keeps the samples"
+    else:
+        return dict(manifest)
+    raise StudyError(str(folder), [Problem("", msg)])

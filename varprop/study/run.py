@@ -1,0 +1,392 @@
+"""A study's samples, made block by block into a folder and read back from it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varprop.engine.executors import ExecutorLike
+from varprop.engine.plan import Block, Plan
+from varprop.engine.simulate import BlockValues, assemble
+from varprop.model.layers import UnsupportedError
+from varprop.model.simulation import Simulation
+from varprop.study.errors import Problem, RunStoppedError, StudyError
+from varprop.study.lock import locked
+from varprop.study.manifest import make_manifest, read_manifest, write_manifest
+from varprop.study.sampling import missing_blocks, remove_parts, sampled_parts
+from varprop.study.store import (
+    DamagedPartError,
+    part_path,
+    read_part,
+    remove_temporary_files,
+    write_atomically,
+)
+from varprop.study.study import Study, parse_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DISK_FULL = frozenset(filter(None, (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is.
+
+    ``networks`` were just finished in ``configuration`` (0 in the first call), ``done`` of ``total`` are there, those
+    of earlier runs included.
+    """
+
+    configuration: str
+    networks: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A verdict that is not the one the study expects; only the opposite one contradicts it."""
+
+    claim: str
+    configuration: str
+    quantity: str
+    expect: str
+    verdict: str
+
+    @property
+    def contradicts(self) -> bool:
+        """True if one says supported and the other refuted."""
+        return {self.expect, self.verdict} == {"supported", "refuted"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: a study and the folder with its samples.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked.
+    path : Path
+        ``runs/<study>``.
+    networks : int
+        Networks per configuration, which may be other than the study's own number.
+    """
+
+    study: Study
+    path: Path
+    networks: int
+
+    def __repr__(self) -> str:
+        return f"Run({self.study!r}, {self.networks} networks, at {str(self.path)!r})"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What ``manifest.json`` says: versions, seed, commit, platform, BLAS, and the samples' keys."""
+        return read_manifest(self.path)
+
+    @cached_property
+    def _simulations(self) -> dict[str, Simulation]:
+        found = {}
+        for configuration in self.study.configurations:
+            plan = self.study.plan(configuration, networks=self.networks)
+            found[configuration.label] = assemble(plan, [self._block(plan, block) for block in plan.blocks])
+        return found
+
+    def _block(self, plan: Plan, block: Block) -> BlockValues:
+        path = part_path(self.path / "samples", plan, block)
+        try:
+            values = read_part(path, plan, block)
+        except DamagedPartError as error:
+            msg = f"{path.relative_to(self.path)} is damaged ({error}); `varprop run` samples it again"
+            raise StudyError(str(self.path), [Problem("", msg)]) from error
+        if values is None:
+            msg = "the run is not finished; `varprop run` goes on where it stopped"
+            raise StudyError(str(self.path), [Problem("", msg)])
+        return values
+
+    def simulations(self) -> dict[str, Simulation]:
+        """Return the samples as simulations.
+
+        Returns
+        -------
+        dict of str to Simulation
+            By the configurations' labels, in the study's order.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged.
+        """
+        return dict(self._simulations)
+
+    def samples(self) -> pd.DataFrame:
+        """Return every sample as one tidy frame.
+
+        Returns
+        -------
+        DataFrame
+            ``configuration`` (categorical) and the columns of `Simulation.to_frame`.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged.
+        """
+        return _stack({label: simulation.to_frame() for label, simulation in self._simulations.items()})
+
+    def predictions(self) -> pd.DataFrame:
+        """Return what theory says of every configuration.
+
+        Returns
+        -------
+        DataFrame
+            ``configuration`` (categorical) and the columns of `predict`, for each theory that a claim about the
+            configuration names, and for "mean-field" where it has rules for the network.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged: the inputs are part of what was sampled.
+        """
+        import pandas as pd
+
+        from varprop.theory.predictions import predict
+
+        frames = {}
+        for label, simulation in self._simulations.items():
+            claimed = [claim.theory for claim in self.study.claims_about(label) if claim.theory is not None]
+            tables = []
+            for theory in dict.fromkeys([*claimed, "mean-field"]):
+                with contextlib.suppress(*(() if theory in claimed else (UnsupportedError,))):
+                    tables.append(predict(simulation.network, theory=theory, inputs=simulation.inputs))
+            frames[label] = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return _stack(frames)
+
+    @cached_property
+    def _verdicts(self) -> pd.DataFrame:
+        import pandas as pd
+
+        from varprop.verification.compare import COLUMNS, Case, assess
+
+        if not self.study.claims:
+            return pd.DataFrame(columns=list(COLUMNS))  # a study may sample and plot without claiming anything
+        claims = {label: self.study.claims_about(label) for label in self._simulations}
+        cases = [
+            Case(configuration=label, simulation=simulation, claims=claims[label])
+            for label, simulation in self._simulations.items()
+            if claims[label]
+        ]
+        try:
+            return assess(cases, alpha=self.study.alpha)
+        except (TypeError, ValueError) as error:
+            raise StudyError(str(self.path / "study.toml"), [Problem("claims", str(error))]) from error
+
+    def verdicts(self) -> pd.DataFrame:
+        """Test every claim.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `verify`: for each claim, configuration and quantity a row with the verdict (layer NA) and
+            rows per layer without. The chance of any false verdict among them is the study's alpha.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged, or a test does not apply to what was sampled.
+        """
+        return self._verdicts.copy()
+
+    def surprises(self) -> tuple[Surprise, ...]:
+        """Return the verdicts that differ from what the study expects, in the order of the verdicts."""
+        expected = {claim.id: claim.expect for claim in self.study.claims}
+        rows = self._verdicts[self._verdicts["verdict"].notna()]
+        return tuple(
+            Surprise(claim, configuration, quantity, expect, verdict)
+            for claim, configuration, quantity, verdict in zip(
+                *(rows[name].astype(str) for name in ("claim", "configuration", "quantity", "verdict")), strict=True
+            )
+            if (expect := expected[claim]) is not None and expect != verdict
+        )
+
+
+def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put frames under each other, the label of each in front."""
+    import pandas as pd
+
+    labels = list(frames)
+    stacked = pd.concat(
+        [frame.assign(configuration=pd.Categorical([label] * len(frame), labels)) for label, frame in frames.items()],
+        ignore_index=True,
+    )
+    return stacked[["configuration", *(name for name in stacked.columns if name != "configuration")]]
+
+
+def run_study(
+    study: Study,
+    directory: str | Path = "runs",
+    executor: ExecutorLike = None,
+    progress: Callable[[RunProgress], object] | None = None,
+    *,
+    networks: int | None = None,
+    workers: int | None = None,
+    fresh: bool = False,
+) -> Run:
+    r"""Sample what a study asks for and is not on disk yet, and test its claims.
+
+    Parameters
+    ----------
+    study : Study
+        What to sample and test.
+    directory : str or Path
+        Parent of the run's folder, which is called as the study.
+    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
+        Where blocks run; None is serial for short work, else worker processes.
+    progress : callable, optional
+        Called with a `RunProgress` at the start and after every block. An exception from it, KeyboardInterrupt
+        too, stops the run; what is finished stays.
+    networks : int, optional
+        Networks per configuration, in place of the study's own number.
+    workers : int, optional
+        Threads or processes; the number of usable cores if None.
+    fresh : bool
+        Sample everything again, whatever is there.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    StudyError
+        If the folder cannot be written or another process works in it, or a configuration cannot be sampled.
+    RunStoppedError
+        If the disk is full or workers keep dying: the same call goes on from there.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a part was damaged and is sampled again.
+
+    Notes
+    -----
+    Samples are kept by the hash of their content and seed, so a claim that was edited is tested without sampling, a
+    longer run adds to a shorter one, and a run that was killed loses the blocks in flight. The parts do not depend on
+    the executor, the number of workers, or on how often the run was stopped.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from varprop.study import load_study
+    >>> lines = ["schema = 1", 'title = "Small"', "seed = 1", "networks = 20", "[network]"]
+    >>> lines += ['widths = "8x3"', 'activation = "relu"', 'weights = "he_normal"']
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "small.toml"
+    ...     characters = file.write_text("\n".join(lines))
+    ...     run = run_study(load_study(file), folder)
+    ...     run.simulations()["relu, he_normal"].values("pivot").shape
+    (20, 3)
+    """
+    folder = Path(directory) / study.name
+    plans = {c.label: study.plan(c, networks=networks) for c in study.configurations}
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            _sample_study(study, folder, plans, executor, progress, workers=workers, fresh=fresh)
+            run = Run(study, folder, study.networks if networks is None else networks)
+            write_atomically(folder / "verdicts.csv", run.verdicts().to_csv(index=False, lineterminator="\n").encode())
+            return run
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Say what is wrong with the disk without a traceback: what stops a run, or a folder that cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _DISK_FULL:
+            msg = f"{folder}: the disk is full ({reason}); make room and start the run again, it goes on from there"
+            raise RunStoppedError(msg) from error
+        msg = f"cannot be written ({reason}); name a folder that can"
+        raise StudyError(str(folder), [Problem("", msg)]) from error
+
+
+def _sample_study(
+    study: Study,
+    folder: Path,
+    plans: Mapping[str, Plan],
+    executor: ExecutorLike,
+    progress: Callable[[RunProgress], object] | None,
+    *,
+    workers: int | None,
+    fresh: bool,
+) -> None:
+    """Bring the folder to what the study asks for."""
+    remove_temporary_files(folder)
+    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
+    if fresh:
+        remove_parts(folder, plans)
+    missing = missing_blocks(folder, plans)
+    write_atomically(folder / "study.toml", study.text.encode())
+    try:
+        before = read_manifest(folder)
+    except StudyError:
+        before = {}  # none yet, or a damaged one, which holds nothing that samples need
+    manifest = make_manifest(study, plans, before=before, samples_anew=bool(missing), complete=not missing)
+    write_manifest(folder, manifest)
+    total = sum(plan.n_networks for plan in plans.values())
+    done = total - sum(block.networks for block in missing.values())
+    if progress is not None:
+        progress(RunProgress(study.configurations[0].label, 0, done, total))
+    for label, block, data in sampled_parts(plans, missing, executor, workers):
+        path = part_path(folder / "samples", plans[label], block)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+        done += block.networks
+        if progress is not None:
+            progress(RunProgress(label, block.networks, done, total))
+    if missing:
+        write_manifest(folder, {**manifest, "complete": True})
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run's folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``runs/<study>``, as `run_study` wrote it.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    StudyError
+        If the folder is no run, or its study or manifest is damaged.
+
+    Examples
+    --------
+    >>> load_run("no-such-run")
+    Traceback (most recent call last):
+        ...
+    varprop.study.errors.StudyError: no-such-run: this is no run's folder ...
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    source = folder / "study.toml"
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"its study.toml cannot be read ({error}); run the study again, its samples are kept"
+        raise StudyError(str(folder), [Problem("", msg)]) from error
+    study = parse_study(text, name=manifest["study"], source=str(source))
+    return Run(study, folder, manifest["networks"])

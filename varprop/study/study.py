@@ -1,0 +1,293 @@
+"""A study as a value, and how it is read from a TOML file."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from varprop.engine.plan import Plan, make_plan
+from varprop.study.configurations import Choice, Configuration, available, configurations, cross, matches
+from varprop.study.errors import Problem, StudyError, shown
+from varprop.study.messages import problems_of
+from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable
+from varprop.verification.claims import Claim
+
+Section = TypeVar("Section")
+
+MAX_BYTES = 4 * 2**20
+"""A study is written by a person; a larger file is something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A claim, and the labels of the configurations it is about."""
+
+    claim: Claim
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A question as data: networks to sample, and claims about them.
+
+    Parameters
+    ----------
+    name : str
+        The file's stem; the run's folder is called so.
+    title : str
+        One line for people.
+    seed : int
+        Fixes every draw, together with what is sampled.
+    networks : int
+        Networks per configuration.
+    alpha : float
+        Chance of any false verdict in the whole study.
+    inputs : int, tuple of tuple of float, or None
+        As the keyword of `varprop.simulate`.
+    dtype, method : str
+        As the keywords of `varprop.simulate`.
+    configurations : tuple of Configuration
+        In the order of the grid.
+    scopes : tuple of Scope
+        Every claim (one per quantity) with the configurations it is about.
+    figures : tuple of str, or None
+        What the report shows; None leaves it to the report.
+    text : str
+        The file, as it was read.
+    """
+
+    name: str
+    title: str
+    seed: int
+    networks: int
+    alpha: float
+    inputs: int | tuple[tuple[float, ...], ...] | None
+    dtype: str
+    method: str
+    configurations: tuple[Configuration, ...]
+    scopes: tuple[Scope, ...]
+    figures: tuple[str, ...] | None
+    text: str
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Every claim, one per quantity, in the file's order."""
+        return tuple(scope.claim for scope in self.scopes)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs that every network sees."""
+        return len(self.inputs) if isinstance(self.inputs, tuple) else self.inputs or 1
+
+    def plan(self, configuration: Configuration, *, networks: int | None = None) -> Plan:
+        """Return what the engine will draw for one configuration; several inputs are kept apart, for the step tests.
+
+        ``networks`` takes the place of the study's own number.
+        """
+        return make_plan(
+            configuration.network,
+            n_networks=self.networks if networks is None else networks,
+            rng=self.seed,
+            inputs=self.inputs,
+            per_input=self.n_inputs > 1,
+            method=self.method,
+            dtype=self.dtype,
+        )
+
+    def claims_about(self, label: str) -> tuple[Claim, ...]:
+        """Return the claims about one configuration."""
+        return tuple(scope.claim for scope in self.scopes if label in scope.labels)
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study from a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its stem becomes the study's name.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    StudyError
+        If there is no such file, it is not TOML, or what it says makes no study; with every problem at once.
+
+    Examples
+    --------
+    >>> load_study("no-such-study.toml")
+    Traceback (most recent call last):
+        ...
+    varprop.study.errors.StudyError: no-such-study.toml: there is no such file; ...
+    """
+    path = Path(path)
+    return parse_study(_read(path), name=_name(path), source=str(path))
+
+
+def _name(path: Path) -> str:
+    """Return the file's stem, which becomes a folder's name."""
+    name = path.stem
+    if name.startswith(".") or not name.isprintable() or "\\" in name:
+        msg = "the file's name becomes a folder's; it must not start with '.' or hold control characters or backslashes"
+        raise StudyError(str(path), [Problem("", msg)])
+    return name
+
+
+def _read(path: Path) -> str:
+    """Return the text of a study file, or say why there is none."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            msg = f"this is a folder; name a study file in it, for example {path / 'study.toml'}"
+        elif not stat.S_ISREG(status.st_mode):
+            msg = "this is not a regular file; name a TOML file"
+        elif status.st_size > MAX_BYTES:
+            msg = (
+                f"this file has {status.st_size} bytes, and a study is smaller than {MAX_BYTES}; is it the right file?"
+            )
+        else:
+            return path.read_bytes().decode("utf-8-sig")  # some editors on Windows begin a file with a mark
+    except FileNotFoundError:
+        msg = "there is no such file; `varprop init` writes one to begin with"
+    except UnicodeDecodeError as error:
+        msg = f"this is not UTF-8 text (byte {error.start}); save it as UTF-8, as TOML asks"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        msg = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise StudyError(str(path), [Problem("", msg)])
+
+
+def parse_study(text: str, *, name: str, source: str) -> Study:
+    """Make a study from the text of a file.
+
+    Parameters
+    ----------
+    text : str
+        TOML.
+    name : str
+        The study's name.
+    source : str
+        What errors call the file.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    StudyError
+        With every problem at once.
+    """
+    raw = _parse_toml(text, source)
+    document, problems = _validate(Document, raw)
+    # What is in order is checked further even if something else is not: one round of errors, not two.
+    shared, _ = _validate(NetworkTable, raw.get("network", {}))
+    grids, _ = _validate(list[GridTable], _as_list(raw.get("grid", {})))
+    choices: tuple[Choice, ...] = ()
+    if shared is not None and grids is not None:
+        choices, more = cross(shared, grids, several=isinstance(raw.get("grid"), list))
+        problems += more
+        problems += _input_problems(raw.get("inputs"), choices)
+    found = configurations(choices)
+    problems += _size_problems(found, document, where="grid" if shared and shared.widths is None else "network")
+    claims = [(index, _validate(ClaimTable, item)[0]) for index, item in enumerate(_as_list(raw.get("claims", [])))]
+    scopes: list[Scope] = []
+    ids: dict[str, int] = {}
+    for index, claim in claims:
+        if claim is None:
+            continue
+        if claim.id in ids:
+            msg = f"{shown(claim.id)} is the id of claims[{ids[claim.id]}] already; give each claim its own"
+            problems.append(Problem(f"claims[{index}].id", msg))
+        ids.setdefault(claim.id, index)
+        matched = [
+            c for c, choice in zip(found, choices, strict=True) if any(matches(scope, choice) for scope in claim.scopes)
+        ]
+        if choices:
+            problems += _scope_problems(claim, f"claims[{index}]", matched, choices)
+        scopes += [Scope(one, tuple(c.label for c in matched)) for one in claim.claims()]
+    if problems or document is None:
+        raise StudyError(source, problems)
+    inputs = document.inputs
+    return Study(
+        name=name,
+        title=document.title,
+        seed=document.seed,
+        networks=document.networks,
+        alpha=document.alpha,
+        inputs=tuple(map(tuple, inputs)) if isinstance(inputs, list) else inputs,
+        dtype=document.dtype,
+        method=document.method,
+        configurations=found,
+        scopes=tuple(scopes),
+        figures=None if document.report.figures is None else tuple(document.report.figures),
+        text=text,
+    )
+
+
+def _parse_toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        msg = "is nested deeper than any study needs; is this the right file?"
+    except ValueError as error:  # TOMLDecodeError, and what int() and datetime refuse
+        msg = f"is not TOML: {error}"
+    raise StudyError(source, [Problem("", msg)])
+
+
+def _validate(kind: type[Section], raw: object) -> tuple[Section | None, list[Problem]]:
+    try:
+        return TypeAdapter(kind).validate_python(raw), []
+    except ValidationError as error:
+        return None, list(problems_of(error))
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _input_problems(inputs: object, choices: tuple[Choice, ...]) -> list[Problem]:
+    """Given inputs must fit the first layer of every configuration."""
+    if not (isinstance(inputs, list) and inputs and isinstance(inputs[0], list)):
+        return []
+    width = len(inputs[0])
+    other = next((choice.widths[0] for choice in choices if choice.widths[0] != width), None)
+    if other is None:
+        return []
+    return [Problem("inputs", f"has rows of {width} numbers, but there is a network with {other} inputs")]
+
+
+def _scope_problems(
+    claim: ClaimTable, path: str, matched: list[Configuration], choices: tuple[Choice, ...]
+) -> list[Problem]:
+    for index, scope in enumerate(claim.scopes):
+        if not any(matches(scope, choice) for choice in choices):
+            where = f"{path}.where[{index}]" if isinstance(claim.where, list) else f"{path}.where"
+            msg = f"matches none of the {len(choices)} configurations; there are {available(scope, choices)}"
+            return [Problem(where, msg)]
+    shallow = next((c for c in matched if claim.layers and c.network.depth < claim.layers[1]), None)
+    if shallow is not None and claim.layers is not None:
+        msg = f"asks for layer {claim.layers[1]}, but {shallow.label} has {shallow.network.depth} weight layers"
+        return [Problem(f"{path}.layers", msg)]
+    return []
+
+
+def _size_problems(found: tuple[Configuration, ...], document: Document | None, *, where: str) -> list[Problem]:
+    """Name the configurations of which not even one network can be held in memory, or that the engine cannot run."""
+    inputs, method, dtype = (
+        (document.inputs, document.method, document.dtype) if document else (None, "auto", "float32")
+    )
+    problems = []
+    for configuration in found:
+        try:
+            make_plan(configuration.network, n_networks=1, rng=0, inputs=inputs, method=method, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            problems.append(Problem(f"{where}.widths", f"{configuration.label}: {error}"))
+    return problems
