@@ -253,6 +253,10 @@ def initializer_names() -> tuple[str, ...]:
 
     ``glorot_*`` and ``kaiming_*`` are not among them: they are taken everywhere, and mean ``xavier_*`` and ``he_*``.
 
+    Returns
+    -------
+    tuple of str
+
     Examples
     --------
     >>> "he_normal" in initializer_names()

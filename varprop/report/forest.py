@@ -221,7 +221,7 @@ def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float) -> None:
         return
     right = row.value > scale.high
     axes.plot(scale.at(1 - _EDGE if right else _EDGE), y, **marker)
-    arrow = {**marker, "marker": ">" if right else "<"}
+    arrow = {**marker, "marker": ">" if right else "<", "clip_on": False}  # it stands on the edge, half outside
     axes.plot(scale.high if right else scale.low, y, **arrow)
     aside = 2 * _EDGE
     _write(axes, scale.at(1 - aside if right else aside), y, number(row.value), "right" if right else "left")

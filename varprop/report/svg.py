@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
+_OWN_ID = re.compile(r' id="([^"]*)"')
+_REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]*)')
+_GEOMETRY = re.compile(r'(?<= )(?:d|x|y|width|height|transform|viewBox)="[^"]*"')
+_LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 
 
 def dark_rules() -> str:
@@ -61,10 +65,18 @@ def render_svg(figure: Figure, *, title: str, name: str) -> str:
     _save(figure, file, format="svg", metadata=_NO_METADATA)
     text = file.getvalue().decode("utf-8")
     body = text[text.index("<svg") :]
+    used = set(_REFERENCE.findall(body))  # matplotlib names every group; only what is pointed at needs to be
+    body = _OWN_ID.sub(lambda found: found[0] if found[1] in used else "", body)
     body = _ID.sub(rf"\g<1>{name}-", body)
+    # A hundredth of a point is finer than any screen, and a third of the file is the digits beyond it.
+    body = _GEOMETRY.sub(lambda found: _LONG_DECIMAL.sub(_hundredths, found[0]), body)
     opening = f'<svg role="img" aria-label={quoteattr(plain(title))} '
     lines = (line.rstrip() for line in (opening + body.removeprefix("<svg ")).splitlines())
     return "\n".join(lines) + "\n"
+
+
+def _hundredths(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def standalone(svg: str, *, title: str) -> str:

@@ -54,7 +54,7 @@ def length_map(
     >>> length_map("relu", weight_variance=2, q=1.0, depth=4).tolist()
     [1.0, 1.0, 1.0, 1.0]
     >>> length_map("tanh", weight_variance=1, q=1.0, depth=3).round(4).tolist()
-    [1.0, 0.3943, 0.2362]
+    [1.0, 0.3943, 0.2365]
     """
     phi = as_activation(activation)
     _check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance, q=q)
