@@ -13,6 +13,8 @@ from .model.network import Network as Network
 from .model.network import mlp as mlp
 from .model.simulation import Simulation as Simulation
 from .report.write import write_report as write_report
+from .stats.power import detectable_difference as detectable_difference
+from .stats.power import required_networks as required_networks
 from .study.errors import StudyError as StudyError
 from .study.run import Run as Run
 from .study.run import load_run as load_run

@@ -51,6 +51,10 @@ def test_pages_hold_no_path_and_no_date(quick_run, tmp_path):
 def test_formats_choose_the_files(quick_run, tmp_path):
     write_report(quick_run(), tmp_path / "html", formats=["html"])
     assert set(contents(tmp_path / "html")) == {"index.html", "forward/index.html", "forward/verdicts.csv"}
+    write_report(quick_run(), tmp_path / "png", formats=["png"])
+    pictures = list((tmp_path / "png").rglob("*.png"))
+    assert pictures
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
     write_report(quick_run(), tmp_path / "md", formats=["md"])
     assert not [name for name in contents(tmp_path / "md") if name.endswith(".html")]
 
@@ -58,7 +62,7 @@ def test_formats_choose_the_files(quick_run, tmp_path):
 @pytest.mark.parametrize(
     ("formats", "error", "message"),
     [
-        (["pdf"], ValueError, "unknown format 'pdf'; there are 'html' and 'md'"),
+        (["pdf"], ValueError, "unknown format 'pdf'; there are 'html', 'md', 'png'"),
         (["html", "latex"], ValueError, "LaTeX tables are not written by this version"),
         ([], ValueError, "formats is empty"),
         ("html", TypeError, r"write formats=\('html',\)"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -285,3 +286,9 @@ def test_every_example_in_the_schema_is_valid():
     for path, table in TABLES.items():
         for name, field in table.model_fields.items():
             assert field.examples or name in {"network", "grid", "claims", "report", "where"}, (path, name)
+
+
+def test_the_committed_schema_is_this_versions():
+    """Editors read it from beside the studies; `varprop schema > studies/schema.json` renews it."""
+    committed = Path(__file__).parents[2] / "studies" / "schema.json"
+    assert json.loads(committed.read_text()) == json_schema()

@@ -171,10 +171,10 @@ def _contradicted(done: list[Run]) -> bool:
     return any(one.contradicts for _, one in surprises)
 
 
-def _write_reports(done: list[Run], directory: Path) -> None:
+def _write_reports(done: list[Run], directory: Path, *, png: bool = False) -> None:
     from varprop.report.write import write_report
 
-    write_report(done, directory)
+    write_report(done, directory, formats=("html", "md", "png") if png else ("html", "md"))
     say(f"reports are in {directory}")
 
 
@@ -182,12 +182,13 @@ def _write_reports(done: list[Run], directory: Path) -> None:
 def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+    png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
 ) -> None:
     """Write the reports of finished runs."""
     with guarded():
         from varprop.study import load_run
 
-        _write_reports([load_run(path) for path in runs], output)
+        _write_reports([load_run(path) for path in runs], output, png=png)
 
 
 @app.command()

@@ -22,8 +22,7 @@ from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequen
 MAX_NETWORKS = 10**9
 _TILE_SIGNALS = 2**16  # numbers in one layer's signal of a tile: 256 kB in float32, a few of which fit L2
 _TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
-_TILE_NETWORKS = 512  # beyond this, narrow networks gain nothing
-_BLOCK_NETWORKS = 512  # a block is one file of a run: large enough to be few, small enough to be lost
+_BLOCK_NETWORKS = 500  # a block is one file of a run: large enough to be few, small enough to be lost
 _BLOCK_DRAWS = 2**30  # a few seconds of work, so that a killed run loses little
 _MEMORY = 4 * 2**30  # of one tile; more than this does not fit a worker beside its siblings
 
@@ -216,10 +215,12 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
             f"{_MEMORY // 2**30} GiB of a worker; use narrower layers, fewer inputs, or Gaussian weights with method='auto'"
         )
         raise ValueError(msg)
-    tile = min(_TILE_NETWORKS, _TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
-    tile = _power_of_two(tile)
-    block = _power_of_two(min(_BLOCK_NETWORKS, _BLOCK_DRAWS // (drawn + 2 * signals)))
-    return tile, max(tile, block)
+    # Sizes divide 500, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
+    divisors = [size for size in range(1, _BLOCK_NETWORKS + 1) if _BLOCK_NETWORKS % size == 0]
+    fits = min(_TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
+    tile = max(size for size in divisors if size <= max(fits, 1))
+    quick = _BLOCK_DRAWS // (drawn + 2 * signals)
+    return tile, max(size for size in divisors if size % tile == 0 and size <= max(quick, tile))
 
 
 def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
@@ -230,8 +231,3 @@ def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
         if isinstance(site.noun, Dense) and (dense or not site.noun.weights.gaussian)
     )
     return drawn, n_inputs * sum(network.widths)
-
-
-def _power_of_two(size: int) -> int:
-    """Return the largest power of two up to ``size``, at least 1."""
-    return 1 << max(0, max(size, 1).bit_length() - 1)

@@ -94,7 +94,7 @@ class Signal:
         """Variance over units with ddof 1, shape (networks, inputs), at the true scale; needs two units."""
         spread = self.squares - self._sum() ** 2 / self.units
         # Where the mean dominates, the difference of sums loses digits: those rows are centred first.
-        lossy = spread < 0.1 * self.squares
+        lossy = 10 * spread < self.squares
         if lossy.any():
             rows = self.values[lossy].astype(np.float64)
             spread[lossy] = np.square(rows - rows.mean(axis=-1, keepdims=True)).sum(axis=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from varprop.report.document import (
@@ -248,16 +249,18 @@ def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataF
         f"{sentence(meaning(quantity))[:-1]}, layer by layer, in {count(panels, 'configuration')}: measured means, the spread over "
         f"networks{', and the predictions of ' + listing(theories) if theories else ''}. The table below has the numbers."
     )
+    draw = partial(profile_figure, summary, predictions)
     return Picture(
         name=name,
         heading=f"{axis_label(quantity)} over depth ({quantity})",
         caption=(
             f"{sentence(meaning(quantity))} Dots: mean over {networks}, with its {percent(CONFIDENCE)} interval (often smaller "
             f"than the dot). Band: from the {percent(SPREAD[0])} to the {percent(SPREAD[1])} quantile over networks."
-            f"{lines} Each panel has its own logarithmic scale, where an arrow at the edge stands for exactly 0."
+            f"{lines} Each panel has its own scale: logarithmic where nothing is negative, and an arrow at its edge then stands for exactly 0."
         ),
         alternative=alternative,
-        svg=render_svg(profile_figure(summary, predictions), title=alternative, name=name),
+        svg=render_svg(draw(), title=alternative, name=name),
+        draw=draw,
         numbers=summary_table(summary, predictions, caption=f"The numbers of the figure {name}."),
     )
 
@@ -278,6 +281,7 @@ def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
         counts = part["verdict"].value_counts()
         told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if verdict in counts)
         alternative = f"{sentence(what)[:-1]}, with interval and margin, for {count(len(part), 'verdict')}: {told}. The claims' tables have the numbers."
+        draw = partial(forest_figure, part)
         pictures.append(
             Picture(
                 name=name,
@@ -289,7 +293,8 @@ def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
                     f"an arrow and their value. {SYMBOL_KEY}."
                 ),
                 alternative=alternative,
-                svg=render_svg(forest_figure(part), title=alternative, name=name),
+                svg=render_svg(draw(), title=alternative, name=name),
+                draw=draw,
                 numbers=None,
             )
         )

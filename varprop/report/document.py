@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Kind = Literal["text", "number", "verdict"]
 
@@ -63,13 +66,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure: its file's stem, what it shows, the drawing, and its numbers as a table."""
+    """A figure: its file's stem, what it shows, the drawing, how to draw it again, and its numbers as a table."""
 
     name: str
     heading: str
     caption: str
     alternative: str
     svg: str
+    draw: Callable[[], Figure]
     numbers: Table | None
 
 

@@ -10,7 +10,7 @@ from varprop.report.content import index_document, study_document
 from varprop.report.document import IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
 from varprop.report.markdown import index_markdown, study_markdown
-from varprop.report.svg import standalone
+from varprop.report.svg import render_png, standalone
 from varprop.study.store import write_atomically
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _SET_INDEX: dict[str, tuple[str, Callable[[IndexDocument], str]]] = {
     "html": ("index.html", index_html),
     "md": ("README.md", index_markdown),
 }
+_PICTURES = "png"
 _VERDICTS = "verdicts.csv"
 
 
@@ -41,7 +42,7 @@ def write_report(
         named after its study with the same two files, the figures as SVG and ``verdicts.csv``. Folders of other
         studies are left as they are; the index lists the runs given and no others.
     formats : sequence of str
-        ``"html"``, ``"md"`` or both.
+        ``"html"`` and ``"md"`` for pages, ``"png"`` for the figures as pictures to look at, beside them.
 
     Returns
     -------
@@ -86,10 +87,10 @@ def write_report(
     files = [file for run in runs for file in _study_files(run, formats)]
     files += _index_files(runs, formats)
     written = []
-    for relative, text in files:
+    for relative, content in files:
         path = Path(directory) / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode("utf-8"))
+        write_atomically(path, content if isinstance(content, bytes) else content.encode("utf-8"))
         written.append(path)
     return tuple(written)
 
@@ -108,16 +109,17 @@ def _check_formats(formats: Sequence[str]) -> None:
     if isinstance(formats, str):
         msg = f"formats must be a sequence of names, got the text {formats!r}; write formats=({formats!r},)"
         raise TypeError(msg)
-    known = " and ".join(map(repr, _SET_STUDY))
+    names = (*_SET_STUDY, _PICTURES)
+    known = ", ".join(map(repr, names))
     for name in formats:
         if name == "latex":
-            msg = f"LaTeX tables are not written by this version; write formats with {known}"
+            msg = f"LaTeX tables are not written by this version; there are {known}"
             raise ValueError(msg)
-        if name not in _SET_STUDY:
+        if name not in names:
             msg = f"unknown format {name!r}; there are {known}"
             raise ValueError(msg)
     if not formats:
-        msg = f"formats is empty; name {known}, or one of them"
+        msg = f"formats is empty; name one or more of {known}"
         raise ValueError(msg)
 
 
@@ -142,22 +144,24 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(msg)
 
 
-def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """Names and texts of one study's files."""
+def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
+    """Names and contents of one study's files."""
     document, folder = study_document(run), Path(run.study.name)
-    for name in dict.fromkeys(formats):
-        file, set_page = _SET_STUDY[name]
-        yield folder / file, set_page(document)
-    if "md" in formats:
-        for picture in document.pictures:
+    for name, (file, set_page) in _SET_STUDY.items():
+        if name in formats:
+            yield folder / file, set_page(document)
+    for picture in document.pictures:
+        if "md" in formats:
             yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+        if _PICTURES in formats:
+            yield folder / f"{picture.name}.png", render_png(picture.draw())
     # Six digits: what another machine's last bits change stays out of a file that is committed.
     yield folder / _VERDICTS, run.verdicts().to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
-def _index_files(runs: Sequence[Run], formats: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _index_files(runs: Sequence[Run], formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
     """Names and texts of the index's files."""
     document = index_document(runs)
-    for name in dict.fromkeys(formats):
-        file, set_page = _SET_INDEX[name]
-        yield Path(file), set_page(document)
+    for name, (file, set_page) in _SET_INDEX.items():
+        if name in formats:
+            yield Path(file), set_page(document)
