@@ -76,7 +76,8 @@ def _saturated_fraction(at: AtActivation) -> Float64Array:
 
 def _dead_fraction(at: AtActivation) -> Float64Array:
     zero = at.a.values == 0
-    return row_count(zero[:, 0] if zero.shape[1] == 1 else zero.all(axis=1)) / at.a.units
+    everywhere = zero if zero.shape[1] == 1 else zero.all(axis=1, keepdims=True)
+    return row_count(everywhere)[:, 0] / at.a.units
 
 
 def _cosine(at: AtActivation) -> Float64Array:

@@ -74,6 +74,11 @@ def simulate(
     UnsupportedError
         If the engine has no rule for a layer.
 
+    Notes
+    -----
+    With one input no BLAS takes part, so the numbers are the same whatever kernel a BLAS library picks for the
+    processor; with several, their last bits may differ between machines.
+
     Examples
     --------
     >>> import varprop as vp
