@@ -31,7 +31,7 @@ class Scope:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Study:
     """A question as data: networks to sample, and claims about them.
 
@@ -73,6 +73,9 @@ class Study:
     scopes: tuple[Scope, ...]
     figures: tuple[str, ...] | None
     text: str
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}: {len(self.configurations)} configurations, {len(self.scopes)} claims)"
 
     @property
     def claims(self) -> tuple[Claim, ...]:
