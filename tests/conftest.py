@@ -24,3 +24,11 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """
     digest = hashlib.sha256(request.node.nodeid.encode()).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+@pytest.fixture
+def fresh_seed() -> int:
+    """A seed from the system's entropy, for the slow session; pytest shows the line below where a test fails."""
+    seed = int(np.random.SeedSequence().generate_state(1)[0])
+    print(f"fresh seed: {seed}")
+    return seed

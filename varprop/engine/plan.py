@@ -20,7 +20,9 @@ from varprop.model.simulation import Place
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
 MAX_NETWORKS = 10**9
-_TILE_SIGNALS = 2**17  # numbers in one layer's signal of a tile, 512 kB in float32: with half of it NumPy's cost per call shows, with more the cache ends
+_TILE_SIGNALS = (
+    2**17
+)  # numbers in one layer's signal of a tile, 512 kB in float32: with half of it NumPy's cost per call shows, with more the cache ends
 _TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
 _BLOCK_NETWORKS = 500  # a block is one file of a run: large enough to be few, small enough to be lost
 _BLOCK_DRAWS = 2**30  # a few seconds of work, so that a killed run loses little

@@ -16,6 +16,7 @@ from varprop.engine.rules import Streams
 from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
 from varprop.model.simulation import Samples, Simulation
+from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
 
 BlockValues = dict[str, Float64Array]
@@ -133,7 +134,10 @@ def run_block(plan: Plan, index: int) -> BlockValues:
 def _finish(name: str, values: Float64Array, plan: Plan) -> Float64Array:
     """(places, networks[, inputs]) as (networks, places[, inputs]), averaged over the inputs if that was asked."""
     values = np.ascontiguousarray(np.swapaxes(values, 0, 1))
-    return values if plan.per_input or values.ndim == 2 else _average(name, values)
+    if plan.per_input or values.ndim == 2:
+        return values
+    # A pivot does not exist at a dead input; every other quantity is there at all inputs.
+    return mean_of_present(values) if name == "pivot" else np.asarray(values.mean(axis=2), dtype=np.float64)
 
 
 @cache
@@ -145,17 +149,6 @@ def _keep_the_heap() -> None:
     dynamic threshold); 32 MB is the most that it moves to. The array is never touched, so it costs no memory.
     """
     np.empty(2**25 - 2**16, dtype=np.uint8)
-
-
-def _average(name: str, values: Float64Array) -> Float64Array:
-    """Average over the inputs; a pivot over those at which it exists (a dead input has none)."""
-    if name != "pivot":
-        return np.asarray(values.mean(axis=2), dtype=np.float64)
-    exists = ~np.isnan(values)
-    count = exists.sum(axis=2)
-    total = np.where(exists, values, 0.0).sum(axis=2)
-    mean: Float64Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
 
 
 def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simulation:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, get_activation
 from varprop.model.layers import Dense, UnsupportedError
@@ -103,15 +101,6 @@ class Measured:
                 "sample again with simulate(..., per_input=True)"
             )
             raise ValueError(msg)
-
-
-def over_inputs(ratios: Float64Array) -> Float64Array:
-    """Average (networks, inputs) over those inputs at which a ratio exists; NaN where there is none."""
-    exists = ~np.isnan(ratios)
-    count = exists.sum(axis=1)
-    total = np.where(exists, ratios, 0.0).sum(axis=1)
-    mean: Float64Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
 
 
 def is_product(network: Network, quantity: str) -> bool:

@@ -10,8 +10,9 @@ from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.simulation import Place, Simulation, site_place
+from varprop.numerics.averages import mean_of_present
 from varprop.theory import Theory
-from varprop.verification.chain import Link, Measured, links, over_inputs
+from varprop.verification.chain import Link, Measured, links
 
 Expected = Callable[[Theory, Measured, tuple[Link, ...], int], "Float64Array | None"]
 """Conditional expectation of a quantity at link number i, shape (networks, inputs); None where no step ends there."""
@@ -67,7 +68,7 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
             continue
         value = measured.at(quantity, site_place(site))
         ratio = np.divide(value, prediction, out=np.full(value.shape, np.nan), where=prediction > 0)
-        ratios.append(over_inputs(ratio))
+        ratios.append(mean_of_present(ratio))
         places.append(site_place(site))
     if not ratios:
         msg = f"{simulation.network.label} has no step of {quantity}; it needs more layers"
