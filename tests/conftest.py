@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 
 import hypothesis
 import numpy as np
@@ -30,5 +31,5 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 def fresh_seed() -> int:
     """A seed from the system's entropy, for the slow session; pytest shows the line below where a test fails."""
     seed = int(np.random.SeedSequence().generate_state(1)[0])
-    print(f"fresh seed: {seed}")
+    sys.stdout.write(f"fresh seed: {seed}\n")
     return seed

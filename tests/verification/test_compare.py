@@ -156,6 +156,22 @@ def test_layers_restrict_a_claim(he):
         vp.verify(he, claims=[claim | {"layers": (20, 30)}])
 
 
+def test_a_sample_that_no_test_can_judge_is_inconclusive_and_says_why():
+    """One claim on dead networks must not take the other verdicts of a report with it."""
+    dying = vp.mlp([2] * 40, activation="relu", weights="he_normal")
+    sim = vp.simulate(dying, n_networks=50, rng=2)
+    assert (sim.values("activation_second_moment")[:, -1] == 0).all()
+    claims = [
+        {"id": "dead", "quantity": "preactivation_second_moment", "test": "step_mean", "theory": "he"},
+        {"id": "alive", "quantity": "pivot", "test": "step_mean", "theory": "xavier", "layers": (1, 2), "margin": 1.0},
+    ]
+    table = vp.verify(sim, claims=claims)
+    dead = table[table["claim"] == "dead"]
+    assert dead["verdict"].tolist() == ["inconclusive"]
+    assert "at risk" in dead["note"].iloc[0]
+    assert table.loc[table["claim"] == "alive", "verdict"].iloc[0] == "supported"
+
+
 def test_misuse_is_named(he):
     with pytest.raises(TypeError, match="from_frame"):
         vp.verify(he.to_frame(), theory="he")

@@ -12,7 +12,7 @@ from varprop.stats import equivalence, multiple, power
 from varprop.stats.outcome import Outcome
 from varprop.theory import get_theory
 from varprop.verification.claims import TESTS, Claim, as_claim
-from varprop.verification.evidence import Evidence, Finding, cumulative_findings, gather
+from varprop.verification.evidence import Evidence, Finding, UndecidableError, cumulative_findings, gather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,6 +161,9 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
         for claim in case.claims:
             try:
                 evidence = gather(claim, case.simulation)
+            except UndecidableError as error:
+                rows.append(_undecided(claim, case.configuration, alpha, str(error)))
+                continue
             except (ValueError, TypeError) as error:
                 msg = f"claim {claim.id!r} on {case.configuration!r}: {error}"
                 raise type(error)(msg) from error
@@ -202,15 +205,7 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
 
 def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m: int) -> list[dict[str, object]]:
     """The row with the verdict, then a row per layer for exploration."""
-    common: dict[str, object] = {
-        "claim": claim.id,
-        "configuration": configuration,
-        "quantity": claim.quantity,
-        "theory": claim.theory,
-        "test": claim.test,
-        "margin": claim.margin,
-        "alpha": alpha,
-    }
+    common = _about(claim, configuration, alpha)
     verdict = equivalence.decide(evidence.p_support, evidence.p_refute, alpha=alpha, m=m)
     required = evidence.required(alpha, m) if verdict == "inconclusive" else None
     note = evidence.note
@@ -240,6 +235,31 @@ def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m:
         for finding in evidence.layers
     ]
     return [first, *explored]
+
+
+def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
+    """What every row of a claim says."""
+    return {
+        "claim": claim.id,
+        "configuration": configuration,
+        "quantity": claim.quantity,
+        "theory": claim.theory,
+        "test": claim.test,
+        "margin": claim.margin,
+        "alpha": alpha,
+    }
+
+
+def _undecided(claim: Claim, configuration: str, alpha: float, why: str) -> dict[str, object]:
+    """The row of a claim that these data cannot judge: no evidence either way, and the reason."""
+    numbers = ("estimate", "predicted", "ratio", "ci_low", "ci_high", "statistic", "df")
+    return _about(claim, configuration, alpha) | {
+        **dict.fromkeys(numbers, math.nan),
+        **dict.fromkeys(("pvalue", "p_equivalence", "p_refute"), 1.0),
+        "n_networks": 0,
+        "verdict": "inconclusive",
+        "note": why,
+    }
 
 
 def _numbers(finding: Finding, level: float) -> dict[str, object]:

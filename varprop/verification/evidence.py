@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +57,19 @@ class Evidence:
     note: str = ""
 
 
+class UndecidableError(ValueError):
+    """A sample that a test cannot judge, such as one in which every network is dead."""
+
+
+@contextmanager
+def _judging() -> Iterator[None]:
+    """Around a call into statistics: what it refuses is a matter of these data, not of the question."""
+    try:
+        yield
+    except ValueError as error:
+        raise UndecidableError(str(error)) from error
+
+
 def gather(claim: Claim, simulation: Simulation) -> Evidence:
     """Test one claim on one sample.
 
@@ -63,6 +77,8 @@ def gather(claim: Claim, simulation: Simulation) -> Evidence:
     ------
     ValueError
         If the sample lacks what the test needs, or the test is not valid on it.
+    UndecidableError
+        If the values themselves admit no test.
     UnsupportedError
         If the theory does not cover the network.
     """
@@ -130,7 +146,9 @@ def _join(*notes: str) -> str:
 def _step_mean(claim: Claim, simulation: Simulation) -> Evidence:
     ratios, places = step_ratios(simulation, get_theory(claim.theory or ""), claim.quantity)
     ratios, kept = _columns(claim, ratios, places)
-    findings = [Finding(p, o, 1.0) for p, o in zip(kept, means.step_mean_layers(ratios), strict=True)]
+    with _judging():
+        outcomes = means.step_mean_layers(ratios)
+    findings = [Finding(p, o, 1.0) for p, o in zip(kept, outcomes, strict=True)]
     return _about_all_layers(findings, _delta(claim), "gain of one step, relative to the theory's")
 
 
@@ -155,7 +173,8 @@ def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> l
         raise ValueError(msg)
     kept = [places[i] for i in keep]
     predicted = np.array([said[place] for place in kept])
-    outcomes = means.cumulative_mean(table[:, keep], predicted, product=is_product(simulation.network, quantity))
+    with _judging():
+        outcomes = means.cumulative_mean(table[:, keep], predicted, product=is_product(simulation.network, quantity))
     return [Finding(p, o, value) for p, o, value in zip(kept, outcomes, predicted.tolist(), strict=True)]
 
 
@@ -175,12 +194,11 @@ def _rates(claim: Claim, simulation: Simulation, expected: float) -> tuple[growt
     table, places = Measured(simulation).table(claim.quantity)
     table, kept = _columns(claim, table, places)
     product = is_product(simulation.network, claim.quantity)
-    rate = growth.growth_rate(table, expected=expected, product=product)
-    steps = []
-    for i in range(1, len(kept)):
-        gain = growth.growth_rate(table[:, i - 1 : i + 1], expected=expected, product=product).mean_network
-        steps.append(Finding(kept[i], gain, math.exp(expected)))
-    return rate, steps
+    with _judging():
+        rate = growth.growth_rate(table, expected=expected, product=product)
+        pairs = [table[:, i - 1 : i + 1] for i in range(1, len(kept))]
+        gains = [growth.growth_rate(pair, expected=expected, product=product).mean_network for pair in pairs]
+    return rate, [Finding(place, gain, math.exp(expected)) for place, gain in zip(kept[1:], gains, strict=True)]
 
 
 def _growth_rate(claim: Claim, simulation: Simulation) -> Evidence:
@@ -226,10 +244,9 @@ def _zero_mean(claim: Claim, simulation: Simulation) -> Evidence:
     second = measured.table("activation_second_moment")[0]
     first, kept = _columns(claim, first, places)
     second, _ = _columns(claim, second, places)
-    findings = [
-        Finding(place, means.zero_mean(first[:, i], second[:, i]), 0.0, logarithmic=False)
-        for i, place in enumerate(kept)
-    ]
+    with _judging():
+        outcomes = [means.zero_mean(first[:, i], second[:, i]) for i in range(len(kept))]
+    findings = [Finding(place, o, 0.0, logarithmic=False) for place, o in zip(kept, outcomes, strict=True)]
     return _about_all_layers(findings, claim.margin, "mean over root mean square")
 
 
