@@ -108,3 +108,101 @@ def test_plots_follow_the_style_that_is_set(simulation):
     with plt.style.context("dark_background"):
         ax = vp.plot.profile(simulation)
         assert markers(ax).get_color() == plt.rcParams["text.color"] == "white"
+
+
+@pytest.fixture(scope="module")
+def phases():
+    return vp.theory.phase_diagram("tanh", np.linspace(0.5, 4, 30), np.linspace(0, 1, 20))
+
+
+def edge_line(ax):
+    """Vertices of the contour."""
+    (contours,) = [found for found in ax.collections if type(found).__name__ == "QuadContourSet"]
+    return np.concatenate([path.vertices for path in contours.get_paths()])
+
+
+@pytest.mark.parametrize("value", ["chi_1", "xi_c"])
+def test_phase_diagram_draws_the_edge_of_chaos(phases, value):
+    ax = vp.plot.phase_diagram(phases, value=value)
+    assert ax.figure.number in plt.get_fignums()
+    for weights, biases in edge_line(ax):
+        if biases > 0.1:
+            assert weights == pytest.approx(vp.theory.edge_of_chaos("tanh", biases).weight_variance, abs=0.02)
+    assert legend(ax) == [r"$\chi_1 = 1$"]
+    ax.figure.draw_without_rendering()
+
+
+def test_phase_diagram_colours_are_the_table(phases):
+    ax = vp.plot.phase_diagram(phases)
+    (mesh,) = [found for found in ax.collections if type(found).__name__ == "QuadMesh"]
+    chi_1 = phases.pivot(index="bias_variance", columns="weight_variance", values="chi_1").to_numpy()
+    np.testing.assert_allclose(10 ** np.asarray(mesh.get_array()).reshape(chi_1.shape), np.clip(chi_1, 0.1, 10))
+    assert mesh.norm.vmin == -mesh.norm.vmax
+
+
+def test_phase_diagram_hatches_what_grows_for_ever():
+    table = vp.theory.phase_diagram("relu", np.linspace(1, 3, 9), np.linspace(0, 1, 5))
+    axes = Figure(layout="constrained").subplots()
+    assert vp.plot.phase_diagram(table, ax=axes) is axes
+    assert legend(axes) == [r"$\chi_1 = 1$", "q grows for ever"]
+    (mesh,) = [found for found in axes.collections if type(found).__name__ == "QuadMesh"]
+    assert np.ma.getmaskarray(mesh.get_array()).sum() == (table["phase"] == "diverging").sum() > 0
+    assert plt.get_fignums() == []
+
+
+def test_phase_diagram_of_one_phase_has_no_line():
+    ax = vp.plot.phase_diagram(vp.theory.phase_diagram("tanh", [0.3, 0.5], [0.1, 0.2]))
+    assert ax.get_legend() is None
+    ax.figure.draw_without_rendering()
+
+
+def test_length_map_marks_what_attracts_and_what_repels():
+    ax = vp.plot.length_map("gelu", weight_variance=2.0, bias_variance=0.1)
+    assert legend(ax) == ["unchanged", "gelu", "attracts", "repels"]
+    low, high = vp.theory.fixed_points("gelu", weight_variance=2.0, bias_variance=0.1)
+    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
+    np.testing.assert_allclose(drawn["attracts"], [[low.q, low.q]])
+    np.testing.assert_allclose(drawn["repels"], [[high.q, high.q]])
+    q, after = drawn["gelu"].T
+    np.testing.assert_allclose(after, 2 * vp.get_activation("gelu").second_moment(q) + 0.1)
+    assert q[-1] == pytest.approx(2 * high.q)
+
+
+@pytest.mark.parametrize(
+    ("activation", "weights", "end"), [("relu", 2.0, 2.0), ("elu", 2.0, 2.0), ("tanh", 0.5, 2.0), ("relu", 3.0, 2.0)]
+)
+def test_length_map_has_an_axis_without_fixed_points_too(activation, weights, end):
+    ax = vp.plot.length_map(activation, weight_variance=weights)
+    assert ax.get_xlim() == (0, end)
+    axes = Figure().subplots()
+    assert vp.plot.length_map(activation, weight_variance=weights, q_max=0.3, ax=axes) is axes
+    assert axes.get_xlim() == (0, 0.3)
+
+
+def test_correlation_map_is_drawn_where_the_length_map_settles():
+    ax = vp.plot.correlation_map("erf", weight_variance=4.0, bias_variance=0.1)
+    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
+    (point,) = vp.theory.fixed_points("erf", weight_variance=4.0, bias_variance=0.1)
+    np.testing.assert_allclose(drawn["attracts"][0, 0], point.correlations[0].c)
+    np.testing.assert_allclose(drawn["repels"], [[1.0, 1.0]])
+    c, after = drawn[f"erf, q = {point.q:.3g}"].T
+    expected = vp.theory.correlation_map("erf", weight_variance=4.0, bias_variance=0.1, q=point.q, c=c[40], depth=2)
+    assert after[40] == pytest.approx(expected[1])
+    axes = Figure().subplots()
+    assert vp.plot.correlation_map("relu", weight_variance=2.0, ax=axes) is axes
+
+
+def test_maps_that_cannot_be_drawn_are_refused(phases):
+    with pytest.raises(ValueError, match="value must be 'chi_1' or 'xi_c', got 'q'"):
+        vp.plot.phase_diagram(phases, value="q")
+    with pytest.raises(ValueError, match="the table lacks chi_1, q; pass what"):
+        vp.plot.phase_diagram(phases.drop(columns=["q", "chi_1"]))
+    with pytest.raises(ValueError, match="two or more values"):
+        vp.plot.phase_diagram(phases[phases["bias_variance"] == 0])
+    with pytest.raises(ValueError, match="q_max must be"):
+        vp.plot.length_map("tanh", weight_variance=1.0, q_max=0.0)
+    with pytest.raises(ValueError, match="dies out"):
+        vp.plot.correlation_map("tanh", weight_variance=0.5)
+    with pytest.raises(ValueError, match="they grow for ever"):
+        vp.plot.correlation_map("relu", weight_variance=3.0)
+    assert plt.get_fignums() == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from varprop.numerics.quadrature import normal_expectation, normal_product_expectation
+from varprop.numerics.quadrature import normal_expectation, normal_product_expectation, unresolved
 
 SMOOTH = {
     "tanh^2": (lambda z: np.tanh(z) ** 2, lambda z: mpmath.tanh(z) ** 2),
@@ -41,10 +41,46 @@ def test_jumps_are_resolved():
         assert inside == pytest.approx(math.erf(1 / math.sqrt(2 * q)), rel=4e-15)
 
 
-def test_without_its_kinks_a_jump_is_not_resolved():
-    # The control: the split is what makes the test above pass.
-    inside = normal_expectation(lambda z: (np.abs(z) < 1.1) * 1.0, np.array([1.0]))[0]
-    assert inside != pytest.approx(math.erf(1.1 / math.sqrt(2)), rel=1e-6)
+@pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
+def test_breaks_that_are_not_told_are_found(q):
+    inside = normal_expectation(lambda z: (np.abs(z) < 1.1) * 1.0, np.array([q]))[0]
+    assert inside == pytest.approx(math.erf(1.1 / math.sqrt(2 * q)), rel=1e-9)
+    clipped = normal_expectation(lambda z: np.maximum(z - 0.3, 0), np.array([q]))[0]
+    h = 0.3 / math.sqrt(q)
+    expected = math.sqrt(q) * (math.exp(-h * h / 2) / math.sqrt(2 * math.pi) - h * special.ndtr(-h))
+    assert clipped == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_set_of_panels_would_not_resolve_a_jump():
+    # The control: halving is what makes the test above pass.
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    x = (np.arange(-13, 13)[:, None] + (1 + nodes) / 2).ravel()
+    mass = np.tile(weights / 2, 26) * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    inside = (np.abs(x) < 1.1) * 1.0
+    assert inside @ mass != pytest.approx(math.erf(1.1 / math.sqrt(2)), rel=1e-6)
+    assert np.flatnonzero(unresolved(inside, mass)).tolist() == [11, 14]
+
+
+@pytest.mark.parametrize("rate", [20.0, 1000.0])
+def test_narrow_features_are_resolved(rate):
+    # E tanh(rate z)^2 under N(0, 1) is E tanh(z)^2 under N(0, rate^2).
+    steep = normal_expectation(lambda z: np.tanh(rate * z) ** 2, np.array([1.0]))[0]
+    assert steep == pytest.approx(normal_expectation(lambda z: np.tanh(z) ** 2, np.array([rate**2]))[0], rel=1e-12)
+    pair = normal_product_expectation(lambda z: np.tanh(rate * z), 1.0, 1.0, 0.5)
+    assert pair == pytest.approx(normal_product_expectation(np.tanh, rate**2, rate**2, 0.5), rel=1e-11)
+
+
+def test_waves_are_followed_far_out():
+    # E cos(z1) cos(z2) = exp(-q (1 - rho)) / 2 for q this large.
+    found = normal_product_expectation(np.cos, 2500.0, 2500.0, 1 - 1e-4)
+    assert found == pytest.approx(math.exp(-0.25) / 2, rel=1e-9)
+
+
+def test_what_cannot_be_resolved_is_refused():
+    with pytest.raises(ValueError, match="more narrow features, or more noise"):
+        normal_expectation(lambda z: np.sin(1e9 * z) ** 2, np.array([1.0]))
+    with pytest.raises(ValueError, match="more narrow features, or more noise"):
+        normal_product_expectation(lambda z: np.sin(1e4 * z), 1.0, 1.0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -161,3 +161,119 @@ def test_what_theory_does_not_cover_is_refused():
 def test_maps_refuse_what_is_out_of_range(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         vp.theory.length_map("relu", **({"weight_variance": 2.0, "q": 1.0, "depth": 3} | arguments))
+
+
+def cosines(network, **kwargs):
+    table = vp.predict(network, **kwargs)
+    return table[table["quantity"] == "cosine"].sort_values("layer")
+
+
+def test_cosines_follow_the_correlation_map():
+    """ReLU without biases: the cosine of activations is the next layer's correlation of pre-activations."""
+    net = vp.mlp([4, 50, 30, 20], activation="relu", weights="he_normal")
+    x = np.array([[2.0, 0, 0, 0], [0, 3.0, 0, 0]])
+    rows = cosines(net, inputs=x)
+    expected = vp.theory.correlation_map("relu", weight_variance=2.0, q=(2.0, 4.5), c=0.0, depth=4)[1:]
+    np.testing.assert_allclose(rows["predicted"], expected, rtol=1e-12)
+    assert not rows["exact"].any()
+    assert rows["module"].tolist() == ["1", "3", "5"]
+
+
+def test_cosines_are_averaged_over_pairs_and_know_biases():
+    net = vp.mlp([3, 40, 40], activation="gelu", weights="lecun_normal", biases={"name": "normal", "std": 0.7})
+    x = np.array([[1.0, 2.0, 0.5], [-1.0, 0.3, 2.0], [0.1, 0.2, 0.3]])
+    gelu, q, found = vp.get_activation("gelu"), np.mean(x**2, axis=1) + 0.49, []
+    for i, j in itertools.combinations(range(3), 2):
+        c = (np.mean(x[i] * x[j]) + 0.49) / np.sqrt(q[i] * q[j])
+        below = gelu.covariance(q[i], q[j], c)
+        first = below / np.sqrt(gelu.second_moment(q[i]) * gelu.second_moment(q[j]))
+        p = [gelu.second_moment(q[k]) + 0.49 for k in (i, j)]
+        second = gelu.covariance(*p, (below + 0.49) / np.sqrt(p[0] * p[1]))
+        found.append((first, second / np.sqrt(gelu.second_moment(p[0]) * gelu.second_moment(p[1]))))
+    np.testing.assert_allclose(cosines(net, inputs=x)["predicted"], np.mean(found, axis=0), rtol=1e-12)
+
+
+def test_cosines_are_what_wide_networks_show():
+    """Mean over 1000 networks of width 1000, by a z-test with 3/width allowed for finite width; false alarm 1e-6."""
+    width, networks = 1000, 1000
+    widths = [20, *[width] * 3]
+    net = vp.mlp(widths, activation="tanh", weights="he_normal", biases={"name": "normal", "std": 0.3})
+    sim = vp.simulate(
+        net,
+        n_networks=networks,
+        rng=np.random.SeedSequence(20110),
+        inputs=3,
+        quantities=["cosine"],
+        executor="serial",
+    )
+    values = sim.values("cosine")
+    allowed = 5.1 * values.std(axis=0, ddof=1) / np.sqrt(networks) + 3 / width  # 5.1: 1e-6 over 3 layers
+    off = np.abs(values.mean(axis=0) - cosines(net, inputs=sim.inputs)["predicted"])
+    assert (off < allowed).all()
+    # Negative control: theory without the biases.
+    wrong = cosines(vp.mlp(widths, activation="tanh", weights="he_normal"), inputs=sim.inputs)["predicted"]
+    assert (np.abs(values.mean(axis=0) - wrong) > allowed).any()
+
+
+@pytest.mark.parametrize("inputs", [None, 4, np.ones((1, 6))])
+def test_there_is_no_cosine_where_inputs_are_not_known_or_alone(inputs):
+    net = vp.mlp([6, 5, 4], activation="relu", weights="he_normal")
+    assert cosines(net, inputs=inputs).empty
+
+
+def test_other_theories_say_nothing_of_cosines():
+    net = vp.mlp([6, 5, 4], activation="relu", weights="he_normal")
+    assert cosines(net, inputs=np.eye(6), theory=["he", "xavier", "preserved", "he-variance"]).empty
+    # Of a signal that is exactly 0 there is no cosine.
+    assert cosines(net, inputs=np.stack([np.ones(6), np.zeros(6)])).empty
+
+
+@pytest.mark.parametrize("name", ["sign", "step"])
+def test_gradients_below_a_jump_are_left_out_with_a_warning(name):
+    net = vp.Network(
+        6,
+        [
+            vp.Dense(5, weights="he_normal"),
+            name,
+            vp.Dense(4, weights="he_normal"),
+            "relu",
+            vp.Dense(3, weights="he_normal"),
+        ],
+    )
+    with pytest.warns(UserWarning, match=f"theory 'mean-field' has no gradients below {name}, which jumps"):
+        table = vp.predict(net, theory=["mean-field", "he"])
+    of = dict(list(table.groupby("theory")))
+    gradients = {t: set(rows.loc[rows["quantity"] == "gradient_second_moment", "layer"]) for t, rows in of.items()}
+    assert gradients == {"mean-field": {2, 3}, "he": {1, 2, 3}}
+    q = of["mean-field"][of["mean-field"]["quantity"] == "preactivation_second_moment"]
+    second = 2 * (1.0 if name == "sign" else 0.5)
+    np.testing.assert_allclose(q["predicted"].iloc[:2], [2.0, second])
+
+
+def test_a_jump_above_all_weights_costs_no_gradient(recwarn):
+    net = vp.Network(6, [vp.Dense(5, weights="he_normal"), "tanh", vp.Dense(4, weights="he_normal"), "sign"])
+    table = vp.predict(net)
+    assert set(table.loc[table["quantity"] == "gradient_second_moment", "layer"]) == {1, 2}
+    assert not recwarn.list
+
+
+def test_finite_width_adds_the_spread_between_networks():
+    """Under He and ReLU, Var(q_l) is prod(1 + 5/n) (1 + 2/n) - 1 in units of its mean: the layers below, then chi2."""
+    net = vp.mlp([64] * 5, activation="relu", weights="he_normal")
+    table = vp.predict(net, theory=["finite-width", "mean-field"])
+    rows = table[table["quantity"] == "preactivation_second_moment"].set_index(["theory", "layer"])
+    for layer in range(1, 5):
+        finite = rows.loc[("finite-width", layer)]
+        assert finite["predicted"] == pytest.approx(2.0, rel=1e-12)
+        spread = (1 + 5 / 64) ** (layer - 1) * (1 + 2 / 64) - 1
+        assert finite["predicted_sd"] == pytest.approx(2.0 * np.sqrt(spread), rel=1e-12)
+        assert finite["exact"]
+    assert rows.loc["mean-field", "predicted_sd"].isna().all()
+
+
+@pytest.mark.parametrize("theory", vp.theory.theory_names())
+def test_a_theory_predicts_what_it_says_it_speaks_of(theory):
+    net = vp.mlp([12, 10, 14], activation="relu", weights="he_normal")
+    x = np.stack([np.ones(12), np.linspace(-1, 1, 12)])
+    said = set(vp.predict(net, theory=theory, inputs=x)["quantity"])
+    assert said == {name for name in QUANTITIES if vp.theory.get_theory(theory).speaks_of(name)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,9 +17,23 @@ from varprop.model.catalogue import CATALOGUE
 from varprop.model.formulas import NO_FORMULAS, GaussianFormulas, bind
 from varprop.model.moments import GaussianMoments
 from varprop.model.names import finite_number
+from varprop.numerics.breaks import find_breaks, is_jump
 from varprop.numerics.differences import finite_difference
 
 _PROBE = (-3.0, -1.0, -0.25, 0.5, 1.0, 2.0)
+_SAME = 1e-9  # breaks no farther apart are one
+
+
+class _ToBeFound(tuple[float, ...]):
+    """Stands for kinks that were not stated, so that an empty tuple can state that there are none."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<found>"
+
+
+_TO_BE_FOUND: tuple[float, ...] = _ToBeFound()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +49,16 @@ class Activation(GaussianMoments):
     derivative : callable, optional
         phi', likewise. Without it, sixth-order differences in float64 (see Notes).
     kinks : tuple of float, optional
-        Increasing; the points where phi or one of its derivatives jumps. Moments are integrated, and differences
-        taken, from one to the next.
+        Increasing; the points where a derivative of phi jumps. Moments are integrated, and differences taken, from one
+        to the next. Left out, they are looked for on \|z\| <= 64 (see Notes); ``()`` says that there are none.
+    jumps : tuple of float, optional
+        Increasing; the points where phi itself jumps. Kinks, stated or found, that prove to be jumps are added.
     parameters : tuple of (str, float), optional
         What `value` and the rest were built from; part of the label.
     homogeneous : bool, default False
         Whether phi(c z) = c phi(z) for all c > 0.
     max_slope : float, optional
-        The supremum of \|phi'\|, where it is known; see `slope_bound`.
+        The supremum of \|phi'\| (off the jumps), where it is known; may be infinite; see `slope_bound`.
     formulas : GaussianFormulas, optional
         Closed forms of the moments.
     slope_from_value : callable of (z, a), optional
@@ -53,8 +69,8 @@ class Activation(GaussianMoments):
     TypeError
         If a function is none.
     ValueError
-        If the name is empty, the kinks are not finite and increasing, or a function, tried on a few numbers, is not
-        elementwise or not finite.
+        If the name is empty, the kinks or jumps are not finite and increasing, or a function, tried on a few numbers,
+        is not elementwise or not finite.
 
     See Also
     --------
@@ -71,7 +87,12 @@ class Activation(GaussianMoments):
     A derivative found by differences is good to about 1e-13 (1e-11 within 0.012 of a kink, where it is one-sided) of
     the size of phi, if phi's features are about 1 wide. At a kink it is the right-hand one.
 
-    At q = 0 moments are their limits from q > 0: phi(0), and the mean of the two one-sided slopes.
+    Kinks are found in 1 to 3 ms, where phi is not small beside its largest \|value\| closer to 0, and no two lie closer
+    than 0.01: `varprop.numerics.breaks.find_breaks` says how small a kink may be. Smooth functions have none, however
+    steep. State the kinks of a phi that oscillates fast, or is computed with errors above 1e-13.
+
+    At q = 0 moments are their limits from q > 0: phi(0), and the mean of the two one-sided slopes. At a jump the slope
+    is 0 or what it is on the right; that phi' is a delta function there is known to the moments, not to the slope.
 
     Examples
     --------
@@ -85,7 +106,8 @@ class Activation(GaussianMoments):
     name: str
     value: ArrayFn
     derivative: ArrayFn | None = None
-    kinks: tuple[float, ...] = ()
+    kinks: tuple[float, ...] = _TO_BE_FOUND
+    jumps: tuple[float, ...] = ()
     parameters: tuple[tuple[str, float], ...] = ()
     homogeneous: bool = False
     max_slope: float | None = None
@@ -101,25 +123,28 @@ class Activation(GaussianMoments):
             if not callable(function) and (role == "value" or function is not None):
                 msg = f"{role} of activation {self.name!r} must be a function of an array, got {function!r}"
                 raise TypeError(msg)
-        kinks = tuple(float(kink) for kink in self.kinks)
-        if not all(map(math.isfinite, kinks)) or any(a >= b for a, b in itertools.pairwise(kinks)):
-            msg = f"kinks of activation {self.name!r} must be finite and increasing, got {self.kinks!r}"
-            raise ValueError(msg)
-        object.__setattr__(self, "kinks", kinks)
-        if self.max_slope is not None and not (math.isfinite(self.max_slope) and self.max_slope >= 0):
-            msg = (
-                f"max_slope of activation {self.name!r} must be a finite number >= 0, got {self.max_slope!r}; "
-                "leave it out to have it found numerically"
-            )
-            raise ValueError(msg)
         _check_elementwise(self.name, "value", self.value)
         if self.derivative is not None:
             _check_elementwise(self.name, "derivative", self.derivative)
+        kinks, jumps = _breaks_of(self)
+        object.__setattr__(self, "kinks", kinks)
+        object.__setattr__(self, "jumps", jumps)
+        if self.max_slope is not None and not self.max_slope >= 0:
+            msg = (
+                f"max_slope of activation {self.name!r} must be a number >= 0, got {self.max_slope!r}; "
+                "leave it out to have it found numerically"
+            )
+            raise ValueError(msg)
 
     @property
     def label(self) -> str:
         """Name and parameters, as in tables: ``relu``, ``leaky_relu(slope=0.1)``."""
         return names.label(self.name, self.parameters)
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """Kinks and jumps, increasing."""
+        return tuple(sorted((*self.kinks, *self.jumps)))
 
     def __call__(self, z: FloatArray) -> FloatArray:
         """phi(z), in the shape and dtype of z."""
@@ -128,7 +153,7 @@ class Activation(GaussianMoments):
     def slope(self, z: FloatArray) -> FloatArray:
         """phi'(z), in the shape and dtype of z; by finite differences where no derivative was given."""
         if self.derivative is None:
-            return finite_difference(self.value, z.astype(np.float64), self.kinks).astype(z.dtype)
+            return finite_difference(self.value, z.astype(np.float64), self.breaks).astype(z.dtype)
         return np.asarray(self.derivative(z), dtype=z.dtype)
 
     def slope_given_value(self, z: FloatArray, a: FloatArray) -> FloatArray:
@@ -173,7 +198,7 @@ def get_activation(name: str, **parameters: float) -> Activation:
     name : str
         One of `activation_names`.
     **parameters : float
-        ``leaky_relu(slope=0.01)``, ``elu(alpha=1)``; the others take none.
+        ``leaky_relu(slope=0.01)``, ``prelu(slope=0.25)``, ``elu(alpha=1)``, ``celu(alpha=1)``; the others take none.
 
     Returns
     -------
@@ -183,7 +208,7 @@ def get_activation(name: str, **parameters: float) -> Activation:
     Raises
     ------
     ValueError
-        If the name or a parameter is unknown, or a parameter is not finite.
+        If the name or a parameter is unknown, or a parameter is not finite, or celu's not positive.
     TypeError
         If a parameter is not a number.
 
@@ -201,6 +226,10 @@ def get_activation(name: str, **parameters: float) -> Activation:
         key: finite_number(f"{key} of activation {name!r}", parameters.get(key, default))
         for key, default in entry.defaults.items()
     }
+    for key in entry.positive:
+        if values[key] <= 0:
+            msg = f"{key} of activation {name!r} must be > 0, got {values[key]:g}"
+            raise ValueError(msg)
     bound = tuple(values.items())
     return Activation(
         name=name,
@@ -208,6 +237,7 @@ def get_activation(name: str, **parameters: float) -> Activation:
         derivative=bind(entry.derivative, bound),
         slope_from_value=entry.slope_from_value and bind(entry.slope_from_value, bound),
         kinks=entry.kinks,
+        jumps=entry.jumps,
         parameters=bound,
         homogeneous=entry.homogeneous,
         max_slope=entry.max_slope(**values),
@@ -222,7 +252,7 @@ def as_activation(obj: ActivationLike) -> Activation:
     ----------
     obj : str, mapping, callable or Activation
         ``"relu"``; ``{"name": "elu", "alpha": 0.5}``; an elementwise function, whose ``__name__`` becomes the name
-        and which is taken to have no kinks (else write ``Activation(name=..., value=..., kinks=...)``).
+        and whose kinks are looked for (to state them, write ``Activation(name=..., value=..., kinks=...)``).
 
     Returns
     -------
@@ -257,7 +287,7 @@ def as_activation(obj: ActivationLike) -> Activation:
 @lru_cache(maxsize=256)
 def _largest_slope(phi: Activation) -> float:
     """The largest |phi'| on a grid of step 1/128 and then, where it was found, of step 1/16384."""
-    beside = [np.nextafter(kink, side) for kink in phi.kinks for side in (-np.inf, np.inf)]
+    beside = [np.nextafter(kink, side) for kink in phi.breaks for side in (-np.inf, np.inf)]
     coarse = np.concatenate([np.linspace(-64.0, 64.0, 128 * 128 + 1), beside])
     steepest = coarse[np.argmax(np.abs(phi.slope(coarse)))]
     fine = np.concatenate([steepest + np.linspace(-1 / 128, 1 / 128, 257), [steepest]])
@@ -266,6 +296,30 @@ def _largest_slope(phi: Activation) -> float:
         msg = f"the slope of activation {phi.name!r} is not finite everywhere on |z| <= 64; state its max_slope"
         raise ValueError(msg)
     return bound
+
+
+def _breaks_of(phi: Activation) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Kinks and jumps, stated or found."""
+    jumps = _increasing(phi.name, "jumps", phi.jumps)
+    if isinstance(phi.kinks, _ToBeFound):
+        kinks, found = find_breaks(phi)
+    else:
+        kinks = _increasing(phi.name, "kinks", phi.kinks)
+        found = tuple(kink for kink in kinks if is_jump(phi, kink))
+    known = [*jumps, *(place for place in found if not _among(place, jumps))]
+    return tuple(kink for kink in kinks if not _among(kink, known)), tuple(sorted(known))
+
+
+def _among(place: float, places: Sequence[float]) -> bool:
+    return any(abs(place - other) <= _SAME for other in places)
+
+
+def _increasing(name: str, role: str, places: Sequence[float]) -> tuple[float, ...]:
+    numbers = tuple(map(float, places))
+    if not all(map(math.isfinite, numbers)) or any(a >= b for a, b in itertools.pairwise(numbers)):
+        msg = f"{role} of activation {name!r} must be finite and increasing, got {places!r}"
+        raise ValueError(msg)
+    return numbers
 
 
 def _check_elementwise(name: str, role: str, function: ArrayFn) -> None:

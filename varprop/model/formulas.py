@@ -39,12 +39,15 @@ class GaussianFormulas:
     ----------
     mean, second_moment, derivative_second_moment, value_derivative_moment : callable of q, optional
         E phi, E phi^2, E phi'^2 and E phi phi' for z ~ N(0, q).
+    variance : callable of q, optional
+        Var phi(z); worth stating where phi(0) is not 0, and E phi^2 - (E phi)^2 cancels at small q.
     covariance, derivative_covariance : callable of q1, q2 and rho, optional
         E phi(z1) phi(z2) and E phi'(z1) phi'(z2) for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho.
     """
 
     mean: Callable[..., Float64Array] | None = None
     second_moment: Callable[..., Float64Array] | None = None
+    variance: Callable[..., Float64Array] | None = None
     derivative_second_moment: Callable[..., Float64Array] | None = None
     value_derivative_moment: Callable[..., Float64Array] | None = None
     covariance: Callable[..., Float64Array] | None = None

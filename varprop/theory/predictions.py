@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
+from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.theory.finite_width.predictions import finite_width_predictions
 from varprop.theory.rules import Theory, get_theory
-from varprop.theory.state import State, walk
+from varprop.theory.state import State, needs_slope, pairs_of, walk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +33,7 @@ class Prediction:
     quantity: str
     predicted: float
     exact: bool
+    predicted_sd: float = math.nan
 
 
 def predict(
@@ -41,16 +46,19 @@ def predict(
     network : Network
         Weights and biases of mean 0; the theories take widths, variances and activations from it.
     theory : str or iterable of str, default "mean-field"
-        One or more of "xavier", "he", "xavier-variance", "he-variance", "preserved", "mean-field".
+        One or more of "xavier", "he", "xavier-variance", "he-variance", "preserved", "mean-field", "finite-width".
     inputs : None, int or array_like, shape (inputs, input_size)
-        As for `simulate`: of an array, the mean square of each input enters.
+        As for `simulate`: of an array, the mean square of each input enters, and for the cosine the mean product of
+        each pair. Of the inputs that an int stands for only the mean square, 1, is known without a seed: they have no
+        cosine here; pass ``simulation.inputs``.
 
     Returns
     -------
     DataFrame
         Columns ``layer``, ``module``, ``quantity``, ``theory``, ``predicted`` (expectation over networks of exactly
         the recorded quantity), ``predicted_sd`` (between networks; NaN where the theory has none) and ``exact``
-        (known to be right at this width, not only for wide layers).
+        (known to be right at this width, not only for wide layers). Mean-field theory alone speaks of ``cosine``: the
+        cosine of expectations, averaged over the pairs. No row has what does not exist.
 
     Raises
     ------
@@ -58,6 +66,12 @@ def predict(
         If a theory is unknown or the inputs do not fit.
     UnsupportedError
         If a law has a mean, or a theory does not cover a layer.
+
+    Warns
+    -----
+    UserWarning
+        If an activation jumps, as sign does: mean-field and finite-width theory then have no gradients below it, and
+        their rows are left out. If an expansion in 1/width has terms that are not small.
 
     Examples
     --------
@@ -70,14 +84,22 @@ def predict(
     import pandas as pd
 
     names = [theory] if isinstance(theory, str) else list(theory)
-    mean_square = input_mean_square(network, inputs)
     rows = [
-        (p.layer, p.module, p.quantity, name, p.predicted, np.nan, p.exact)
+        (p.layer, p.module, p.quantity, name, p.predicted, p.predicted_sd, p.exact)
         for name in names
-        for p in predictions(network, get_theory(name), mean_square)
+        for p in said_of(network, get_theory(name), inputs)
     ]
+    _warn_of_jumps(network, [name for name in names if not get_theory(name).finite])
     columns = ["layer", "module", "quantity", "theory", "predicted", "predicted_sd", "exact"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def said_of(network: Network, theory: Theory, inputs: ArrayLike | int | None) -> list[Prediction]:
+    """Predict every quantity that a theory speaks of; ``inputs`` as for `simulate`."""
+    if theory.finite:
+        rows = finite_width_predictions(network, inputs=inputs)
+        return [Prediction(p.layer, p.module, p.quantity, p.predicted, p.exact, p.predicted_sd) for p in rows]
+    return predictions(network, theory, input_mean_square(network, inputs), input_mean_product(inputs))
 
 
 def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float64Array:
@@ -91,9 +113,37 @@ def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float
     return np.asarray(np.mean(x**2, axis=1), dtype=np.float64)
 
 
-def predictions(network: Network, theory: Theory, mean_square: Float64Array) -> list[Prediction]:
-    """Predict every quantity that the theory speaks of; ``mean_square`` is that of each input, shape (inputs,)."""
-    walked = list(walk(network, theory, mean_square))
+def input_mean_product(inputs: ArrayLike | int | None) -> Float64Array | None:
+    """Mean product of every pair of inputs, shape (pairs,); None if there is no pair, or it is not known."""
+    if inputs is None or isinstance(inputs, int | np.integer) or np.shape(inputs)[0] < 2:
+        return None
+    x = np.asarray(inputs, dtype=np.float64)
+    return np.asarray((x @ x.T / x.shape[1])[pairs_of(len(x))], dtype=np.float64)
+
+
+def _warn_of_jumps(network: Network, names: list[str]) -> None:
+    """Say why gradients are missing, where they are."""
+    dense = [i for i, noun in enumerate(network.layers) if isinstance(noun, Dense)]
+    between = network.layers[dense[0] : dense[-1]]
+    jumping = {noun.label: None for noun in between if isinstance(noun, Activation) and noun.jumps}
+    for name in names:
+        if jumping and needs_slope(get_theory(name)):
+            msg = (
+                f"theory {name!r} has no gradients below {', '.join(jumping)}, which jumps: phi' has no second moment; "
+                "these rows are left out"
+            )
+            warnings.warn(msg, UserWarning, stacklevel=3)
+
+
+def predictions(
+    network: Network, theory: Theory, mean_square: Float64Array, mean_product: Float64Array | None = None
+) -> list[Prediction]:
+    """Predict every quantity that the theory speaks of.
+
+    ``mean_square`` is that of each input, shape (inputs,); ``mean_product``, shape (pairs,), that of each pair of them,
+    if cosines are wanted.
+    """
+    walked = list(walk(network, theory, mean_square, mean_product))
     first = next(i for i, (site, _) in enumerate(walked) if isinstance(site.noun, Dense))
     found: list[Prediction] = []
     for i, (site, state) in enumerate(walked):
@@ -135,13 +185,23 @@ def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Arr
     return None if theory.variance is None else theory.variance(site.noun, state.q)  # type: ignore[arg-type]
 
 
+def _cosine(_site: Site, state: State, _theory: Theory) -> Float64Array | None:
+    if state.shared is None or not (state.carried > 0).all():
+        return None
+    first, second = pairs_of(len(state.carried))
+    norm = np.sqrt(state.carried[first]) * np.sqrt(state.carried[second])
+    return np.asarray(state.shared / norm, dtype=np.float64)
+
+
 _ACTIVATION: dict[str, _Say] = {
     "activation_mean": _activation_mean,
     "activation_variance": _activation_variance,
     "activation_second_moment": lambda _site, s, t: s.carried if t.carries == "second_moment" else None,
+    "cosine": _cosine,
 }
-_NEVER_EXACT = {"activation_mean", "activation_variance"}
-"""Known at this width only where the law of z is, which is the first layer; said to be exact nowhere."""
+_NEVER_EXACT = {"activation_mean", "activation_variance", "cosine"}
+"""The first two are known at this width only where the law of z is, which is the first layer; a cosine's mean is not
+the cosine of means. Said to be exact nowhere."""
 
 
 def _too_narrow(quantity: str, site: Site) -> bool:
@@ -170,6 +230,8 @@ def _gradients(walked: list[tuple[Site, State]], theory: Theory, mean_square: Fl
                     continue
                 right = exact and (exact_below or quantity != "weight_gradient_second_moment")
                 found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), right))
+        if state.backward is None:
+            break
         if not theory.constant:
             delta = delta * state.backward
         # What is kept by decree is exact at the last layer alone.

@@ -38,6 +38,9 @@ class Theory:
         q to Var(phi).
     constant : bool
         True for the statement that every layer keeps the value of the first, whatever the weights do.
+    finite : bool
+        True if what the rules say of one step is put together over depth by the laws of finite networks, and not as
+        if the value before the step were the same in all of them.
     """
 
     name: str
@@ -48,18 +51,23 @@ class Theory:
     mean: MomentRule | None = None
     variance: MomentRule | None = None
     constant: bool = False
+    finite: bool = False
 
     def speaks_of(self, quantity: str) -> bool:
         """Tell whether the theory predicts a quantity anywhere."""
-        if quantity == "weight_gradient_second_moment":
-            return self.backward is not None and not self.constant
-        if quantity.startswith("gradient"):
-            return self.backward is not None
-        if quantity == "activation_second_moment":
-            return self.carries == "second_moment"
-        if quantity == "activation_variance":
-            return self.carries == "variance" or self.variance is not None
-        return quantity != "activation_mean" or self.mean is not None
+        if self.finite:
+            return quantity.endswith("second_moment") or quantity in {"conditional_variance", "pivot"}
+        backward = self.backward is not None
+        said = {
+            "activation_mean": self.mean is not None,
+            "activation_variance": self.carries == "variance" or self.variance is not None,
+            "activation_second_moment": self.carries == "second_moment",
+            "saturated_fraction": False,
+            "dead_fraction": False,
+            "cosine": self.name == "mean-field",
+            "weight_gradient_second_moment": backward and not self.constant,
+        }
+        return said.get(quantity, backward or not quantity.startswith("gradient"))
 
 
 def _same(_: Activation, q: Float64Array) -> Float64Array:
@@ -127,6 +135,13 @@ _ALL = (
         mean=Activation.mean,
         variance=Activation.variance,
     ),
+    Theory(
+        name="finite-width",
+        statement="layers of the width they have: exact laws for rectifiers, terms of order 1/width for the others",
+        forward=Activation.second_moment,
+        backward=Activation.derivative_second_moment,
+        finite=True,
+    ),
 )
 THEORIES: dict[str, Theory] = {theory.name: theory for theory in _ALL}
 
@@ -179,7 +194,7 @@ def weight_variance(name: str, fan_in: int, fan_out: int) -> float:
 
     References
     ----------
-    .. [1] Glorot & Bengio (2010), AISTATS 9: the normalised initialisation.
+    .. [1] Glorot & Bengio (2010), AISTATS (PMLR 9): the normalised initialisation.
     .. [2] He, Zhang, Ren & Sun (2015), ICCV: section 2.2.
 
     Examples

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
+from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
@@ -22,21 +23,29 @@ class State:
 
     ``carried`` is what the next weights multiply: E[a^2] (or Var(a) in the textbook wording). ``q`` is the second
     moment of the last pre-activation. ``backward`` is the factor that this noun puts on the mean squared gradient,
-    going back through it. ``exact`` and ``backward_exact`` say that ``carried`` and ``backward`` are known to be
-    right at this width; ``gaussian`` that z is Gaussian given the layer below; ``symmetric`` that z and -z are as
-    likely, given the layer below. ``activations`` counts those since the last layer with weights. ``death`` bounds the
-    probability that the signal is exactly 0 by now.
+    going back through it; None where there is none, since phi jumps. ``exact`` and ``backward_exact`` say that
+    ``carried`` and ``backward`` are known to be right at this width; ``gaussian`` that z is Gaussian given the layer
+    below; ``symmetric`` that z and -z are as likely, given the layer below. ``activations`` counts those since the last
+    layer with weights. ``death`` bounds the probability that the signal is exactly 0 by now. ``shared`` is what the next
+    weights multiply for two inputs, E[a a'], one entry per pair of inputs in the order of `pairs_of`; None where it is
+    not followed.
     """
 
     carried: Float64Array
     q: Float64Array
-    backward: Float64Array
+    backward: Float64Array | None
     exact: bool = True
     backward_exact: bool = True
     gaussian: bool = False
     symmetric: bool = False
     activations: int = 0
     death: float = 0.0
+    shared: Float64Array | None = None
+
+
+def pairs_of(inputs: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and second member of every pair of so many inputs."""
+    return np.triu_indices(inputs, 1)
 
 
 @singledispatch
@@ -71,6 +80,7 @@ def _dense(noun: Dense, state: State, site: Site, _theory: Theory) -> State:
         gaussian=noun.weights.gaussian and (bias == 0 or noun.biases.gaussian),
         symmetric=noun.weights.symmetric and noun.biases.symmetric,
         activations=0,
+        shared=None if state.shared is None else fan_in * weight * state.shared + bias,
     )
 
 
@@ -83,7 +93,10 @@ def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> S
         )
         raise UnsupportedError(msg)
     carried = theory.forward(noun, state.q)
-    back = np.ones_like(state.q) if theory.backward is None else theory.backward(noun, state.q)
+    if theory.backward is None:
+        back: Float64Array | None = np.ones_like(state.q)
+    else:
+        back = None if needs_slope(theory) and noun.jumps else theory.backward(noun, state.q)
     return replace(
         state,
         carried=carried,
@@ -92,7 +105,28 @@ def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> S
         backward_exact=_is_backward_exact(noun, state, theory),
         activations=state.activations + 1,
         death=state.death + _death(noun, site),
+        shared=None if state.shared is None or theory.name != "mean-field" else _shared(noun, state.q, state.shared),
     )
+
+
+def needs_slope(theory: Theory) -> bool:
+    """Tell whether the theory's factor on squared gradients is a moment of the activation's own phi'."""
+    return theory.backward is Activation.derivative_second_moment
+
+
+def _shared(noun: Activation, q: Float64Array, covariance: Float64Array) -> Float64Array:
+    """E[phi(z) phi(z')] for every pair of inputs with this covariance of z and z'."""
+    first, second = pairs_of(len(q))
+    norm = np.sqrt(q[first]) * np.sqrt(q[second])
+    # A pre-activation that is 0 whatever the weights: its correlation with another does not matter.
+    rho = np.divide(covariance, norm, out=np.ones_like(norm), where=norm > 0)
+    if np.ptp(q) <= _ROUNDING * q.max():
+        return np.asarray(noun.covariance(float(q[0]), float(q[0]), np.clip(rho, -1, 1)))
+    return np.asarray(noun.covariance(q[first], q[second], np.clip(rho, -1, 1)))
+
+
+_ROUNDING = 1e-13
+"""Second moments that differ by no more are one: many correlations at one q are computed faster."""
 
 
 def _is_exact(noun: Activation, state: State, site: Site, theory: Theory) -> bool:
@@ -142,9 +176,14 @@ def _variance(law: Initializer, site: Site, role: str) -> float:
     return law.variance(*site.fans)
 
 
-def walk(network: Network, theory: Theory, mean_square: Float64Array) -> Iterator[tuple[Site, State]]:
-    """Yield the state after every noun of a network; ``mean_square`` is that of each input, shape (inputs,)."""
-    state = State(mean_square, mean_square, np.ones_like(mean_square))
+def walk(
+    network: Network, theory: Theory, mean_square: Float64Array, mean_product: Float64Array | None = None
+) -> Iterator[tuple[Site, State]]:
+    """Yield the state after every noun of a network.
+
+    ``mean_square`` is that of each input, shape (inputs,); ``mean_product`` that of each pair of inputs, shape (pairs,).
+    """
+    state = State(mean_square, mean_square, np.ones_like(mean_square), shared=mean_product)
     for site in network.sites:
         state = advance(site.noun, state, site, theory)
         yield site, state

@@ -14,7 +14,7 @@ from varprop.model.simulation import Place, Simulation
 from varprop.stats import equivalence, growth, means, power, weights
 from varprop.stats.outcome import Outcome
 from varprop.theory import get_theory
-from varprop.theory.predictions import predictions
+from varprop.theory.predictions import said_of
 from varprop.theory.rules import weight_variance
 from varprop.verification.chain import Measured, is_product
 from varprop.verification.claims import Claim
@@ -160,10 +160,9 @@ def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> l
     ValueError
         If the theory says nothing of the quantity, or the prediction is 0.
     """
-    mean_square = np.mean(simulation.inputs**2, axis=1)
     said = {
         (p.layer, p.module): p.predicted
-        for p in predictions(simulation.network, get_theory(theory), mean_square)
+        for p in said_of(simulation.network, get_theory(theory), simulation.inputs)
         if p.quantity == quantity
     }
     table, places = Measured(simulation).table(quantity)

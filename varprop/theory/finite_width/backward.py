@@ -1,0 +1,189 @@
+r"""Mean and variance of every layer's mean squared gradient, backward from a standard normal readout.
+
+With positively homogeneous activations the mean square of delta_l is a product of independent factors, as derived in
+`finite_width_law`; its moments are exact for Gaussian weights. For symmetric weights of another law the means still
+are: given the layer below, a row of W and its negative are as likely, which makes E[W^2 phi'^2] a product and cross terms
+vanish.
+
+For other activations the mean is mean-field theory's, and the variance is that of the linearised chain. Forward, the
+relative deviations of Q obey x_{l+1} = C (g' x_l + e_l), with C = fan_in Var(W) and e_l the deviation of the mean of
+phi^2 over the layer from g. Backward, with h = E[phi'^2], the relative deviation of the mean square of delta is
+
+.. math:: \gamma_l = \gamma_{l+1} + \frac{h_l'}{h_l} x_l + \frac{\eta_l}{h_l}, \qquad
+   n_l \mathrm{Var}(e_l) = E[\phi^4] - g^2, \quad n_l \mathrm{Var}(\eta_l) = 3 E[\phi'^4] - h^2, \quad
+   n_l \mathrm{Cov}(e_l, \eta_l) = E[\phi^2 \phi'^2] - g h,
+
+the coming gradient being Gaussian and independent of z up to one of its n directions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from varprop._typing import Float64Array
+from varprop.model.activations import Activation
+from varprop.theory.finite_width.chain import Slopes
+from varprop.theory.finite_width.moments import LayerMoments
+from varprop.theory.finite_width.recursion import LocalMoments, LocalSlopes, local_moments, local_slopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientMoments:
+    """Moments, over networks, of one layer's mean squared gradients: of dLoss/dz and of dLoss/dW."""
+
+    mean: float
+    variance: float
+    weight_mean: float
+    weight_variance: float
+    mean_exact: bool
+    variance_exact: bool
+    weight_mean_exact: bool
+    weight_variance_exact: bool
+
+
+def gradient_moments(layers: tuple[LayerMoments, ...]) -> tuple[GradientMoments, ...]:
+    """Gradient moments of every layer, exact where all activations are positively homogeneous.
+
+    Parameters
+    ----------
+    layers : tuple of LayerMoments
+        The same network's forward moments.
+
+    Returns
+    -------
+    tuple of GradientMoments
+        First layer first; the lowest ones are missing if they lie below an activation that jumps, whose slope has no
+        second moment.
+    """
+    slopes = [response for layer in layers[:-1] if isinstance(response := layer.stage.response, Slopes)]
+    return _homogeneous(layers, slopes) if len(slopes) == len(layers) - 1 else _linearised(layers)
+
+
+def _homogeneous(layers: tuple[LayerMoments, ...], slopes: list[Slopes]) -> tuple[GradientMoments, ...]:
+    found: list[GradientMoments] = []
+    last = layers[-1].stage
+    mean, square = 1.0, 1 + 2 / last.units  # of the readout; E of the square is relative to that of the mean
+    gaussian = True  # the weights above
+    for index in range(len(layers) - 1, -1, -1):
+        layer = layers[index]
+        dead = 0.0 if index == len(layers) - 1 else layer.preactivation.dead
+        below = layer.below
+        # Where z = 0 all slopes are those at 0; a signal that is not 0 has fair coins.
+        known = dead == 0 or _slope_at_zero(layer) == 0
+        found.append(
+            GradientMoments(
+                mean=mean * (1 - dead),
+                variance=mean**2 * (1 - dead) * (square - 1 + dead),
+                weight_mean=mean * below.mean,
+                weight_variance=mean**2 * (square * below.variance + (square - 1) * below.mean**2),
+                mean_exact=known,
+                variance_exact=known and gaussian,
+                weight_mean_exact=known and below.mean_exact,
+                weight_variance_exact=known and gaussian and below.variance_exact,
+            )
+        )
+        if index:
+            second, fourth = slopes[index - 1].second, slopes[index - 1].fourth
+            mean *= layer.stage.units * layer.stage.weight_variance * second
+            square *= 1 + (3 * fourth / second**2 - 1) / layers[index - 1].stage.units
+            gaussian = gaussian and layer.stage.gaussian
+    return tuple(found[::-1])
+
+
+def _linearised(layers: tuple[LayerMoments, ...]) -> tuple[GradientMoments, ...]:
+    last = len(layers) - 1
+    chain = _Linear(tuple(layer.stage.units for layer in layers[:-1]), tuple(_moments(layer) for layer in layers[:-1]))
+    deviations = chain.deviations(tuple(layer.stage.gain for layer in layers))
+    readout = 2 / layers[-1].stage.units
+
+    found: list[GradientMoments] = []
+    mean, on_e, slopes = 1.0, np.zeros(last), dict[int, LocalSlopes]()
+    for i in range(last, -1, -1):
+        layer = layers[i]
+        if i < last:
+            if _jumps(layer):
+                break
+            above, h = layers[i + 1].stage, _slopes(layer)
+            slopes[i] = h
+            mean *= above.units * above.weight_variance * h.second
+            on_e = on_e + h.slope / h.second * deviations[i]
+        below = layer.below
+        # The input's mean square deviates, relatively, as Q less the biases' constant share does.
+        scale = layer.stage.gain * below.mean_field
+        with_input = on_e + (deviations[i] / scale if scale else 0.0)
+        if i == last:  # the readout is independent of everything
+            weight_mean = below.mean
+            weight_variance = (1 + readout) * below.variance + readout * below.mean**2
+        else:
+            weight_mean = mean * below.mean_field
+            weight_variance = weight_mean**2 * (readout + chain.variance(with_input, slopes))
+        found.append(
+            GradientMoments(
+                mean=mean,
+                variance=mean**2 * (readout + chain.variance(on_e, slopes)),
+                weight_mean=weight_mean,
+                weight_variance=weight_variance,
+                mean_exact=i == last,
+                variance_exact=i == last,
+                weight_mean_exact=i == last and below.mean_exact,
+                weight_variance_exact=i == last and below.mean_exact and below.variance_exact,
+            )
+        )
+    return tuple(found[::-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    """The linearised chain: units and moments of phi of all layers but the last."""
+
+    units: tuple[int, ...]
+    moments: tuple[LocalMoments, ...]
+
+    def deviations(self, gains: tuple[float, ...]) -> Float64Array:
+        """Row i: how the deviation of Q in layer i depends on the e of all layers."""
+        rows = np.zeros((len(self.units) + 1, len(self.units)))
+        for i, local in enumerate(self.moments):
+            rows[i + 1] = local.slope * rows[i]
+            rows[i + 1, i] = 1.0
+            rows[i + 1] *= gains[i + 1]
+        return rows
+
+    def variance(self, on_e: Float64Array, slopes: dict[int, LocalSlopes]) -> float:
+        """Variance of the sum of on_e e, and of eta / h over the layers whose slopes are passed on the way back."""
+        terms = []
+        for i, (a, g, n) in enumerate(zip(on_e.tolist(), self.moments, self.units, strict=True)):
+            total = a * a * (g.fourth - g.second**2)
+            if i in slopes:
+                h = slopes[i]
+                total += 3 * h.fourth / h.second**2 - 1 + 2 * a * (h.mixed / h.second - g.second)
+            terms.append(total / n)
+        return math.fsum(terms)
+
+
+def _jumps(layer: LayerMoments) -> bool:
+    """Tell whether phi jumps, so that phi' has a delta function and E[phi'^2] is infinite."""
+    activation = layer.stage.activation
+    return activation is not None and bool(activation.jumps)
+
+
+def _moments(layer: LayerMoments) -> LocalMoments:
+    response, q = layer.stage.response, layer.preactivation.mean_field
+    if isinstance(response, Activation):
+        return local_moments(response, q)
+    second, fourth = response.second, response.fourth
+    return LocalMoments(second=second * q, slope=second, curvature=0.0, fourth=3 * fourth * q * q)
+
+
+def _slopes(layer: LayerMoments) -> LocalSlopes:
+    response, q = layer.stage.response, layer.preactivation.mean_field
+    if isinstance(response, Activation):
+        return local_slopes(response, q)
+    return LocalSlopes(second=response.second, slope=0.0, fourth=response.fourth, mixed=response.fourth * q)
+
+
+def _slope_at_zero(layer: LayerMoments) -> float:
+    activation = layer.stage.activation
+    return 1.0 if activation is None else float(activation.slope(np.zeros(1))[0])

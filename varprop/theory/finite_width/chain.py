@@ -1,0 +1,218 @@
+"""A network as finite-width theory reads it: weight layers with at most one activation after each, and one signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+from varprop.model.activations import Activation
+from varprop.model.initializers import Initializer
+from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.network import Network, Site
+
+
+class Slopes(NamedTuple):
+    """Squared slopes of a positively homogeneous activation on either side of 0."""
+
+    positive: float
+    negative: float
+
+    @property
+    def second(self) -> float:
+        """E[phi(z)^2] / E[z^2] for symmetric z; also E[phi'(z)^2]."""
+        return (self.positive + self.negative) / 2
+
+    @property
+    def fourth(self) -> float:
+        """E[phi(z)^4] / E[z^4] for symmetric z; also E[phi'(z)^4]."""
+        return (self.positive**2 + self.negative**2) / 2
+
+    @property
+    def can_die(self) -> bool:
+        """Whether one side is flat, so that all units of a layer may output 0."""
+        return min(self) == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A weight layer, what its laws' moments are at its fans, and the activation after it, if there is one."""
+
+    layer: int
+    module: str
+    fan_in: int
+    units: int
+    weight_variance: float
+    bias_variance: float
+    weight_excess: float
+    bias_excess: float
+    gaussian: bool
+    activation: Activation | None = None
+    activation_module: str | None = None
+
+    @property
+    def gain(self) -> float:
+        """fan_in Var(W): the factor on the mean square of the signal."""
+        return self.fan_in * self.weight_variance
+
+    @property
+    def response(self) -> Slopes | Activation:
+        """Slopes, where all of the activation is in them (those of the identity if there is none), else itself."""
+        if self.activation is None:
+            return Slopes(1.0, 1.0)
+        if not self.activation.homogeneous:
+            return self.activation
+        sides = self.activation(np.array([1.0, -1.0])) ** 2
+        return Slopes(float(sides[0]), float(sides[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The activations before the first weight layer, and all weight layers in order."""
+
+    lead: tuple[Site, ...]
+    stages: tuple[Stage, ...]
+
+
+def read_chain(network: Network) -> Chain:
+    """Read a network as a chain of weight layers.
+
+    Parameters
+    ----------
+    network : Network
+        Layers, laws and widths.
+
+    Returns
+    -------
+    Chain
+
+    Raises
+    ------
+    UnsupportedError
+        If an activation follows another, a law has a mean, or its entries are not known to be independent.
+    """
+    lead: list[Site] = []
+    stages: list[Stage] = []
+    for site in network.sites:
+        if isinstance(site.noun, Dense):
+            stages.append(_stage(site, site.noun))
+        elif not isinstance(site.noun, Activation):
+            msg = f"finite-width theory has no rule for {type(site.noun).__name__} (module {site.module})"
+            raise UnsupportedError(msg)
+        elif not stages:
+            lead.append(site)
+        elif stages[-1].activation is not None:
+            msg = (
+                f"module {site.module} ({site.noun.label}) follows another activation; finite-width theory takes at most "
+                "one between two weight layers: put a Dense between them or write them as one Activation"
+            )
+            raise UnsupportedError(msg)
+        else:
+            stages[-1] = _with_activation(stages[-1], site, site.noun)
+    return Chain(tuple(lead), tuple(stages))
+
+
+def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) -> Float64Array:
+    """Read the inputs of a network.
+
+    Parameters
+    ----------
+    network : Network
+        Gives the shape of an input.
+    chain : Chain
+        The same network, read.
+    inputs : None, int or array_like, shape (input_size,) or (inputs, input_size)
+        None is one input of all ones. An integer, as in `simulate`, is that many Gaussian inputs of mean square 1:
+        allowed where the law depends on the mean square alone, and then ones stand for all of them.
+
+    Returns
+    -------
+    ndarray, shape (inputs, input_size)
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not fit, are not finite, or are needed in full and only counted.
+    """
+    size = network.input_shape[0]
+    if inputs is None:
+        return np.ones((1, size))
+    if isinstance(inputs, int | np.integer):
+        if chain.lead or not chain.stages[0].gaussian:
+            msg = (
+                f"inputs={inputs} only counts them, but with this first layer more than their mean square matters; "
+                "pass the array, for example inputs=simulation.inputs"
+            )
+            raise ValueError(msg)
+        return np.ones((1, size))
+    x = np.atleast_2d(np.asarray(inputs, dtype=np.float64))
+    if x.ndim != 2 or x.shape[1] != size or not len(x) or not np.isfinite(x).all():
+        msg = f"inputs must be finite and of shape (inputs, {size}), got shape {np.shape(inputs)}"
+        raise ValueError(msg)
+    return x
+
+
+def through_lead(chain: Chain, x: Float64Array) -> list[Float64Array]:
+    """Send one input through the activations before the first weight layer: itself, and what each of them returns.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left of it.
+    """
+    signals = [x]
+    for site in chain.lead:
+        if isinstance(site.noun, Activation):  # the lead holds nothing else
+            signals.append(np.asarray(site.noun(signals[-1]), dtype=np.float64))
+    if not signals[-1].any() and chain.stages[0].bias_variance == 0:
+        msg = "an input is zero where the first weights meet it: without biases nothing propagates; pass another input"
+        raise ValueError(msg)
+    return signals
+
+
+def one_signal(network: Network, chain: Chain, inputs: ArrayLike | None) -> Float64Array:
+    """What the first weight layer receives of the only input, or an error where there are several."""
+    x = read_inputs(network, chain, inputs)
+    if len(x) != 1 or isinstance(inputs, int | np.integer):
+        found = inputs if isinstance(inputs, int | np.integer) else len(x)
+        msg = f"give one input as an array of shape ({x.shape[1]},), got {found} inputs; call once for each"
+        raise ValueError(msg)
+    return through_lead(chain, x[0])[-1]
+
+
+def _stage(site: Site, noun: Dense) -> Stage:
+    weight, weight_excess = _moments(noun.weights, site, "weights")
+    bias, bias_excess = _moments(noun.biases, site, "biases")
+    return Stage(
+        layer=site.layer,
+        module=site.module,
+        fan_in=site.fans[0],
+        units=site.fans[1],
+        weight_variance=weight,
+        bias_variance=bias,
+        weight_excess=weight_excess,
+        bias_excess=bias_excess,
+        gaussian=(weight == 0 or noun.weights.gaussian) and (bias == 0 or noun.biases.gaussian),
+    )
+
+
+def _with_activation(stage: Stage, site: Site, noun: Activation) -> Stage:
+    return replace(stage, activation=noun, activation_module=site.module)
+
+
+def _moments(law: Initializer, site: Site, role: str) -> tuple[float, float]:
+    """Variance and excess kurtosis of a law, if its entries are independent, of mean 0 and symmetric."""
+    if not law.iid:
+        msg = (
+            f"finite-width theory takes independent {role} of a built-in law, and of {law.label} (layer {site.layer}) "
+            "it is not known that its entries are independent and symmetric; compare with mean-field theory instead"
+        )
+        raise UnsupportedError(msg)
+    if not law.symmetric:
+        msg = f"finite-width theory takes {role} of mean 0, but {law.label} has a mean at layer {site.layer}"
+        raise UnsupportedError(msg)
+    variance = law.variance(*site.fans)
+    return variance, 0.0 if variance == 0 else law.kurtosis(*site.fans) - 3

@@ -1,0 +1,191 @@
+"""Finite-width theory as predictions of recorded quantities, each with its standard deviation between networks."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+from varprop.model.network import Network
+from varprop.model.quantities import QUANTITIES
+from varprop.theory.finite_width.backward import gradient_moments
+from varprop.theory.finite_width.chain import Chain, read_chain, read_inputs, through_lead
+from varprop.theory.finite_width.moments import LayerMoments, forward_moments, warn_where_wide_of_the_mark
+
+
+@dataclass(frozen=True, slots=True)
+class FiniteWidthPrediction:
+    """What finite-width theory expects one recorded quantity to be at one place.
+
+    Parameters
+    ----------
+    layer : int
+        Weight layers up to and including the place.
+    module : str
+        Path of the module.
+    quantity : str
+        As recorded by `simulate`.
+    predicted : float
+        Expectation over networks; averaged over the inputs where there are several.
+    predicted_sd : float
+        Standard deviation between networks; NaN where the theory has none.
+    exact : bool
+        Whether ``predicted`` is known to be right at this width, and not only for wide layers.
+    sd_exact : bool
+        Whether ``predicted_sd`` is.
+    """
+
+    layer: int
+    module: str
+    quantity: str
+    predicted: float
+    predicted_sd: float
+    exact: bool
+    sd_exact: bool
+
+
+def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None = None) -> list[FiniteWidthPrediction]:
+    r"""Predict mean squares, forward and backward, and how much they differ between networks.
+
+    Parameters
+    ----------
+    network : Network
+        Independent symmetric weights and biases of any built-in law, and at most one activation after each weight
+        layer.
+    inputs : None, int or array_like, shape (input_size,) or (inputs, input_size)
+        As for `simulate`. Of several, the expectation is that of the average over inputs, and there is no standard
+        deviation, for which correlations between the inputs would be needed.
+
+    Returns
+    -------
+    list of FiniteWidthPrediction
+        ``preactivation_second_moment``, ``conditional_variance``, ``pivot``, ``activation_second_moment``,
+        ``gradient_second_moment`` and ``weight_gradient_second_moment`` of every layer that has them.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not fit, are counted only where more is needed, or the signal is exactly 0.
+    UnsupportedError
+        If entries are not known to be independent and symmetric, an activation follows another, or biases that are
+        not Gaussian meet an activation that is not positively homogeneous.
+
+    Warns
+    -----
+    UserWarning
+        If an expansion to order 1/width has terms above a tenth of mean-field theory, or an activation jumps: the
+        gradients below it do not exist, and their rows are left out.
+
+    Notes
+    -----
+    With positively homogeneous activations all forward moments are exact, and the backward ones for Gaussian weights;
+    the backward means for any symmetric ones. With other activations, forward moments are exact in the first layers
+    and hold to order 1/width above; backward, means are those of mean-field theory, and standard deviations hold to
+    leading order.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([64] * 3, activation="relu", weights="he_normal")
+    >>> rows = finite_width_predictions(net)
+    >>> [(r.layer, round(r.predicted, 4), round(r.predicted_sd, 4), r.exact) for r in rows[:2]]
+    [(1, 2.0, 0.3536, True), (2, 2.0, 0.6688, True)]
+    """
+    chain = read_chain(network)
+    _warn_of_jumps(chain)
+    x = read_inputs(network, chain, inputs)
+    each: list[list[FiniteWidthPrediction]] = []
+    found: dict[tuple[str, ...], list[FiniteWidthPrediction]] = {}
+    for one in x:
+        signals = through_lead(chain, one)
+        key = _what_matters(chain, signals[-1])
+        if key not in found:
+            layers = forward_moments(chain, signals[-1])
+            warn_where_wide_of_the_mark(layers, stacklevel=3)
+            found[key] = list(_random(layers))
+        each.append([*_given(chain, signals), *found[key]])
+    several = inputs > 1 if isinstance(inputs, int | np.integer) else len(x) > 1
+    rows = [_average(same) for same in zip(*each, strict=True)] if several else each[0]
+    order = {name: i for i, name in enumerate(QUANTITIES)}
+    return sorted(rows, key=lambda row: order[row.quantity])
+
+
+def _what_matters(chain: Chain, signal: Float64Array) -> tuple[str, ...]:
+    """Moments of an input that its law depends on, to twelve digits: many inputs are scaled to one mean square."""
+    powers = (2, 4) if chain.stages[0].weight_excess else (2,)
+    return tuple(f"{np.mean(signal**power):.12e}" for power in powers)
+
+
+def _warn_of_jumps(chain: Chain) -> None:
+    """Say why gradients are missing, where they are."""
+    jumping = dict.fromkeys(s.activation.label for s in chain.stages[:-1] if s.activation and s.activation.jumps)
+    if jumping:
+        msg = (
+            f"finite-width theory has no gradients below {', '.join(jumping)}, which jumps: phi' has no second moment; "
+            "these rows are left out"
+        )
+        warnings.warn(msg, UserWarning, stacklevel=3)
+
+
+def _given(chain: Chain, signals: list[Float64Array]) -> Iterator[FiniteWidthPrediction]:
+    """Activations before the first weights, in which nothing is random."""
+    for site, signal in zip(chain.lead, signals[1:], strict=True):
+        square = float(np.mean(signal**2))
+        yield FiniteWidthPrediction(site.layer, site.module, "activation_second_moment", square, 0.0, True, True)
+
+
+def _random(layers: tuple[LayerMoments, ...]) -> Iterator[FiniteWidthPrediction]:
+    for layer in layers:
+        stage, z = layer.stage, layer.preactivation
+        here = partial(_row, stage.layer, stage.module)
+        exact, sd_exact = z.mean_exact, z.variance_exact
+        yield here("preactivation_second_moment", z.mean, layer.variance, exact=exact, sd_exact=exact and sd_exact)
+        yield here("conditional_variance", z.mean, z.variance, exact=exact, sd_exact=exact and sd_exact)
+        # Given Q the mean is 1; the variance has Q in it only where z is not Gaussian.
+        fixed = stage.gaussian or (exact and sd_exact and z.variance == 0)
+        yield here("pivot", 1.0, (2 + z.fourth_cumulant / z.square) / stage.units, exact=True, sd_exact=fixed)
+        if stage.activation_module is not None:
+            a = layer.activation
+            above = partial(_row, stage.layer, stage.activation_module)
+            yield above(
+                "activation_second_moment",
+                a.mean,
+                a.variance,
+                exact=a.mean_exact,
+                sd_exact=a.mean_exact and a.variance_exact,
+            )
+    gradients = gradient_moments(layers)
+    for layer, g in zip(layers[len(layers) - len(gradients) :], gradients, strict=True):
+        here = partial(_row, layer.stage.layer, layer.stage.module)
+        yield here("gradient_second_moment", g.mean, g.variance, exact=g.mean_exact, sd_exact=g.variance_exact)
+        yield here(
+            "weight_gradient_second_moment",
+            g.weight_mean,
+            g.weight_variance,
+            exact=g.weight_mean_exact,
+            sd_exact=g.weight_variance_exact,
+        )
+
+
+def _row(
+    layer: int, module: str, quantity: str, mean: float, variance: float, *, exact: bool, sd_exact: bool
+) -> FiniteWidthPrediction:
+    # A variance of 0 may come out as -1e-17.
+    return FiniteWidthPrediction(layer, module, quantity, mean, math.sqrt(max(variance, 0.0)), exact, sd_exact)
+
+
+def _average(same: tuple[FiniteWidthPrediction, ...]) -> FiniteWidthPrediction:
+    """One place and quantity over several inputs."""
+    return replace(
+        same[0],
+        predicted=math.fsum(row.predicted for row in same) / len(same),
+        predicted_sd=math.nan,
+        exact=all(row.exact for row in same),
+        sd_exact=False,
+    )

@@ -1,0 +1,194 @@
+"""Order, chaos and the line between them, over a grid of variances of weights and biases."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from varprop._typing import Float64Array
+from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.theory import roots
+from varprop.theory.equilibrium import CRITICAL, MARGINAL
+from varprop.theory.kernel_table import attracting_correlations
+from varprop.theory.meanfield import check_non_negative, second_moment_slope
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STEPS = 100  # of Newton's method with bisection as its guard; some six are taken
+_SETTLED = 1e-13
+
+
+def phase_diagram(
+    activation: ActivationLike, weight_variances: ArrayLike, bias_variances: ArrayLike, *, q: float = 1.0
+) -> pd.DataFrame:
+    r"""Compute where a wide network settles, for every pair of variances of weights and biases.
+
+    Parameters
+    ----------
+    activation : str, Activation or callable
+        phi, without jumps.
+    weight_variances : array_like, shape (m,)
+        Values of :math:`C_W` = fan_in Var(W), >= 0.
+    bias_variances : array_like, shape (n,)
+        Values of :math:`C_b` = Var(b), >= 0.
+    q : float, default 1
+        Where the signal starts, > 0: decides where there are several fixed points.
+
+    Returns
+    -------
+    DataFrame
+        m n rows with ``weight_variance``, ``bias_variance``; ``q``, the fixed point reached, infinite if the signal
+        grows for ever; ``chi_1`` and ``chi_parallel`` there; ``c_star``, the correlation that two inputs come to;
+        ``xi_q`` and ``xi_c``, the depth scales; ``phase``: "ordered" (chi_1 < 1), "chaotic" (chi_1 > 1), "critical",
+        "diverging" (no fixed point), or "oscillating" (chi_parallel < -1). What does not exist is NaN: everything at
+        an infinite q except the two slopes of a positively homogeneous phi, which are the same at all q; ``c_star``
+        at q = 0 and of a linear phi without biases, which keep every correlation (``xi_c`` is then infinite).
+
+    Raises
+    ------
+    ValueError
+        If a variance is negative or not finite, an axis is empty or not one-dimensional, or phi jumps, which makes
+        chi_1 infinite and every network chaotic.
+
+    Notes
+    -----
+    Second moments are followed by Newton's method in all cells at once. Correlations start from a table of
+    E[phi phi] in q and c, and take one step of Newton's method from there.
+
+    Examples
+    --------
+    >>> table = phase_diagram("tanh", [1.0, 2.5], [0.05])
+    >>> table[["weight_variance", "q", "chi_1", "c_star", "phase"]].round(4)
+       weight_variance       q   chi_1  c_star    phase
+    0              1.0  0.1936  0.7590  1.0000  ordered
+    1              2.5  1.0640  1.1335  0.4468  chaotic
+    """
+    import pandas as pd
+
+    phi = as_activation(activation)
+    weights, biases = _axis("weight_variances", weight_variances), _axis("bias_variances", bias_variances)
+    if not (math.isfinite(q) and q > 0):
+        msg = f"q must be a finite number > 0, got {q!r}"
+        raise ValueError(msg)
+    if phi.jumps:
+        msg = f"{phi.label} jumps, so chi_1 is infinite whatever the variances: every network is chaotic"
+        raise ValueError(msg)
+    gain, bias = (grid.ravel() for grid in np.meshgrid(weights, biases, indexing="ij"))
+    settled = _settled_homogeneous(phi, gain, bias, q) if phi.homogeneous else _settled(phi, gain, bias, q)
+    chi_1, chi_parallel = np.full_like(settled, np.nan), np.full_like(settled, np.nan)
+    # Of a homogeneous phi the slopes are the same at every q, infinite or not.
+    known = np.isfinite(settled) | phi.homogeneous
+    at = np.where(np.isfinite(settled), settled, q)[known]
+    chi_1[known] = gain[known] * phi.derivative_second_moment(at)
+    chi_parallel[known] = gain[known] * second_moment_slope(phi, at)
+    c_star, slope = _correlations(phi, gain, bias, settled, chi_1)
+    frame = {
+        "weight_variance": gain,
+        "bias_variance": bias,
+        "q": settled,
+        "chi_1": chi_1,
+        "chi_parallel": chi_parallel,
+        "c_star": c_star,
+        "xi_q": np.where(np.isfinite(settled), _decay_lengths(chi_parallel), np.nan),
+        "xi_c": _decay_lengths(slope),
+        "phase": _phases(settled, chi_1, chi_parallel),
+    }
+    return pd.DataFrame(frame)
+
+
+def _axis(name: str, values: ArrayLike) -> Float64Array:
+    axis = np.asarray(values, dtype=np.float64)
+    if axis.ndim != 1 or not axis.size:
+        msg = f"{name} must be one-dimensional and not empty, got shape {axis.shape}"
+        raise ValueError(msg)
+    for value in axis.tolist():
+        check_non_negative(**{name: value})
+    return axis
+
+
+def _settled_homogeneous(phi: Activation, gain: Float64Array, bias: Float64Array, q: float) -> Float64Array:
+    """Where q -> slope q + bias goes from q."""
+    slope = gain * phi.second_moment(1.0)
+    kept = np.where(bias > 0, np.inf, q)
+    below = np.where(slope < 1, bias / np.where(slope < 1, 1 - slope, 1.0), np.inf)
+    return np.where(np.abs(slope - 1) <= MARGINAL, kept, below)
+
+
+def _settled(phi: Activation, gain: Float64Array, bias: Float64Array, start: float) -> Float64Array:
+    """Where the length map goes from `start`, cell by cell: the first fixed point in the direction that it takes."""
+    scan = roots.scan(phi, roots.highest_octave(float(gain.max() + bias.max())))
+    rises = gain * phi.second_moment(start) + bias > start
+    low, high = np.full_like(gain, start), np.full_like(gain, start)
+    # Outwards from the start, the first point of the scan past the fixed point.
+    up, down = np.flatnonzero(scan.q > start), np.flatnonzero(scan.q < start)[::-1]
+    for cells, points, before, past, sign in ((rises, up, low, high, 1), (~rises, down, high, low, -1)):
+        open_cells = np.flatnonzero(cells)
+        past[open_cells] = math.inf if sign > 0 else 0.0
+        for i in points:
+            growth = (gain[open_cells] * scan.second_moment[i] + bias[open_cells]) / scan.q[i] - 1
+            passed = sign * growth < -scan.tolerance[i]
+            past[open_cells[passed]] = scan.q[i]
+            before[open_cells[~passed]] = scan.q[i]
+            open_cells = open_cells[~passed]
+    found = np.where(np.isinf(high), np.inf, 0.0)
+    inside = np.isfinite(high) & ((low > 0) | (bias > 0) | (phi.second_moment(0.0) > 0))
+    found[inside] = _newton(phi, gain[inside], bias[inside], low[inside], high[inside])
+    return found
+
+
+def _newton(
+    phi: Activation, gain: Float64Array, bias: Float64Array, low: Float64Array, high: Float64Array
+) -> Float64Array:
+    """Fixed points of the length map between low, where it rises, and high, where it falls."""
+    q = np.where(low > 0, np.sqrt(low * high), high / 2)
+    low, high = low.copy(), high.copy()
+    active = np.arange(q.size)
+    for _ in range(_STEPS):
+        at = q[active]
+        excess = gain[active] * phi.second_moment(at) + bias[active] - at
+        low[active] = np.where(excess > 0, at, low[active])
+        high[active] = np.where(excess > 0, high[active], at)
+        descent = 1 - gain[active] * second_moment_slope(phi, at)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            proposed = at + excess / descent
+        inside = (proposed >= low[active]) & (proposed <= high[active])
+        after = np.where(inside, proposed, (low[active] + high[active]) / 2)
+        q[active] = after
+        active = active[np.abs(after - at) > _SETTLED * after]
+        if not active.size:
+            break
+    return q
+
+
+def _correlations(
+    phi: Activation, gain: Float64Array, bias: Float64Array, q: Float64Array, chi_1: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """The attracting correlation, and the correlation map's slope there."""
+    exists = np.isfinite(q) & (q > 0)
+    c_star, slope = np.where(exists, 1.0, np.nan), np.where(exists, chi_1, np.nan)
+    # Correlations are all kept at q = 0, and where a linear phi has no biases.
+    linear = phi.homogeneous and math.isclose(phi.covariance(1.0, 1.0, -1.0), -phi.second_moment(1.0))
+    kept = (q == 0) | (linear & exists & (bias == 0))
+    c_star[kept], slope[kept] = np.nan, 1.0
+    chaotic = exists & (chi_1 > 1 + CRITICAL) & ~kept
+    if chaotic.any():
+        c_star[chaotic], slope[chaotic] = attracting_correlations(phi, gain[chaotic], q[chaotic])
+    return c_star, slope
+
+
+def _decay_lengths(slope: Float64Array) -> Float64Array:
+    """-1 / ln |slope|, infinite at a slope of 1."""
+    size = np.abs(slope)
+    with np.errstate(divide="ignore"):
+        lengths = -1 / np.log(size)
+    return np.where(np.abs(size - 1) <= MARGINAL, np.inf, lengths)
+
+
+def _phases(q: Float64Array, chi_1: Float64Array, chi_parallel: Float64Array) -> NDArray[np.str_]:
+    with np.errstate(invalid="ignore"):
+        conditions = [np.isinf(q), chi_parallel < -1, np.abs(chi_1 - 1) <= CRITICAL, chi_1 < 1]
+    return np.select(conditions, ["diverging", "oscillating", "critical", "ordered"], "chaotic")
