@@ -155,6 +155,12 @@ def test_quantities_that_do_not_exist_have_no_rows():
     assert len(pivots) == (~dead).sum()
 
 
+@pytest.mark.parametrize(("activation", "there"), [("step", False), ("sign", False), ("exp", False), ("tanh", True)])
+def test_saturation_needs_a_steepest_slope(activation, there):
+    net = vp.mlp([8, 8, 8], activation=activation, weights={"name": "normal", "std": 0.1})
+    assert ("saturated_fraction" in vp.simulate(net, n_networks=3, rng=1).quantities) == there
+
+
 def test_homogeneous_networks_keep_their_digits_at_any_depth():
     """He's variance divided by 16 for 400 layers: q falls by 2^-1600 ... as far as float64 holds it, then it is said."""
     net = vp.mlp([32] * 201, activation="relu", weights={"name": "variance_scaling", "scale": 2 / 16})

@@ -123,7 +123,7 @@ def test_covariance_formula_agrees_with_quadrature(phi, moment, single):
             getattr(phi, moment)(1.0, 1.0, 0.5, method="formula")
         return
     for number, (q1, q2) in enumerate(pairs_of(phi)):
-        rho = CORRELATIONS if number == 0 else CORRELATIONS[number % 3 :: 3]
+        rho = CORRELATIONS if number == 0 else CORRELATIONS[number % 4 :: 4]
         formula = getattr(phi, moment)(q1, q2, rho, method="formula")
         quadrature = getattr(phi, moment)(q1, q2, rho, method="quadrature")
         size = math.sqrt(getattr(phi, single)(q1) * getattr(phi, single)(q2))

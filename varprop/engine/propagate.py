@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -116,7 +117,8 @@ def _read(
 def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]:
     """(layer, module) of every place of a network at which a quantity exists.
 
-    A variance needs two units, a cosine two inputs, a conditional variance a law whose variance is known.
+    A variance needs two units, a cosine two inputs, a conditional variance a law whose variance is known, and
+    saturation a steepest slope: step has none but 0, exp none at all.
     """
     found = []
     for site in network.sites:
@@ -126,8 +128,14 @@ def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]
             continue
         if quantity in {"conditional_variance", "pivot"} and not _has_variance(site):
             continue
+        if quantity == "saturated_fraction" and not _can_saturate(site):
+            continue
         found.append(site_place(site))
     return () if quantity == "cosine" and inputs < 2 else tuple(found)
+
+
+def _can_saturate(site: Site) -> bool:
+    return isinstance(site.noun, Activation) and 0 < site.noun.slope_bound() < math.inf
 
 
 def _has_variance(site: Site) -> bool:

@@ -79,10 +79,11 @@ class Activation(GaussianMoments):
     Notes
     -----
     Moments are computed by formula where one is known and else by quadrature, whose error is near 1e-15 of
-    E[\|integrand\|]; phi may have features as narrow as 1 between kinks (`varprop.numerics.quadrature` says how far
-    out), and is refused if it grows so fast that z beyond 37 standard deviations would matter. Where phi(z) itself is
-    computed as a difference of nearly equal numbers, or positive and negative parts cancel (E[elu] at small q), the
-    error relative to the moment is larger: for elu and gelu some 1e-16 / sqrt(q).
+    E[\|integrand\|] where phi's features between kinks are no narrower than 1, and below 1e-9 of it where they are or a
+    kink was missed. A phi of too many narrow features is refused, and one that grows so fast that z beyond 37 standard
+    deviations would matter. Where phi(z) itself is computed as a difference of nearly equal numbers, or positive and
+    negative parts cancel (E[elu] at small q), the error relative to the moment is larger: for elu and gelu some
+    1e-16 / sqrt(q). The formulas for the covariance of hard_tanh, hard_sigmoid and relu6 lose 1e-15 sqrt(q1 q2).
 
     A derivative found by differences is good to about 1e-13 (1e-11 within 0.012 of a kink, where it is one-sided) of
     the size of phi, if phi's features are about 1 wide. At a kink it is the right-hand one.

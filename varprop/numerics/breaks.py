@@ -157,12 +157,11 @@ def _joined(cells: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _first_look(
     function: ArrayFn, low: Float64Array, high: Float64Array
 ) -> tuple[BoolArray, Float64Array, Float64Array]:
-    """Unresolved cells, distances from 0 in order, and the largest |value| up to each."""
-    centre = np.abs(low + high) / 2
-    values = function(_nodes(low, high))
-    order = np.argsort(centre)
-    sizes = np.maximum.accumulate(np.abs(values).max(axis=1)[order])
-    radii = centre[order]
+    """Unresolved cells, the distances from 0 at which they end, in order, and the largest |value| within each."""
+    ends = np.maximum(np.abs(low), np.abs(high))
+    order = np.argsort(ends)
+    radii = ends[order]
+    sizes = np.maximum.accumulate(np.abs(function(_nodes(low, high))).max(axis=1)[order])
     return _unresolved(function, low, high, radii, sizes), radii, sizes
 
 
@@ -174,6 +173,7 @@ def _nodes(low: Float64Array, high: Float64Array) -> Float64Array:
 def _unresolved(
     function: ArrayFn, low: Float64Array, high: Float64Array, radii: Float64Array, sizes: Float64Array
 ) -> BoolArray:
+    """Cells whose last coefficients are not negligible beside the values there and closer to 0."""
     values = function(_nodes(low, high))
     within = sizes[np.maximum(np.searchsorted(radii, np.abs(low + high) / 2) - 1, 0)]
     size = np.maximum(within, np.abs(values).max(axis=1))

@@ -59,8 +59,8 @@ def normal_expectation(function: ArrayFn, q: Float64Array, kinks: Sequence[float
     Raises
     ------
     ValueError
-        If g is not finite where it is needed, or grows so fast that values past 37 standard deviations matter:
-        exp(k z) with k sqrt(q) > 28 or so.
+        If g is not finite where it is needed, grows so fast that values past 37 standard deviations matter (exp(k z)
+        with k sqrt(q) > 28 or so), or has more narrow features than can be resolved.
 
     Notes
     -----
@@ -118,7 +118,8 @@ def normal_product_expectation(
     Raises
     ------
     ValueError
-        If g is not finite where it is needed, or grows too fast (see `normal_expectation`).
+        If g is not finite where it is needed, grows too fast or has too many narrow features (see
+        `normal_expectation`); here g may have some hundred of them, as sin(z) has within 1000.
 
     Notes
     -----
