@@ -174,10 +174,24 @@ def _at_a_point(function: ArrayFn, q: float, kinks: Sequence[float]) -> tuple[fl
     def attempt(window: float) -> Attempt:
         if s <= 1 and not any(0 < abs(kink) < window * s for kink in kinks):
             return _on_panels(lambda x: function(s * x), *_unit_panels(window))
-        edges = _merge(_panels(s, window), _breaks(kinks, s, window))
-        return _on_panels(lambda x: function(s * x), edges, *_nodes(edges))
+        return _on_panels(lambda x: function(s * x), *_scaled_panels(s, window, tuple(kinks)))
 
     return _settled(attempt)
+
+
+@lru_cache(maxsize=16)
+def _scaled_panels(
+    s: float, window: float, kinks: tuple[float, ...]
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Edges, nodes and masses for a function of s x: the moments of one activation at one variance share them."""
+    return _frozen(_merge(_panels(s, window), _breaks(kinks, s, window)))
+
+
+def _frozen(edges: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Edges, nodes and masses as arrays that nobody can change in a cache."""
+    x, mass = _nodes(edges)
+    edges.flags.writeable = x.flags.writeable = mass.flags.writeable = False
+    return edges, x, mass
 
 
 def _on_panels(function: ArrayFn, edges: Float64Array, x: Float64Array, mass: Float64Array) -> Attempt:
@@ -231,10 +245,7 @@ def _refined(function: ArrayFn, edges: Float64Array, most: int = _MOST_PANELS) -
 @lru_cache(maxsize=len(_WINDOWS))
 def _unit_panels(window: float) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Edges, nodes and masses for panels of width 1 that are split at 0 alone."""
-    edges = np.arange(-window, window + 1)
-    x, mass = _nodes(edges)
-    edges.flags.writeable = x.flags.writeable = mass.flags.writeable = False
-    return edges, x, mass
+    return _frozen(np.arange(-window, window + 1))
 
 
 def _on_a_line(function: ArrayFn, s1: float, s2: float, kinks: Sequence[float], window: float) -> Attempt:
