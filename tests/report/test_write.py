@@ -102,6 +102,13 @@ def test_folders_of_other_studies_stay(quick_run, tmp_path):
     assert b"first" not in after["index.html"]  # the index is of the runs given
 
 
+def test_the_order_of_the_runs_changes_no_byte(quick_run, tmp_path):
+    runs = [quick_run(name="first"), quick_run(name="second")]
+    write_report(runs, tmp_path / "one")
+    write_report(runs[::-1], tmp_path / "other")
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+
+
 def test_nothing_half_written_is_left_behind(quick_run, tmp_path):
     write_report(quick_run(), tmp_path)
     before = contents(tmp_path)

@@ -96,12 +96,12 @@ def write_report(
 
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
-    """One run or several as a list."""
+    """One run or several as a list, by name, so that the index does not depend on the order they came in."""
     runs = list(run_or_runs) if isinstance(run_or_runs, Iterable) else [run_or_runs]
     if not runs:
         msg = "there is no run to report on; pass what vp.run_study or vp.load_run returns"
         raise ValueError(msg)
-    return runs
+    return sorted(runs, key=lambda run: run.study.name)
 
 
 def _check_formats(formats: Sequence[str]) -> None:
