@@ -1,4 +1,4 @@
-"""The phase diagram against the fixed points, cell by cell, and its time."""
+"""The phase diagram against the fixed points, cell by cell."""
 
 import math
 
