@@ -98,24 +98,28 @@ def test_directional_claims(ten_percent_off):
     ],
 )
 def test_weights_law(weights, theory, expected):
+    """10^6 draws: a margin of 5 % is more than 30 standard errors wide. False alarm below 1e-12 a case, 5 cases."""
     net = vp.mlp([64, 32, 64], activation="relu", weights=weights)
     sim = vp.simulate(net, n_networks=2, rng=5, quantities=["pivot"], method="dense")
     assert verdict(sim, quantity="weights", test="weights_law", theory=theory)["verdict"] == expected
 
 
-def test_inconclusive_names_the_networks_that_would_decide(he):
+def test_inconclusive_names_the_networks_that_would_decide():
+    """At alpha 1e-6 a hundred networks cannot support a 5 % margin, and refute it with probability below 1e-6."""
     few = vp.simulate(RELU, n_networks=100, rng=303)
-    row = verdict(few, quantity="preactivation_second_moment", test="cumulative_mean", theory="he", margin=0.05)
+    claim = {"id": "few", "quantity": "preactivation_second_moment", "test": "cumulative_mean", "theory": "he"}
+    row = vp.verify(few, claims=[claim], alpha=1e-6).iloc[0]
     assert row["verdict"] == "inconclusive"
-    assert row["n_required"] > 1000
+    assert row["n_required"] > 100  # what is undecided takes more, whatever the estimate
     assert "networks would decide" in row["note"]
-    enough = vp.simulate(
-        RELU, n_networks=4 * int(row["n_required"]), rng=304, quantities=["preactivation_second_moment"]
-    )
-    assert (
-        verdict(enough, quantity="preactivation_second_moment", test="cumulative_mean", theory="he")["verdict"]
-        == "supported"
-    )
+
+
+def test_the_planned_number_of_networks_decides():
+    """Planned from the exact variance, 2/n for layer 1 and 5/n for each step; fails with probability 1e-6."""
+    planned = vp.required_networks(unit_variance=(2 + 7 * 5) / 64, margin=0.05, beta=1e-6)
+    sim = vp.simulate(RELU, n_networks=planned, rng=304, quantities=["preactivation_second_moment"])
+    row = verdict(sim, quantity="preactivation_second_moment", test="cumulative_mean", theory="he")
+    assert row["verdict"] == "supported"
 
 
 def test_m_counts_every_claim_of_the_report(he):
@@ -157,9 +161,13 @@ def test_layers_restrict_a_claim(he):
 
 
 def test_a_sample_that_no_test_can_judge_is_inconclusive_and_says_why():
-    """One claim on dead networks must not take the other verdicts of a report with it."""
-    dying = vp.mlp([2] * 40, activation="relu", weights="he_normal")
-    sim = vp.simulate(dying, n_networks=50, rng=2)
+    """One claim on dead networks must not take the other verdicts of a report with it.
+
+    That a network of width 2 lives through 80 layers has probability 1e-10; that the pivots' mean leaves a margin of
+    100 % by chance, 30 standard errors, none to speak of. False alarm 2e-7.
+    """
+    dying = vp.mlp([2] * 81, activation="relu", weights="he_normal")
+    sim = vp.simulate(dying, n_networks=2000, rng=2)
     assert (sim.values("activation_second_moment")[:, -1] == 0).all()
     claims = [
         {"id": "dead", "quantity": "preactivation_second_moment", "test": "step_mean", "theory": "he"},
