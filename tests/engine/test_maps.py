@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from varprop.engine.maps import DenseMap, GaussianMap, _inverse_and_root
+from varprop.engine.streams import Streams
 from varprop.engine.signal import gram, row_dot
 from varprop.model.initializers import get_initializer
 
@@ -73,14 +74,14 @@ def smallest_pvalue(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) ->
 def pair(case: str, fans: tuple[int, int], rng: np.random.Generator, *, dense_std: float) -> float:
     a = inputs(case, fans[0])
     law = get_initializer("normal", std=dense_std)
-    dense = statistics(*through(DenseMap(law, fans, rng), a), a)
-    free = statistics(*through(GaussianMap(0.4, fans, rng), a), a)
+    dense = statistics(*through(DenseMap(law, fans, Streams(rng, dense=True)), a), a)
+    free = statistics(*through(GaussianMap(0.4, fans, Streams(rng, dense=True)), a), a)
     return smallest_pvalue(free, dense)
 
 
 @pytest.mark.parametrize("fans", [(6, 6), (4, 9), (9, 4)], ids=["square", "tall", "wide"])
 @pytest.mark.parametrize("case", ["one", "three", "dead", "one of three dead", "collinear", "more than fan_in"])
-def test_gaussian_map_has_the_law_of_the_dense_definition(case, fans, rng):
+def test_gaussian_map_has_the_law_of_the_dense_definition(case, fans, Streams(rng, dense=True)):
     """Sixteen joint statistics of both directions, 20,000 networks. False alarm 1e-6 a case, 18 cases."""
     assert pair(case, fans, rng, dense_std=0.4) > FALSE_ALARM
 
@@ -94,20 +95,20 @@ def test_forgetting_what_the_forward_pass_told_about_w_is_seen(rng):
     """Negative control: a fresh matrix for the way back has the right marginals and the wrong joint law."""
     a, fans = inputs("three", 6), (6, 6)
     law = get_initializer("normal", std=0.4)
-    u, _ = through(DenseMap(law, fans, rng), a)
-    fresh = DenseMap(law, fans, rng)
+    u, _ = through(DenseMap(law, fans, Streams(rng, dense=True)), a)
+    fresh = DenseMap(law, fans, Streams(rng, dense=True))
     rows = np.broadcast_to(a, (NETWORKS, *a.shape))
     fresh.apply(rows, row_dot(rows, rows))
     delta = np.tanh(u) + 0.5
     h = fresh.adjoint(delta, row_dot(delta, delta))
-    free = statistics(*through(GaussianMap(0.4, fans, rng), a), a)
+    free = statistics(*through(GaussianMap(0.4, fans, Streams(rng, dense=True)), a), a)
     assert smallest_pvalue(free, statistics(u, h, a)) < FALSE_ALARM
 
 
 def test_dead_inputs_give_exactly_nothing_and_collinear_ones_stay_collinear(rng):
     a = np.stack([np.zeros(8), np.arange(8.0), 3.0 * np.arange(8.0)]).astype(np.float32)
     rows = np.broadcast_to(a, (50, 3, 8))
-    u = GaussianMap(1.0, (8, 5), rng).apply(rows, row_dot(rows, rows))
+    u = GaussianMap(1.0, (8, 5), Streams(rng, dense=False)).apply(rows, row_dot(rows, rows))
     assert not u[:, 0].any()
     np.testing.assert_allclose(u[:, 2], 3.0 * u[:, 1], rtol=1e-5)
 

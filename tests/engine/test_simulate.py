@@ -7,8 +7,8 @@ import pytest
 
 import varprop as vp
 from varprop.engine.plan import make_plan
-from varprop.engine.rules import Streams
 from varprop.engine.simulate import run_block
+from varprop.engine.streams import Streams
 from varprop.model.quantities import QUANTITIES
 from varprop.numerics.streams import block_generator
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from varprop._typing import Float64Array, FloatArray
 from varprop.engine.signal import gram, row_dot
+from varprop.engine.streams import Streams
 from varprop.model.initializers import Initializer
 
 
@@ -32,21 +33,21 @@ class DenseMap:
         Law of the entries.
     fans : tuple of int
         (fan_in, fan_out).
-    rng : numpy.random.Generator
-        Stream of the block.
+    streams : Streams
+        Random numbers of the block.
 
     Notes
     -----
     Costs fan_in * fan_out draws a network, and as many numbers of memory until the backward pass is done.
     """
 
-    def __init__(self, law: Initializer, fans: tuple[int, int], rng: np.random.Generator) -> None:
-        self._law, self._fans, self._rng = law, fans, rng
+    def __init__(self, law: Initializer, fans: tuple[int, int], streams: Streams) -> None:
+        self._law, self._fans, self._streams = law, fans, streams
 
     def apply(self, a: FloatArray, squares: Float64Array) -> FloatArray:  # noqa: ARG002  the protocol has it
         """W a."""
         fan_in, fan_out = self._fans
-        law, rng = self._law, self._rng
+        law, rng = self._law, self._streams.rng
         if law.iid:
             weights = law.sample((len(a), fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype)
         else:  # a user's own initialiser makes one matrix at a time
@@ -74,8 +75,8 @@ class GaussianMap:
         s, the standard deviation of one entry.
     fans : tuple of int
         (fan_in, fan_out).
-    rng : numpy.random.Generator
-        Stream of the block.
+    streams : Streams
+        Random numbers of the block.
 
     Notes
     -----
@@ -91,13 +92,13 @@ class GaussianMap:
     pseudo-inverse: a dead layer (a = 0), collinear inputs and k > fan_in have singular K, and need no other rule.
     """
 
-    def __init__(self, std: float, fans: tuple[int, int], rng: np.random.Generator) -> None:
-        self._std, self._fans, self._rng = std, fans, rng
+    def __init__(self, std: float, fans: tuple[int, int], streams: Streams) -> None:
+        self._std, self._fans, self._streams = std, fans, streams
 
     def apply(self, a: FloatArray, squares: Float64Array) -> FloatArray:
         """W a."""
         networks, inputs, _ = a.shape
-        normals = self._rng.standard_normal((networks, inputs, self._fans[1]), dtype=a.dtype)
+        normals = self._streams.standard_normal((networks, inputs, self._fans[1]), a.dtype)
         self._a, self._squares = a, squares
         if inputs == 1:
             normals *= _column(self._std * np.sqrt(squares), a)
@@ -110,7 +111,7 @@ class GaussianMap:
     def adjoint(self, delta: FloatArray, squares: Float64Array) -> FloatArray:
         """W^T delta."""
         a, u = self._a, self._u
-        fresh: FloatArray = self._rng.standard_normal(a.shape, dtype=a.dtype)
+        fresh: FloatArray = self._streams.standard_normal(a.shape, a.dtype)
         if a.shape[1] == 1:
             # The k = 1 case of the formula, with numbers in place of matrices.
             size = self._std * np.sqrt(squares)

@@ -17,8 +17,9 @@ from varprop.engine.readings import (
     AtGradient,
     AtPreactivation,
 )
-from varprop.engine.rules import Backward, Slope, Streams, forward
+from varprop.engine.rules import Backward, Slope, forward
 from varprop.engine.signal import Signal
+from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
@@ -78,7 +79,7 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
             x = y
 
         if backwards_wanted:
-            readout = streams.rng.standard_normal(z.values.shape, dtype=z.values.dtype)
+            readout = streams.standard_normal(z.values.shape, z.values.dtype)
             _backward(tape, Signal(readout), where, recorded)
     return recorded
 

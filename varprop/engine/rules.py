@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
@@ -11,19 +10,12 @@ import numpy as np
 from varprop._typing import FloatArray
 from varprop.engine.maps import DenseMap, GaussianMap, LinearMap
 from varprop.engine.signal import Signal
+from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
 
 Backward = Callable[[Signal], Signal]
 """From dLoss/d(output) to dLoss/d(input)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """Where a rule takes its random numbers from, and whether every weight matrix is drawn in full."""
-
-    rng: np.random.Generator
-    dense: bool
 
 
 @singledispatch
@@ -81,8 +73,8 @@ def _dense(noun: Dense, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
 def linear_map(noun: Dense, fans: tuple[int, int], streams: Streams) -> LinearMap:
     """Pick the cheapest map that is exact in law."""
     if noun.weights.gaussian and not streams.dense:
-        return GaussianMap(float(np.sqrt(noun.weights.variance(*fans))), fans, streams.rng)
-    return DenseMap(noun.weights, fans, streams.rng)
+        return GaussianMap(float(np.sqrt(noun.weights.variance(*fans))), fans, streams)
+    return DenseMap(noun.weights, fans, streams)
 
 
 def _biases(noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype) -> FloatArray:

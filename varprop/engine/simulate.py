@@ -12,7 +12,7 @@ from varprop._typing import Float64Array, RNGLike
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
-from varprop.engine.rules import Streams
+from varprop.engine.streams import Streams
 from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
 from varprop.model.simulation import Samples, Simulation
