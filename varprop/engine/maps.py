@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -48,7 +49,11 @@ class DenseMap:
         """W a."""
         fan_in, fan_out = self._fans
         law, rng = self._law, self._streams.rng
-        if law.iid:
+        weights: FloatArray
+        if law.gaussian:
+            weights = self._streams.standard_normal((len(a), fan_out, fan_in), a.dtype)
+            weights *= a.dtype.type(math.sqrt(law.variance(fan_in, fan_out)))
+        elif law.iid:
             weights = law.sample((len(a), fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype)
         else:  # a user's own initialiser makes one matrix at a time
             one = [law.sample((fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype) for _ in a]

@@ -17,6 +17,7 @@ from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import check_quantities
 from varprop.model.simulation import Place
+from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
 MAX_NETWORKS = 10**9
@@ -52,6 +53,7 @@ class Plan:
     root: np.random.SeedSequence
     dtype: Literal["float32", "float64"]
     method: Literal["matrix-free", "dense"]
+    normals: NormalsName
     per_input: bool
     where: dict[str, tuple[Place, ...]]
     tile: int
@@ -112,6 +114,7 @@ def make_plan(
     per_input: bool = False,
     method: str = "auto",
     dtype: str = "float32",
+    normals: str = "auto",
 ) -> Plan:
     """Check a simulation's arguments and fix what it will draw; the arguments are those of `simulate`."""
     if isinstance(n_networks, bool) or not hasattr(n_networks, "__index__") or not 1 <= n_networks <= MAX_NETWORKS:
@@ -123,6 +126,7 @@ def make_plan(
     if method not in ("auto", "dense"):
         msg = f"method must be 'auto' or 'dense', got {method!r}"
         raise ValueError(msg)
+    source = choose_normals(normals, dtype)
     root = root_sequence(rng)
     x = make_inputs(inputs, network, root)
     resolved = _method(network, method)
@@ -132,6 +136,7 @@ def make_plan(
         "inputs": _describe_inputs(inputs, x),
         "dtype": dtype,
         "method": resolved,
+        "normals": source,
         "tile": tile,
         "block": block,
         "draws_version": DRAWS_VERSION,
@@ -148,6 +153,7 @@ def make_plan(
         root=root,
         dtype="float32" if dtype == "float32" else "float64",
         method=resolved,
+        normals=source,
         per_input=per_input,
         where=where,
         tile=tile,

@@ -33,6 +33,7 @@ def simulate(
     per_input: bool = False,
     method: str = "auto",
     dtype: str = "float32",
+    normals: str = "auto",
     executor: ExecutorLike = None,
     progress: Callable[[int], object] | None = None,
 ) -> Simulation:
@@ -59,6 +60,9 @@ def simulate(
         draws every entry of every matrix.
     dtype : {"float32", "float64"}
         Of the signals; what is recorded is float64.
+    normals : {"auto", "box-muller", "ziggurat"}
+        How normal numbers are made of random bits: by `varprop.numerics.normals.box_muller`, or by NumPy. "auto" is the
+        faster one: "box-muller" in float32, "ziggurat" in float64.
     executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
         Where blocks run. None is serial for short work, else worker processes.
     progress : callable, optional
@@ -97,6 +101,7 @@ def simulate(
         per_input=per_input,
         method=method,
         dtype=dtype,
+        normals=normals,
     )
     sizes = {block.index: block.networks for block in plan.blocks}
     results: dict[int, BlockValues] = {}
@@ -117,7 +122,7 @@ def run_block(plan: Plan, index: int) -> BlockValues:
     """
     _keep_the_heap()
     block = plan.block_at(index)
-    streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense")
+    streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense", normals=plan.normals)
     inputs = plan.inputs.astype(plan.dtype)
     tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
     for _ in range(0, block.networks, plan.tile):
