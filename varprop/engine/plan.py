@@ -21,12 +21,12 @@ from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
 MAX_NETWORKS = 10**9
-_TILE_SIGNALS = (
-    2**17
-)  # numbers in one layer's signal of a tile, 512 kB in float32: with half of it NumPy's cost per call shows, with more the cache ends
+# Numbers in one layer's signal of a tile, 512 kB in float32: with a quarter of it NumPy's cost per call shows (a tenth of
+# the time at width 64), with more a smaller L2 cache than the measured 1 MB ends.
+_TILE_SIGNALS = 2**17
 _TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
-_BLOCK_NETWORKS = 500  # a block is one file of a run: large enough to be few, small enough to be lost
-_BLOCK_DRAWS = 2**30  # a few seconds of work, so that a killed run loses little
+_BLOCK_NETWORKS = 2000  # a block is one file of a run: large enough to be few, small enough to be lost
+_BLOCK_DRAWS = 2**28  # below a second of work, so that two workers share what is worth sharing
 _MEMORY = 4 * 2**30  # of one tile; more than this does not fit a worker beside its siblings
 
 
@@ -223,7 +223,7 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
             f"{_MEMORY // 2**30} GiB of a worker; use narrower layers, fewer inputs, or Gaussian weights with method='auto'"
         )
         raise ValueError(msg)
-    # Sizes divide 500, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
+    # Sizes divide 2,000, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
     divisors = [size for size in range(1, _BLOCK_NETWORKS + 1) if _BLOCK_NETWORKS % size == 0]
     fits = min(_TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
     tile = max(size for size in divisors if size <= max(fits, 1))

@@ -20,6 +20,7 @@ _PAIRS = 2**14
 # The largest factor with which a rounded 32-bit integer stays below 1, so that a radius is never 0; likewise for 53 bits.
 _UNIT32 = np.float32(2.0**-32 * (1 - 2.0**-24))
 _ANGLE32 = np.float32(math.pi * 2.0**-31)
+_WORDS_OF_64_BITS = (np.random.SFC64, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox)
 _UNIT64, _ANGLE64 = 2.0**-53, math.pi * 2.0**-63
 
 
@@ -29,7 +30,8 @@ def box_muller(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     Parameters
     ----------
     rng : numpy.random.Generator
-        Source of 64-bit words: one for two normals in float32, two in float64.
+        Source of 64-bit words: one for two normals in float32, two in float64. NumPy's SFC64, PCG64, PCG64DXSM or
+        Philox; MT19937 makes words of 32 bits.
     shape : tuple of int
         Shape of the result.
     dtype : numpy.dtype
@@ -42,7 +44,7 @@ def box_muller(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     Raises
     ------
     TypeError
-        If the dtype is another one.
+        If the dtype or the bit generator is another one.
 
     Notes
     -----
@@ -66,6 +68,9 @@ def box_muller(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     if dtype not in (np.float32, np.float64):
         msg = f"normals are drawn in float32 or float64, got {dtype}"
         raise TypeError(msg)
+    if not isinstance(rng.bit_generator, _WORDS_OF_64_BITS):
+        msg = f"box_muller takes generators of 64-bit words such as SFC64, got {type(rng.bit_generator).__name__}"
+        raise TypeError(msg)
     size = math.prod(shape)
     out: FloatArray = np.empty(size + size % 2, dtype)
     fill = _fill32 if dtype == np.float32 else _fill64
@@ -78,13 +83,9 @@ def box_muller(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype
     return out[:size].reshape(shape)
 
 
-def _words(rng: np.random.Generator, size: int) -> np.ndarray:
-    return rng.integers(0, 2**64 - 1, size=size, dtype=np.uint64, endpoint=True)
-
-
 def _fill32(rng: np.random.Generator, first: FloatArray, second: FloatArray, angle: FloatArray) -> None:
     """Fill two halves with the coordinates of points whose radius and angle come from 32 bits each."""
-    bits = _words(rng, len(first)).view(np.uint32)
+    bits = rng.bit_generator.random_raw(len(first)).view(np.uint32)
     radius_bits, angle_bits = bits[: len(first)], bits[len(first) :]
     radius_bits |= np.uint32(1)  # never 0
     first[:] = radius_bits
@@ -96,9 +97,9 @@ def _fill32(rng: np.random.Generator, first: FloatArray, second: FloatArray, ang
 
 def _fill64(rng: np.random.Generator, first: FloatArray, second: FloatArray, angle: FloatArray) -> None:
     """Do likewise with 53 bits for the radius and 64 for the angle."""
-    first[:] = (_words(rng, len(first)) >> np.uint64(11)) | np.uint64(1)
+    first[:] = (rng.bit_generator.random_raw(len(first)) >> np.uint64(11)) | np.uint64(1)
     first *= _UNIT64
-    angle[:] = _words(rng, len(first)).view(np.int64)
+    angle[:] = rng.bit_generator.random_raw(len(first)).view(np.int64)
     angle *= _ANGLE64
     _to_plane(first, second, angle)
 
