@@ -18,7 +18,7 @@ from varprop.engine.readings import (
     AtPreactivation,
 )
 from varprop.engine.rules import Backward, Slope, forward
-from varprop.engine.signal import Signal
+from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
@@ -67,8 +67,12 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
         x = Signal(np.broadcast_to(inputs, (networks, *inputs.shape)))
         z = x
         for site in network.sites:
-            y, backward = forward(site.noun, x, streams)
             place = site_place(site)
+            try:
+                y, backward = forward(site.noun, x, streams)
+            except SignalRangeError as error:
+                msg = f"layer {place[0]}: {error}"
+                raise SignalRangeError(msg) from error
             if isinstance(site.noun, Dense):
                 z = y
                 _read(PREACTIVATION, AtPreactivation(site.noun, x, y), place, where, recorded)
@@ -112,7 +116,11 @@ def _read(
     """Evaluate those readings of a family that are asked for and exist at this place."""
     for name, read in readings.items():
         if place in where.get(name, ()):
-            recorded[name][place] = read(at)
+            try:
+                recorded[name][place] = read(at)
+            except SignalRangeError as error:
+                msg = f"{name} at layer {place[0]}: {error}"
+                raise SignalRangeError(msg) from error
 
 
 def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]:

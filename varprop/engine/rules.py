@@ -8,10 +8,14 @@ from functools import singledispatch
 import numpy as np
 
 from varprop._typing import FloatArray
+from varprop.engine.extremes import extremes
+from varprop.engine.haar import HaarMap
 from varprop.engine.maps import DenseMap, GaussianMap, LinearMap
 from varprop.engine.signal import Signal
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
+from varprop.model.initializers import Initializer
+from varprop.model.laws import Orthogonal
 from varprop.model.layers import Dense, UnsupportedError
 
 Backward = Callable[[Signal], Signal]
@@ -55,7 +59,7 @@ def supported() -> tuple[type, ...]:
 @forward.register
 def _dense(noun: Dense, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
     fans = (x.units, noun.units)
-    linear = linear_map(noun, fans, streams)
+    linear = linear_map(noun, fans, x.values.shape[1], streams)
     u = linear.apply(x.values, x.squares)
     if noun.biases.name == "zeros":
         y = Signal(u, x.exponent)
@@ -70,11 +74,18 @@ def _dense(noun: Dense, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
     return y, backward
 
 
-def linear_map(noun: Dense, fans: tuple[int, int], streams: Streams) -> LinearMap:
+def linear_map(noun: Dense, fans: tuple[int, int], inputs: int, streams: Streams) -> LinearMap:
     """Pick the cheapest map that is exact in law."""
-    if noun.weights.gaussian and not streams.dense:
-        return GaussianMap(float(np.sqrt(noun.weights.variance(*fans))), fans, streams)
-    return DenseMap(noun.weights, fans, streams)
+    if streams.dense or not is_undrawn(noun.weights, inputs):
+        return DenseMap(noun.weights, fans, streams)
+    if isinstance(noun.weights.law, Orthogonal):
+        return HaarMap(noun.weights.law.gain, fans, streams)
+    return GaussianMap(float(np.sqrt(noun.weights.variance(*fans))), fans, streams)
+
+
+def is_undrawn(weights: Initializer, inputs: int) -> bool:
+    """Tell whether a matrix of this law can be left undrawn for so many inputs."""
+    return weights.gaussian or (isinstance(weights.law, Orthogonal) and inputs == 1)
 
 
 def _biases(noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype) -> FloatArray:
@@ -110,7 +121,10 @@ class Slope:
 
 @forward.register
 def _activation(noun: Activation, x: Signal, streams: Streams) -> tuple[Signal, Backward]:  # noqa: ARG001  no weights
-    # A positively homogeneous activation takes the signal at whatever scale it is carried.
-    z = x.values if noun.homogeneous else x.true_values(noun.label)
+    if noun.homogeneous or x.exponent is None:  # a positively homogeneous one takes a signal at any scale
+        z, passed = x.values, x.exponent
+    else:
+        within, passed = extremes(noun).split(x.exponent)
+        z = Signal(x.values, within).true_values(noun.label)
     a = noun(z)
-    return Signal(a, x.exponent if noun.homogeneous else None), Slope(noun, z, a)
+    return Signal(a, passed), Slope(noun, z, a)
