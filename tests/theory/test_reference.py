@@ -17,7 +17,8 @@ import pytest
 import varprop as vp
 from varprop import theory
 from varprop.model.initializers import Initializer
-from varprop.model.laws import Scaled, Shape
+from varprop.model.laws import Scaled
+from varprop.model.shapes import Shape
 
 ENTRIES = {
     entry["id"]: entry

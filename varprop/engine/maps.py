@@ -53,7 +53,7 @@ class DenseMap:
         if law.gaussian:
             weights = self._streams.standard_normal((len(a), fan_out, fan_in), a.dtype)
             weights *= a.dtype.type(math.sqrt(law.variance(fan_in, fan_out)))
-        elif law.iid:
+        elif law.batched:
             weights = law.sample((len(a), fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype)
         else:  # a user's own initialiser makes one matrix at a time
             one = [law.sample((fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=a.dtype) for _ in a]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.propagate import places
+from varprop.engine.rules import is_undrawn
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import check_quantities
@@ -129,7 +130,7 @@ def make_plan(
     source = choose_normals(normals, dtype)
     root = root_sequence(rng)
     x = make_inputs(inputs, network, root)
-    resolved = _method(network, method)
+    resolved = _method(network, method, n_inputs=len(x))
     tile, block = block_sizes(network, n_inputs=len(x), dense=resolved == "dense")
     content = {
         "network": network.describe(),
@@ -199,10 +200,10 @@ def _describe_inputs(inputs: ArrayLike | int | None, x: Float64Array) -> object:
     return {"shape": list(x.shape), "sha256": hashlib.sha256(x.astype("<f8").tobytes()).hexdigest()}
 
 
-def _method(network: Network, method: str) -> Literal["matrix-free", "dense"]:
+def _method(network: Network, method: str, *, n_inputs: int) -> Literal["matrix-free", "dense"]:
     """Say "matrix-free" if any layer's weights can be left undrawn, so that the record is true to what was done."""
-    gaussian = any(isinstance(layer, Dense) and layer.weights.gaussian for layer in network.layers)
-    return "matrix-free" if gaussian and method == "auto" else "dense"
+    undrawn = any(isinstance(layer, Dense) and is_undrawn(layer.weights, n_inputs) for layer in network.layers)
+    return "matrix-free" if undrawn and method == "auto" else "dense"
 
 
 def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> tuple[int, int]:
@@ -236,6 +237,6 @@ def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
     drawn = sum(
         site.fans[0] * site.fans[1]
         for site in network.sites
-        if isinstance(site.noun, Dense) and (dense or not site.noun.weights.gaussian)
+        if isinstance(site.noun, Dense) and (dense or not is_undrawn(site.noun.weights, n_inputs))
     )
     return drawn, n_inputs * sum(network.widths)

@@ -91,7 +91,7 @@ def is_undrawn(weights: Initializer, inputs: int) -> bool:
 def _biases(noun: Dense, fans: tuple[int, int], networks: int, rng: np.random.Generator, dtype: np.dtype) -> FloatArray:
     """Biases of the tile, shape (networks, 1, units): the same for all inputs of a network."""
     law, (fan_in, fan_out) = noun.biases, fans
-    if law.iid:
+    if law.batched:
         drawn = law.sample((networks, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=dtype)
     else:
         one = [law.sample((fan_out,), fan_in=fan_in, fan_out=fan_out, rng=rng, dtype=dtype) for _ in range(networks)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +15,17 @@ from varprop.model import names
 from varprop.model.laws import (
     ALIASES,
     BUILDERS,
-    NORMAL,
     Constant,
     Custom,
     FanFunction,
-    Fans,
     Law,
+    Orthogonal,
     Sampler,
     Scaled,
+    check_fans,
 )
 from varprop.model.names import finite_number, not_negative
+from varprop.model.shapes import NORMAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Initializer:
     ----------
     name : str
         Name in tables.
-    law : Scaled, Constant or Custom
+    law : Scaled, Constant, Orthogonal or Custom
         Its distribution, from `varprop.model.laws`.
     parameters : tuple of (str, float or str), optional
         What the law was built from; part of the label.
@@ -85,12 +85,33 @@ class Initializer:
     @property
     def symmetric(self) -> bool:
         """Whether w and -w are known to have the same law."""
-        return isinstance(self.law, Scaled) or (isinstance(self.law, Constant) and self.law.value == 0)
+        return isinstance(self.law, Scaled | Orthogonal) or (isinstance(self.law, Constant) and self.law.value == 0)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether a sum of weights times inputs that are not all 0 is known to be 0 with probability 0."""
+        match self.law:
+            case Scaled(shape, size):
+                return shape.continuous and size > 0
+            case Orthogonal(gain):
+                return gain > 0
+            case _:
+                return False
 
     @property
     def iid(self) -> bool:
-        """Whether the entries are independent draws of one law; if not, `sample` makes one array at a time."""
+        """Whether the entries are known to be independent draws of one law."""
+        return isinstance(self.law, Scaled | Constant)
+
+    @property
+    def batched(self) -> bool:
+        """Whether `sample` draws the matrices of many networks in one call; a sampler of one's own makes one."""
         return not isinstance(self.law, Custom)
+
+    @property
+    def for_biases(self) -> bool:
+        """Whether a vector can be drawn, and not a matrix alone."""
+        return not isinstance(self.law, Orthogonal)
 
     @property
     def has_variance(self) -> bool:
@@ -105,9 +126,9 @@ class Initializer:
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
         """
-        fans = _check_fans(fan_in, fan_out)
+        fans = check_fans(fan_in, fan_out)
         match self.law:
-            case Scaled():
+            case Scaled() | Orthogonal():
                 return 0.0
             case Constant(value):
                 return value
@@ -123,10 +144,12 @@ class Initializer:
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
         """
-        fans = _check_fans(fan_in, fan_out)
+        fans = check_fans(fan_in, fan_out)
         match self.law:
             case Scaled(shape):
                 return shape.variance * self.law.scale(fans) ** 2
+            case Orthogonal():
+                return self.law.variance(fans)
             case Constant():
                 return 0.0
             case Custom(variance=None):
@@ -139,7 +162,7 @@ class Initializer:
                 return not_negative("variance", stated(*fans) if callable(stated) else stated)
 
     def kurtosis(self, fan_in: int, fan_out: int) -> float:
-        """E[(w - E w)^4] / Var(w)^2, 3 for a normal law.
+        """E[(w - E w)^4] / Var(w)^2, 3 for a normal law; infinite for Student's t of at most 4 degrees of freedom.
 
         Raises
         ------
@@ -147,7 +170,7 @@ class Initializer:
             If a fan is not a positive integer, the variance is 0, or the law is a sampler of one's own without a
             stated kurtosis.
         """
-        fans = _check_fans(fan_in, fan_out)
+        fans = check_fans(fan_in, fan_out)
         match self.law:
             case Custom(kurtosis=None):
                 msg = (
@@ -159,23 +182,27 @@ class Initializer:
                 return stated
             case Scaled(shape) if self.law.scale(fans) > 0:
                 return shape.kurtosis
+            case Orthogonal(gain) if gain > 0:
+                return self.law.kurtosis(fans)
         msg = f"{self.label} has variance 0, and so no kurtosis"
         raise ValueError(msg)
 
     def cdf(self, x: ArrayLike, *, fan_in: int, fan_out: int) -> Float64Array:
-        """P(w <= x), in the shape of x.
+        """P(w <= x) of one entry, in the shape of x; a step wherever a single number has a positive probability.
 
         Raises
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own.
         """
-        fans = _check_fans(fan_in, fan_out)
+        fans = check_fans(fan_in, fan_out)
         points = np.asarray(x, dtype=np.float64)
         match self.law:
             case Scaled(shape) if (scale := self.law.scale(fans)) > 0:
                 return np.asarray(shape.cdf(points / scale))
-            case Scaled():
+            case Orthogonal(gain) if gain > 0:
+                return self.law.cdf(points, fans)
+            case Scaled() | Orthogonal():
                 return np.asarray(points >= 0, dtype=np.float64)
             case Constant(value):
                 return np.asarray(points >= value, dtype=np.float64)
@@ -190,7 +217,8 @@ class Initializer:
         Parameters
         ----------
         shape : tuple of int
-            For weights (..., fan_out, fan_in), for biases (..., fan_out); without leading axes where `iid` is false.
+            For weights (..., fan_out, fan_in), for biases (..., fan_out). Without leading axes where `batched` is
+            false; orthogonal matrices have one of them at most, and independent entries any shape.
         fan_in, fan_out : int
             Fans of the layer, >= 1; those of the weights for its biases too.
         rng : int, SeedSequence, Generator or None
@@ -205,10 +233,10 @@ class Initializer:
         Raises
         ------
         ValueError
-            If a fan is not a positive integer, the dtype is another, or a sampler of one's own returns the wrong
-            shape or numbers that are not finite.
+            If a fan is not a positive integer, the dtype is another, the shape is not one that an orthogonal law or
+            a sampler of one's own can draw, or the sampler returns the wrong shape or numbers that are not finite.
         """
-        fans = _check_fans(fan_in, fan_out)
+        fans = check_fans(fan_in, fan_out)
         kind = np.dtype(dtype).type
         if kind is not np.float32 and kind is not np.float64:
             msg = f"weights are drawn as float32 or float64, got dtype {np.dtype(dtype)}"
@@ -217,31 +245,12 @@ class Initializer:
         match self.law:
             case Scaled():
                 return self.law.shape.sample(tuple(shape), self.law.scale(fans), generator, kind)
+            case Orthogonal():
+                return self.law.sample(tuple(shape), fans, generator, kind)
             case Constant(value):
                 return np.full(shape, value, kind)
-            case Custom(sampler):
-                return _call_sampler(self.name, sampler, tuple(shape), fans, generator).astype(kind, copy=False)
-
-
-def _call_sampler(
-    name: str, sampler: Sampler, shape: tuple[int, ...], fans: Fans, rng: np.random.Generator
-) -> FloatArray:
-    """One array from a user's own sampler, checked."""
-    expected = ((fans.fan_out, fans.fan_in), (fans.fan_out,))
-    if shape not in expected:
-        msg = (
-            f"{name!r}, a sampler of one's own, draws one array at a time, of shape {expected[0]} for weights or "
-            f"{expected[1]} for biases; asked for {shape}"
-        )
-        raise ValueError(msg)
-    draws = np.asarray(sampler(shape, rng))
-    if draws.shape != shape or draws.dtype.kind not in "fiu":
-        msg = f"{name!r} must return real numbers of shape {shape}, it returned {draws.dtype} of shape {draws.shape}"
-        raise ValueError(msg)
-    if not np.isfinite(draws).all():
-        msg = f"{name!r} must return finite numbers; of {draws.size}, {np.sum(~np.isfinite(draws))} are not"
-        raise ValueError(msg)
-    return draws
+            case Custom():
+                return self.law.sample(self.name, tuple(shape), fans, generator).astype(kind, copy=False)
 
 
 InitializerLike = Initializer | str | Mapping[str, Any] | Sampler
@@ -274,9 +283,12 @@ def get_initializer(name: str, **parameters: float | str) -> Initializer:
         One of `initializer_names`, or ``glorot_*`` for ``xavier_*`` and ``kaiming_*`` for ``he_*``.
     **parameters : float or str
         ``constant(value)``, ``normal(std)``, ``uniform(limit)``; ``truncated_normal(std)``, a normal law of that
-        standard deviation cut at two of them, which leaves 0.774 of its variance; ``variance_scaling(scale=1,
-        mode="fan_in" | "fan_out" | "fan_avg", distribution="normal" | "truncated_normal" | "uniform")`` of variance
-        scale / n, after the cut too. The others take none.
+        standard deviation cut at two of them, which leaves 0.774 of its variance; ``rademacher(std)``, signs times
+        std; ``student_t(std, df=5)``, df > 2, of standard deviation std; ``sparse(std, density=0.1)``, each weight 0
+        with probability 1 - density, else normal, of standard deviation std in all; ``orthogonal(gain=1)``, gain times
+        a uniformly random matrix with orthonormal rows or columns, whichever fit, for weights only;
+        ``variance_scaling(scale=1, mode="fan_in" | "fan_out" | "fan_avg", distribution="normal" | "rademacher" |
+        "truncated_normal" | "uniform")`` of variance scale / n, after the cut too. The others take none.
 
     Returns
     -------
@@ -292,7 +304,7 @@ def get_initializer(name: str, **parameters: float | str) -> Initializer:
     Notes
     -----
     Variances: ``xavier_*`` 2 / (fan_in + fan_out), ``he_*`` 2 / fan_in, ``lecun_*`` 1 / fan_in, ``torch_linear``
-    1 / (3 fan_in). The ``*_normal`` laws are not truncated; in Keras and JAX they are.
+    1 / (3 fan_in), ``orthogonal`` gain^2 / max(fan_in, fan_out). The ``*_normal`` laws are not truncated; in Keras and JAX they are.
 
     Examples
     --------
@@ -378,11 +390,3 @@ def as_initializer(
         return get_initializer(**names.with_name("initializer", obj))
     msg = f'an initializer is a name such as "he_normal", an Initializer or a function of (shape, rng); got {obj!r}'
     raise TypeError(msg)
-
-
-def _check_fans(fan_in: int, fan_out: int) -> Fans:
-    for name, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
-        if isinstance(fan, bool) or not isinstance(fan, numbers.Integral) or fan < 1:
-            msg = f"{name} must be a positive integer, got {fan!r}"
-            raise ValueError(msg)
-    return Fans(int(fan_in), int(fan_out))

@@ -1,8 +1,9 @@
-"""Laws of one weight: moments, distribution function and exact draws, as functions of the layer's fans."""
+"""Laws of a weight matrix, as functions of the layer's fans: independent entries of one shape, and others."""
 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -12,19 +13,22 @@ from scipy import special
 
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.names import finite_number, not_negative
+from varprop.model.shapes import (
+    NORMAL,
+    RADEMACHER,
+    TRUNCATED_NORMAL,
+    TRUNCATED_VARIANCE,
+    UNIFORM,
+    AnyShape,
+    Dtype,
+    Sparse,
+    StudentT,
+    signs_cdf,
+)
 
 FanMode = Literal["fan_in", "fan_out", "fan_avg"]
 FanFunction = Callable[[int, int], float]
 Sampler = Callable[[tuple[int, ...], np.random.Generator], FloatArray]
-Dtype = type[np.float32] | type[np.float64]
-
-# A standard normal cut at +-2: P(|x| < 2), variance and fourth moment, from E[x^2; cut] = 1 - 2 a f(a) / P and
-# E[x^4; cut] = 3 - 2 f(a) (a^3 + 3 a) / P at a = 2.
-_CUT = 2.0
-_INSIDE = math.erf(_CUT / math.sqrt(2))
-_DENSITY = math.exp(-(_CUT**2) / 2) / math.sqrt(2 * math.pi)
-TRUNCATED_VARIANCE = 1 - 2 * _CUT * _DENSITY / _INSIDE
-_TRUNCATED_FOURTH = 3 - 2 * _DENSITY * (_CUT**3 + 3 * _CUT) / _INSIDE
 
 
 class Fans(NamedTuple):
@@ -34,71 +38,13 @@ class Fans(NamedTuple):
     fan_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A symmetric law of mean 0 at scale 1, and how it is drawn at another."""
-
-    variance: float
-    kurtosis: float
-    cdf: Callable[[Float64Array], Float64Array]
-    sample: Callable[[tuple[int, ...], float, np.random.Generator, Dtype], FloatArray]  # shape, scale, rng, dtype
-
-
-def _normal_cdf(x: Float64Array) -> Float64Array:
-    return special.ndtr(x)
-
-
-def _sample_normal(shape: tuple[int, ...], scale: float, rng: np.random.Generator, dtype: Dtype) -> FloatArray:
-    draws: FloatArray = rng.standard_normal(shape, dtype=dtype)
-    draws *= dtype(scale)
-    return draws
-
-
-def _uniform_cdf(x: Float64Array) -> Float64Array:
-    return np.clip((x + 1) / 2, 0.0, 1.0)
-
-
-def _sample_uniform(shape: tuple[int, ...], scale: float, rng: np.random.Generator, dtype: Dtype) -> FloatArray:
-    draws: FloatArray = rng.random(shape, dtype=dtype)
-    # The generator gives multiples k 2^-p of [0, 1), with p bits of precision, whose mean is 1/2 - 2^-(p+1). Taking
-    # just that away leaves odd multiples of 2^-(p+1): exact in the dtype and exactly symmetric about 0.
-    draws -= dtype(0.5 - float(np.finfo(dtype).epsneg) / 2)
-    draws *= _round_down(2 * scale, dtype)
-    return draws
-
-
-def _truncated_normal_cdf(x: Float64Array) -> Float64Array:
-    return 0.5 + special.erf(np.clip(x, -_CUT, _CUT) / math.sqrt(2)) / (2 * _INSIDE)
-
-
-def _sample_truncated_normal(
-    shape: tuple[int, ...], scale: float, rng: np.random.Generator, dtype: Dtype
-) -> FloatArray:
-    draws: FloatArray = rng.standard_normal(shape, dtype=dtype)
-    flat = draws.reshape(-1)  # a view: the draws are contiguous
-    # Rejection is exact, and redrawing the 4.6 % outside costs far less than an inverse cdf of every draw.
-    outside = np.flatnonzero(np.abs(flat) > _CUT)
-    while outside.size:
-        flat[outside] = rng.standard_normal(outside.size, dtype=dtype)
-        outside = outside[np.abs(flat[outside]) > _CUT]
-    draws *= _round_down(scale, dtype)
-    return draws
-
-
-def _round_down(x: float, dtype: Dtype) -> np.float32 | np.float64:
-    """The largest number of the dtype that is not above x, so that a limit stays one."""
-    rounded = dtype(x)
-    return rounded if float(rounded) <= x else np.nextafter(rounded, dtype(-np.inf))
-
-
-NORMAL = Shape(1.0, 3.0, _normal_cdf, _sample_normal)
-"""Its scale is the standard deviation."""
-UNIFORM = Shape(1 / 3, 9 / 5, _uniform_cdf, _sample_uniform)
-"""Its scale is the limit, which no draw exceeds."""
-TRUNCATED_NORMAL = Shape(
-    TRUNCATED_VARIANCE, _TRUNCATED_FOURTH / TRUNCATED_VARIANCE**2, _truncated_normal_cdf, _sample_truncated_normal
-)
-"""Cut at two standard deviations; its scale is the standard deviation before the cut."""
+def check_fans(fan_in: int, fan_out: int) -> Fans:
+    """The fans, once it is certain that they are positive integers."""
+    for name, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
+        if isinstance(fan, bool) or not isinstance(fan, numbers.Integral) or fan < 1:
+            msg = f"{name} must be a positive integer, got {fan!r}"
+            raise ValueError(msg)
+    return Fans(int(fan_in), int(fan_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +58,7 @@ class Constant:
 class Scaled:
     """A shape at the scale `size`, or sqrt(size / n) where `mode` says which fan n is (or their mean)."""
 
-    shape: Shape
+    shape: AnyShape
     size: float
     mode: FanMode | None = None
 
@@ -125,6 +71,49 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """`gain` times a Haar semi-orthogonal matrix: orthonormal columns, or rows where they are the shorter side.
+
+    It is the corner of a uniformly random rotation or reflection of R^d, d the larger fan. So one entry is a
+    coordinate x of a uniform unit vector there: x^2 is Beta(1/2, (d - 1)/2), with E[x^2] = 1/d and E[x^4] =
+    3 / (d (d + 2)).
+    """
+
+    gain: float
+
+    def variance(self, fans: Fans) -> float:
+        """Of one entry."""
+        return self.gain**2 / max(fans)
+
+    def kurtosis(self, fans: Fans) -> float:
+        """Of one entry: 1 for the two-valued entry of a 1 x 1 matrix, and 3 in the limit of wide layers."""
+        return 3 * max(fans) / (max(fans) + 2)
+
+    def cdf(self, x: Float64Array, fans: Fans) -> Float64Array:
+        """P(w <= x) of one entry, for a gain > 0."""
+        unit, d = x / self.gain, max(fans)
+        if d == 1:
+            return signs_cdf(unit)
+        inside = special.betainc(0.5, (d - 1) / 2, np.minimum(unit**2, 1.0))
+        return np.asarray(0.5 + np.sign(unit) * inside / 2, dtype=np.float64)
+
+    def sample(self, shape: tuple[int, ...], fans: Fans, rng: np.random.Generator, dtype: Dtype) -> FloatArray:
+        """One matrix, or a stack of them, by QR of normal matrices; R's diagonal is made positive, else Q is not Haar."""
+        if len(shape) not in (2, 3) or shape[-2:] != (fans.fan_out, fans.fan_in):
+            msg = (
+                f"orthogonal draws matrices of shape ({fans.fan_out}, {fans.fan_in}), or a stack of them with the "
+                f"number of networks in front; asked for {shape}"
+            )
+            raise ValueError(msg)
+        wide = fans.fan_in > fans.fan_out
+        # In float64, so that the last rounding alone is between the matrix and a rotation.
+        normals = rng.standard_normal((*shape[:-2], max(fans), min(fans)))
+        q, r = np.linalg.qr(normals)
+        q *= self.gain * np.copysign(1.0, np.einsum("...ii->...i", r))[..., None, :]
+        return np.ascontiguousarray(np.swapaxes(q, -1, -2) if wide else q, dtype=dtype)
+
+
+@dataclass(frozen=True, slots=True)
 class Custom:
     """A user's own sampler, which draws one array a call; of its moments only what is stated is known."""
 
@@ -133,8 +122,28 @@ class Custom:
     kurtosis: float | None = None
     mean: float = 0.0
 
+    def sample(self, name: str, shape: tuple[int, ...], fans: Fans, rng: np.random.Generator) -> FloatArray:
+        """One array from the sampler, checked; `name` is for the messages."""
+        expected = ((fans.fan_out, fans.fan_in), (fans.fan_out,))
+        if shape not in expected:
+            msg = (
+                f"{name!r}, a sampler of one's own, draws one array at a time, of shape {expected[0]} for weights or "
+                f"{expected[1]} for biases; asked for {shape}"
+            )
+            raise ValueError(msg)
+        draws = np.asarray(self.sampler(shape, rng))
+        if draws.shape != shape or draws.dtype.kind not in "fiu":
+            msg = (
+                f"{name!r} must return real numbers of shape {shape}, it returned {draws.dtype} of shape {draws.shape}"
+            )
+            raise ValueError(msg)
+        if not np.isfinite(draws).all():
+            msg = f"{name!r} must return finite numbers; of {draws.size}, {np.sum(~np.isfinite(draws))} are not"
+            raise ValueError(msg)
+        return draws
 
-Law = Scaled | Constant | Custom
+
+Law = Scaled | Constant | Orthogonal | Custom
 
 
 def _constant(value: float) -> Law:
@@ -153,6 +162,29 @@ def _truncated_normal(std: float) -> Law:
     return Scaled(TRUNCATED_NORMAL, not_negative("std", std))
 
 
+def _rademacher(std: float) -> Law:
+    return Scaled(RADEMACHER, not_negative("std", std))
+
+
+def _student_t(std: float, df: float = 5.0) -> Law:
+    if finite_number("df", df) <= 2:
+        msg = f"df must be > 2, got {df!r}: with fewer degrees of freedom Student's t has no variance"
+        raise ValueError(msg)
+    return Scaled(StudentT(float(df)), not_negative("std", std))
+
+
+def _sparse(std: float, density: float = 0.1) -> Law:
+    if not 0 < finite_number("density", density) <= 1:
+        msg = f"density, the probability that a weight is not 0, must lie in (0, 1], got {density!r}"
+        raise ValueError(msg)
+    # With no zeros it is the normal law, with all that is known of that.
+    return Scaled(NORMAL if density == 1 else Sparse(float(density)), not_negative("std", std))
+
+
+def _orthogonal(gain: float = 1.0) -> Law:
+    return Orthogonal(not_negative("gain", gain))
+
+
 def _variance_scaling(scale: float = 1.0, mode: FanMode = "fan_in", distribution: str = "normal") -> Law:
     scale = not_negative("scale", scale)
     if mode not in get_args(FanMode):
@@ -161,12 +193,14 @@ def _variance_scaling(scale: float = 1.0, mode: FanMode = "fan_in", distribution
     match distribution:
         case "normal":
             return Scaled(NORMAL, scale, mode)
+        case "rademacher":
+            return Scaled(RADEMACHER, scale, mode)
         case "uniform":
             return Scaled(UNIFORM, 3 * scale, mode)
         case "truncated_normal":
             # As in JAX and Keras: widened before the cut, so that the variance after it is scale / n.
             return Scaled(TRUNCATED_NORMAL, scale / TRUNCATED_VARIANCE, mode)
-    msg = f"distribution must be one of normal, truncated_normal, uniform, got {distribution!r}"
+    msg = f"distribution must be one of normal, rademacher, truncated_normal, uniform, got {distribution!r}"
     raise ValueError(msg)
 
 
@@ -176,6 +210,10 @@ BUILDERS: dict[str, Callable[..., Law]] = {
     "normal": _normal,
     "uniform": _uniform,
     "truncated_normal": _truncated_normal,
+    "rademacher": _rademacher,
+    "student_t": _student_t,
+    "sparse": _sparse,
+    "orthogonal": _orthogonal,
     "xavier_normal": lambda: Scaled(NORMAL, 1.0, "fan_avg"),
     "xavier_uniform": lambda: Scaled(UNIFORM, 3.0, "fan_avg"),
     "he_normal": lambda: Scaled(NORMAL, 2.0, "fan_in"),

@@ -28,7 +28,7 @@ class Dense:
     Raises
     ------
     ValueError
-        If ``units`` is not a positive integer or a law is unknown.
+        If ``units`` is not a positive integer, a law is unknown, or the biases' law is one of matrices alone.
 
     Examples
     --------
@@ -44,6 +44,9 @@ class Dense:
         object.__setattr__(self, "units", check_width(units, "units"))
         object.__setattr__(self, "weights", as_initializer(weights))
         object.__setattr__(self, "biases", as_initializer(biases))
+        if not self.biases.for_biases:
+            msg = f"{self.biases.label} is a law of matrices, and biases are a vector; write for example biases='zeros'"
+            raise ValueError(msg)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of z for one input.

@@ -25,7 +25,8 @@ class State:
     moment of the last pre-activation. ``backward`` is the factor that this noun puts on the mean squared gradient,
     going back through it; None where there is none, since phi jumps. ``exact`` and ``backward_exact`` say that
     ``carried`` and ``backward`` are known to be right at this width; ``gaussian`` that z is Gaussian given the layer
-    below; ``symmetric`` that z and -z are as likely, given the layer below. ``activations`` counts those since the last
+    below; ``symmetric`` that z and -z are as likely, given the layer below; ``atomless`` that z is 0 only where the layer
+    below is dead. ``activations`` counts those since the last
     layer with weights. ``death`` bounds the probability that the signal is exactly 0 by now. ``shared`` is what the next
     weights multiply for two inputs, E[a a'], one entry per pair of inputs in the order of `pairs_of`; None where it is
     not followed.
@@ -38,6 +39,7 @@ class State:
     backward_exact: bool = True
     gaussian: bool = False
     symmetric: bool = False
+    atomless: bool = False
     activations: int = 0
     death: float = 0.0
     shared: Float64Array | None = None
@@ -79,6 +81,7 @@ def _dense(noun: Dense, state: State, site: Site, _theory: Theory) -> State:
         backward_exact=True,
         gaussian=noun.weights.gaussian and (bias == 0 or noun.biases.gaussian),
         symmetric=noun.weights.symmetric and noun.biases.symmetric,
+        atomless=noun.weights.continuous or noun.biases.continuous,
         activations=0,
         shared=None if state.shared is None else fan_in * weight * state.shared + bias,
     )
@@ -144,12 +147,18 @@ def _is_exact(noun: Activation, state: State, site: Site, theory: Theory) -> boo
 def _is_backward_exact(noun: Activation, state: State, theory: Theory) -> bool:
     """Tell whether the theory's E phi'^2 holds at any width: for masks that are fair coins, and for the identity.
 
-    In a dead network z is exactly 0, and the slope there is no fair coin: where that is likely, the theory is off by it.
+    Where z is exactly 0 the slope is no fair coin: in a dead network, and wherever signs or sparse weights cancel. If
+    that is likely, the theory is off by it. Nothing else is asked of the weights: let c I be the covariance of
+    dLoss/dz over all that is drawn above a layer's z, as it is for the readout. Given what is below, a row w of the
+    weights W has covariance v I and is as likely as -w, so E[phi'(z_i)^2 w w^T] = share v I, and one layer down the
+    covariance is c times share, v and the number of rows, times phi'(z)^2 there. Rows may depend on each other, as
+    those of an orthogonal matrix do.
     """
     if theory.backward is None or theory.constant or not noun.homogeneous or state.death > _NEGLIGIBLE:
         return False
     share = noun.derivative_second_moment(1.0)
-    return (state.symmetric or noun.name == "linear") and _is_share(theory.backward(noun, np.ones(1)), share)
+    fair = state.symmetric and state.atomless
+    return (fair or noun.name == "linear") and _is_share(theory.backward(noun, np.ones(1)), share)
 
 
 def _death(noun: Activation, site: Site) -> float:

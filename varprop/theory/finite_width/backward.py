@@ -1,9 +1,9 @@
 r"""Mean and variance of every layer's mean squared gradient, backward from a standard normal readout.
 
 With positively homogeneous activations the mean square of delta_l is a product of independent factors, as derived in
-`finite_width_law`; its moments are exact for Gaussian weights. For symmetric weights of another law the means still
-are: given the layer below, a row of W and its negative are as likely, which makes E[W^2 phi'^2] a product and cross terms
-vanish.
+`finite_width_law`; its moments are exact for Gaussian weights. For symmetric weights of another law with a density the
+means still are: given the layer below, a row of W and its negative are as likely, which makes E[W^2 phi'^2] a product and
+cross terms vanish. Signs and sparse weights can cancel, and a pre-activation of exactly 0 has the slope at 0.
 
 For other activations the mean is mean-field theory's, and the variance is that of the linearised chain. Forward, the
 relative deviations of Q obey x_{l+1} = C (g' x_l + e_l), with C = fan_in Var(W) and e_l the deviation of the mean of
@@ -67,12 +67,13 @@ def _homogeneous(layers: tuple[LayerMoments, ...], slopes: list[Slopes]) -> tupl
     last = layers[-1].stage
     mean, square = 1.0, 1 + 2 / last.units  # of the readout; E of the square is relative to that of the mean
     gaussian = True  # the weights above
+    fair = True  # the slopes above: taken at pre-activations of either sign, none of them 0 in a live network
     for index in range(len(layers) - 1, -1, -1):
         layer = layers[index]
         dead = 0.0 if index == len(layers) - 1 else layer.preactivation.dead
         below = layer.below
         # Where z = 0 all slopes are those at 0; a signal that is not 0 has fair coins.
-        known = dead == 0 or _slope_at_zero(layer) == 0
+        known = fair and (dead == 0 or _slope_at_zero(layer) == 0)
         found.append(
             GradientMoments(
                 mean=mean * (1 - dead),
@@ -87,6 +88,7 @@ def _homogeneous(layers: tuple[LayerMoments, ...], slopes: list[Slopes]) -> tupl
         )
         if index:
             second, fourth = slopes[index - 1].second, slopes[index - 1].fourth
+            fair = fair and (layers[index - 1].stage.atomless or _is_straight(layers[index - 1], slopes[index - 1]))
             mean *= layer.stage.units * layer.stage.weight_variance * second
             square *= 1 + (3 * fourth / second**2 - 1) / layers[index - 1].stage.units
             gaussian = gaussian and layer.stage.gaussian
@@ -182,6 +184,11 @@ def _slopes(layer: LayerMoments) -> LocalSlopes:
     if isinstance(response, Activation):
         return local_slopes(response, q)
     return LocalSlopes(second=response.second, slope=0.0, fourth=response.fourth, mixed=response.fourth * q)
+
+
+def _is_straight(layer: LayerMoments, slopes: Slopes) -> bool:
+    """Tell whether phi'^2 is one number everywhere, 0 included, as the identity's is."""
+    return slopes.positive == slopes.negative == _slope_at_zero(layer) ** 2
 
 
 def _slope_at_zero(layer: LayerMoments) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -39,7 +40,10 @@ class Slopes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A weight layer, what its laws' moments are at its fans, and the activation after it, if there is one."""
+    """A weight layer, what its laws' moments are at its fans, and the activation after it, if there is one.
+
+    ``atomless`` says that z is 0 only where all of what the layer receives is, and its biases are.
+    """
 
     layer: int
     module: str
@@ -50,6 +54,7 @@ class Stage:
     weight_excess: float
     bias_excess: float
     gaussian: bool
+    atomless: bool
     activation: Activation | None = None
     activation_module: str | None = None
 
@@ -196,6 +201,7 @@ def _stage(site: Site, noun: Dense) -> Stage:
         weight_excess=weight_excess,
         bias_excess=bias_excess,
         gaussian=(weight == 0 or noun.weights.gaussian) and (bias == 0 or noun.biases.gaussian),
+        atomless=noun.weights.continuous or noun.biases.continuous,
     )
 
 
@@ -207,12 +213,21 @@ def _moments(law: Initializer, site: Site, role: str) -> tuple[float, float]:
     """Variance and excess kurtosis of a law, if its entries are independent, of mean 0 and symmetric."""
     if not law.iid:
         msg = (
-            f"finite-width theory takes independent {role} of a built-in law, and of {law.label} (layer {site.layer}) "
-            "it is not known that its entries are independent and symmetric; compare with mean-field theory instead"
+            f"finite-width theory takes {role} of a built-in law with independent entries; {law.label} (layer "
+            f"{site.layer}) is not known to be one. Compare with mean-field theory instead, or, for orthogonal weights "
+            "under a piecewise linear activation, see finite_width_law(..., orthogonal=True) of the same network with "
+            "Gaussian weights"
         )
         raise UnsupportedError(msg)
     if not law.symmetric:
         msg = f"finite-width theory takes {role} of mean 0, but {law.label} has a mean at layer {site.layer}"
         raise UnsupportedError(msg)
     variance = law.variance(*site.fans)
-    return variance, 0.0 if variance == 0 else law.kurtosis(*site.fans) - 3
+    excess = 0.0 if variance == 0 else law.kurtosis(*site.fans) - 3
+    if excess == math.inf:
+        msg = (
+            f"finite-width theory needs {role} with a fourth moment, and {law.label} (layer {site.layer}) has none; "
+            "take more than 4 degrees of freedom, or compare with mean-field theory"
+        )
+        raise UnsupportedError(msg)
+    return variance, excess

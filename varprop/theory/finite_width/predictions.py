@@ -73,7 +73,7 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     ValueError
         If the inputs do not fit, are counted only where more is needed, or the signal is exactly 0.
     UnsupportedError
-        If entries are not known to be independent and symmetric, an activation follows another, or biases that are
+        If entries are not known to be independent and symmetric or have no fourth moment, an activation follows another, or biases that are
         not Gaussian meet an activation that is not positively homogeneous.
 
     Warns
@@ -85,7 +85,8 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     Notes
     -----
     With positively homogeneous activations all forward moments are exact, and the backward ones for Gaussian weights;
-    the backward means for any symmetric ones. With other activations, forward moments are exact in the first layers
+    the backward means for any symmetric ones with a density (signs and sparse weights can cancel, and the slope at 0 is
+    a convention). With other activations, forward moments are exact in the first layers
     and hold to order 1/width above; backward, means are those of mean-field theory, and standard deviations hold to
     leading order.
 
