@@ -46,6 +46,10 @@ def test_a_scale_that_the_type_cannot_hold_is_refused_when_it_is_needed():
     huge = Signal(np.full((1, 1, 4), 0.5, dtype=np.float32), np.array([400]))
     with pytest.raises(SignalRangeError, match="grew beyond"):
         huge.true_values("tanh")
+    with pytest.raises(SignalRangeError, match="grew beyond"):
+        huge.plus(np.ones((1, 1, 4), dtype=np.float32), "biases")
+    with pytest.raises(SignalRangeError, match="vanished below"):
+        tiny.plus(np.zeros((1, 1, 4), dtype=np.float32), "biases")
     with pytest.raises(SignalRangeError, match="range of float64"):
         Signal(np.full((1, 1, 4), 0.5, dtype=np.float32), np.array([600])).second_moment()
     with pytest.raises(SignalRangeError, match="overflowed float32"):
@@ -57,3 +61,11 @@ def test_gram_is_all_inner_products_in_float64(rng):
     k = gram(x)
     assert k.dtype == np.float64
     np.testing.assert_allclose(k, np.einsum("nij,nkj->nik", x.astype(float), x.astype(float)), rtol=1e-12, atol=1e-12)
+
+
+def test_what_is_added_keeps_its_digits_beside_a_signal_too_small_for_the_type():
+    """A GELU network whose units are all far below 0 sends on 1e-40; its biases go on as if it were nothing."""
+    values = np.full((2, 1, 4), 0.5, dtype=np.float32)
+    biases = np.array([[[0.0, -1.0, 2.0, 1e-30]]], dtype=np.float32)
+    total = Signal(values, np.array([-400, 3])).plus(biases, "biases")
+    np.testing.assert_array_equal(total.true_values("here"), np.concatenate([biases, biases + np.float32(4)]))

@@ -65,8 +65,7 @@ def _dense(noun: Dense, x: Signal, streams: Streams) -> tuple[Signal, Backward]:
         y = Signal(u, x.exponent)
     else:
         # Biases have a scale of their own, so the signal must be at its true one.
-        true = Signal(u, x.exponent).true_values("a layer with biases") if x.exponent is not None else u
-        y = Signal(true + _biases(noun, fans, len(u), streams.rng, u.dtype))
+        y = Signal(u, x.exponent).plus(_biases(noun, fans, len(u), streams.rng, u.dtype), "a layer with biases")
 
     def backward(delta: Signal) -> Signal:
         return Signal(linear.adjoint(delta.values, delta.squares), delta.exponent)

@@ -67,19 +67,38 @@ class Signal:
         """Return the vectors at their true scale; refuse where the number type cannot hold them."""
         if self.exponent is None:
             return self.values
-        info = np.finfo(self.values.dtype)
-        alive = self.squares.max(axis=1) > 0
         # 24 binary digits below the largest entry must still be normal numbers.
-        low, high = info.minexp + 24, info.maxexp - 2
-        scale = self.exponent[alive]
-        if alive.any() and (scale.min() < low or scale.max() > high):
-            word = "vanished below" if scale.min() < low else "grew beyond"
-            msg = (
-                f"{what}: the signal {word} what {self.values.dtype} can hold, and this activation is not "
-                "homogeneous, so its scale cannot be set aside; use dtype='float64' or fewer layers"
-            )
-            raise SignalRangeError(msg)
-        return np.ldexp(self.values, self.exponent[:, None, None])
+        if self._scales().min(initial=0) < np.finfo(self.values.dtype).minexp + 24:
+            raise SignalRangeError(self._beyond(what, "vanished below"))
+        return self._at_scale(what)
+
+    def plus(self, addend: FloatArray, what: str) -> Signal:
+        """Return the signal with numbers of the usual scale added to it."""
+        if self.exponent is None:
+            return Signal(self.values + addend)
+        # A signal too small for the type lies below the last digit of what it is added to, unless that is nothing.
+        total = self._at_scale(what) + addend
+        if ((np.abs(total).max(axis=(1, 2)) == 0) & (self.squares.max(axis=1) > 0)).any():
+            raise SignalRangeError(self._beyond(what, "vanished below"))
+        return Signal(total)
+
+    def _scales(self) -> NDArray[np.int64]:
+        """Return the exponents of the networks that are alive."""
+        exponent = np.zeros(len(self.values), dtype=np.int64) if self.exponent is None else self.exponent
+        return exponent[self.squares.max(axis=1) > 0]
+
+    def _at_scale(self, what: str) -> FloatArray:
+        """Return the vectors at their true scale, where what is too small becomes 0."""
+        if self._scales().max(initial=0) > np.finfo(self.values.dtype).maxexp - 2:
+            raise SignalRangeError(self._beyond(what, "grew beyond"))
+        true: FloatArray = self.values if self.exponent is None else np.ldexp(self.values, self.exponent[:, None, None])
+        return true
+
+    def _beyond(self, what: str, did: str) -> str:
+        return (
+            f"{what}: the signal {did} what {self.values.dtype} can hold, and its scale cannot be set aside here; "
+            "use dtype='float64' or fewer layers"
+        )
 
     def mean(self) -> Float64Array:
         """Mean over units, shape (networks, inputs), at the true scale."""
