@@ -1,0 +1,1 @@
+"""How fast varprop samples, beside the same numbers made with PyTorch, JAX and NumPy: ``python -m benchmarks``."""

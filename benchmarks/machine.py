@@ -1,0 +1,68 @@
+"""What the times hold for: the processor, and the versions of what was timed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from varprop.engine.executors import usable_cores
+
+_PACKAGES = ("varprop", "numpy", "scipy", "loky", "torch", "jax", "jaxlib")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Describe this machine as plain data."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+        "memory_bytes": _memory(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "commit": _commit(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _processor() -> str:
+    """The model's name where the system says it; some virtual machines hide it, so family and model stand beside it."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    text = info.read_text(encoding="utf-8")
+    found = {
+        key: match[1].strip() if (match := re.search(rf"^{key}\s*:(.*)$", text, re.MULTILINE)) else "?"
+        for key in ("model name", "cpu family", "model", "cache size")
+    }
+    return f"{found['model name']} (family {found['cpu family']}, model {found['model']}, cache {found['cache size']})"
+
+
+def _memory() -> int | None:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit that was measured, with a plus if files differ from it; None outside a checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    )
+    return described.stdout.strip() or None
