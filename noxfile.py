@@ -90,10 +90,53 @@ def agreement(on: Session) -> None:
 
 
 @session(default=False)
+def clusters(on: Session) -> None:
+    """Dask and MPI with processes of their own: kills, stops, resumption. Arguments after -- go to pytest."""
+    _install(on, "clusters")
+    on.run("pytest", "-m", "cluster", *on.posargs)
+
+
+@session(default=False)
 def report(on: Session) -> None:
     """Run every study and write reports/. Arguments after -- go to `varprop run`."""
     _install(on, varprop=".")
     on.run("varprop", "run", *map(str, sorted(Path("studies").glob("*.toml"))), "--report", "reports", *on.posargs)
+
+
+@session(default=False)
+def calibration(on: Session) -> None:
+    """Test the tests on networks of a known truth; write reports/calibration/. Arguments after -- go to the command."""
+    _install(on, varprop=".")
+    on.run("varprop", "calibrate", "--full", "--report", "reports/calibration", *on.posargs, success_codes=[0, 1])
+
+
+def _audit(on: Session, framework: str) -> None:
+    """Test a bridge, then audit its framework; status 1 is a finding, which is in the report."""
+    on.run("pytest", "-m", framework, "tests/bridges")
+    on.run("varprop", "audit", framework, *on.posargs, success_codes=[0, 1])
+
+
+@session(default=False, venv_backend="virtualenv")  # as for the benchmark
+def torch(on: Session) -> None:
+    """Audit PyTorch's initialisers; write reports/frameworks/torch/. Arguments after -- go to `varprop audit`."""
+    _install(on, "test")
+    on.install("torch==2.13.0")
+    _audit(on, "torch")
+
+
+@session(default=False)
+def keras(on: Session) -> None:
+    """Audit Keras' initialisers on JAX; write reports/frameworks/keras/. Arguments after -- go to `varprop audit`."""
+    on.env["KERAS_BACKEND"] = "jax"
+    _install(on, "test", "keras")
+    _audit(on, "keras")
+
+
+@session(default=False)
+def jax(on: Session) -> None:
+    """Audit JAX's and Flax' initialisers; write reports/frameworks/jax/. Arguments after -- go to `varprop audit`."""
+    _install(on, "test", "jax")
+    _audit(on, "jax")
 
 
 @session(default=False, venv_backend="virtualenv")  # pip finds the builds of PyTorch for a processor, uv does not

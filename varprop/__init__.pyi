@@ -16,12 +16,17 @@ from .report.write import write_report as write_report
 from .stats.power import detectable_difference as detectable_difference
 from .stats.power import required_networks as required_networks
 from .study.errors import StudyError as StudyError
+from .study.planning import StudyPlan as StudyPlan
+from .study.planning import plan_study as plan_study
 from .study.run import Run as Run
 from .study.run import load_run as load_run
 from .study.run import run_study as run_study
 from .study.study import Study as Study
 from .study.study import load_study as load_study
 from .theory.predictions import predict as predict
+from .verification.audit import Audit as Audit
+from .verification.audit import audit as audit
+from .verification.calibrate import calibrate as calibrate
 from .verification.claims import Claim as Claim
 from .verification.compare import verify as verify
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from varprop.stats.influence import log_means, standard_error, step_ratios
+from varprop.numerics.moments import Moments
+from varprop.stats.influence import log_means, step_ratios
 
 POSITIVE = hnp.arrays(np.float64, (6, 4), elements=st.floats(0.01, 100.0))
 
@@ -38,15 +39,45 @@ def test_the_bias_of_the_logarithm_is_removed(rng):
     assert abs(np.log(values.mean(axis=0)).mean()) > tolerance
 
 
-def test_influences_give_the_standard_errors(rng):
-    values = rng.gamma(4.0, size=(50, 3))
+def influences(values):
+    """What each network contributes to the log means, (value / mean - 1) N / n, written out over the networks."""
+    values = values[~np.isnan(values).all(axis=1)]
+    return np.nan_to_num((values / np.nanmean(values, axis=0) - 1) * len(values) / np.sum(~np.isnan(values), axis=0))
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 50])
+def test_the_covariance_is_that_of_the_networks_influences(rng, pieces):
+    """The road from the moments, of one piece or many, and the one that keeps every network's influence."""
+    values = rng.gamma(4.0, size=(50, 4)) * [1.0, 1e-30, 1e200, 3.0]
     values[:10, 1] = np.nan
-    means = log_means(values)
-    assert means.at_risk.tolist() == [50, 40, 50]
-    np.testing.assert_allclose(means.influence.mean(axis=0), 0.0, atol=1e-14)
-    assert np.all(means.influence[:10, 1] == 0.0)
-    np.testing.assert_allclose(standard_error(means.influence)[[0, 2]], means.se[[0, 2]], rtol=1e-12)
-    np.testing.assert_allclose(standard_error(means.influence)[1], means.se[1], rtol=0.01)
+    values[8:20, 2] = np.nan
+    values[9] = np.nan  # at risk nowhere
+    moments = Moments.sum(Moments.of(piece, joint=True) for piece in np.array_split(values, pieces))
+    means = log_means(moments)
+    assert means.at_risk.tolist() == [49, 40, 38, 49]
+    influence = influences(values)
+    np.testing.assert_allclose(means.covariance, np.cov(influence, rowvar=False) / 49, rtol=1e-12, atol=1e-16)
+    weights = rng.normal(size=(5, 4))
+    expected = (influence @ weights.T).std(axis=0, ddof=1) / np.sqrt(49)
+    np.testing.assert_allclose(means.standard_error(weights), expected, rtol=1e-12)
+    np.testing.assert_allclose(means.cumulative_errors(), means.standard_error(np.tri(4)), rtol=1e-12)
+    np.testing.assert_allclose(means.standard_error(np.eye(4))[[0, 3]], means.se[[0, 3]], rtol=1e-12)
+    np.testing.assert_allclose(means.standard_error(np.eye(4)), means.se, rtol=0.01)
+    plain = log_means(values)
+    np.testing.assert_allclose(means.estimate, plain.estimate, rtol=1e-12)
+    np.testing.assert_allclose(means.se, plain.se, rtol=1e-12)
+
+
+def test_influences_that_cancel_leave_no_error():
+    """A network above the mean in one column is below it in the other by as much: their sum is certain."""
+    means = log_means(Moments.of([[1.0, 3.0], [3.0, 1.0], [1.5, 2.5], [2.5, 1.5]], joint=True))
+    assert means.standard_error([1.0, 1.0]) == pytest.approx(0.0, abs=1e-8)
+    assert means.standard_error([1.0, -1.0]) > 0.1
+
+
+def test_columns_alone_have_no_covariance():
+    with pytest.raises(ValueError, match="joint=True"):
+        _ = log_means([[1.0, 2.0], [3.0, 5.0]]).covariance
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 1.1, 1e-300])
@@ -55,14 +86,14 @@ def test_equal_values_have_no_spread_at_all(value):
     assert values.sum(axis=0)[0] / 30 != value  # what rounding would make of it
     means = log_means(np.vstack([values, [[np.nan]]]))
     assert (means.estimate[0], means.se[0]) == (np.log(value), 0.0)
-    assert not means.influence.any()
+    assert means.moments.spread.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ([[1.0], [-0.5]], "finite and >= 0"),
-        ([[1.0], [np.inf]], "finite and >= 0"),
+        ([[1.0], [np.inf]], "must be finite"),
         ([[1.0, 0.0], [1.0, 0.0]], "column 1 .* is 0 in all networks"),
         ([[1.0, 1.0], [1.0, np.nan]], "column 1 .* has 1 networks at risk"),
         ([[np.nan], [np.nan]], "column 0 .* has 0 networks at risk"),

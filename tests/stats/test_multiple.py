@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from varprop.stats.multiple import exploration_adjust, holm
+from varprop.stats.multiple import adjust_report, exploration_adjust, holm
 
 PVALUES = st.lists(st.floats(0.0, 1.0, allow_subnormal=False), min_size=1, max_size=12)
 
@@ -49,3 +49,14 @@ def test_what_is_no_p_value_is_refused(adjust, wrong):
 @pytest.mark.parametrize("adjust", [exploration_adjust, holm])
 def test_nothing_to_adjust(adjust):
     assert adjust([]).shape == (0,)
+
+
+def test_point_nulls_have_a_budget_of_their_own(rng):
+    """Whatever is explored beside them, the point nulls' adjusted values are Holm's among themselves, and vice versa."""
+    p, exact = rng.random(30), rng.random(30) < 0.3
+    adjusted = adjust_report(p, exact)
+    np.testing.assert_array_equal(adjusted[exact], holm(p[exact]))
+    np.testing.assert_array_equal(adjusted[~exact], exploration_adjust(p[~exact]))
+    assert adjust_report([], []).shape == (0,)
+    with pytest.raises(ValueError, match="as many marks"):
+        adjust_report([0.5], [True, False])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -271,7 +271,11 @@ def test_a_damaged_part_is_sampled_again_with_a_warning(undisturbed, harm):
     victim = run.path / sorted(before)[4]
     victim.write_bytes(harm(victim.read_bytes()))
     with pytest.raises(StudyError, match="is damaged"):
-        load_run(run.path).simulations()
+        load_run(run.path).samples()
+    with pytest.raises(StudyError, match="is damaged"):
+        load_run(run.path).verdicts()
+    with pytest.raises(StudyError, match="is damaged"):
+        load_run(run.path).summary()
     stopper = Stopper()
     with pytest.warns(RuntimeWarning, match=rf"{victim.name} is damaged .* sampled again"):
         run_study(study, run.path.parent, "serial", stopper)
@@ -331,30 +335,6 @@ def test_a_full_disk_stops_a_run_that_can_go_on(undisturbed, tmp_path, monkeypat
     assert not list((tmp_path / "full").rglob("*.tmp"))
     run_study(study, tmp_path / "full", "serial")
     assert contents(tmp_path / "full" / "small") == contents(run.path)
-
-
-class BreakingPool(ThreadPoolExecutor):
-    """A pool whose workers are killed once, or always."""
-
-    def __init__(self, times):
-        super().__init__(1)
-        self.times = times
-
-    def submit(self, function, /, *args, **kwargs):
-        if self.times:
-            self.times -= 1
-            msg = "a worker was killed"
-            raise BrokenExecutor(msg)
-        return super().submit(function, *args, **kwargs)
-
-
-def test_killed_workers_are_replaced(undisturbed, tmp_path):
-    study, run = undisturbed
-    with BreakingPool(2) as pool:
-        other = run_study(study, tmp_path / "killed", pool)
-    assert parts(other.path) == parts(run.path)
-    with BreakingPool(3) as pool, pytest.raises(RunStoppedError, match="killed 3 times"):
-        run_study(study, tmp_path / "always", pool)
 
 
 def test_a_configuration_that_cannot_be_sampled_is_named(write, tmp_path):

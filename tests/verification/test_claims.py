@@ -1,5 +1,7 @@
 """A claim cannot exist in a wrong state, and says what is wrong with it."""
 
+import math
+
 import pytest
 
 from varprop.verification.claims import TESTS, Claim, claim_problems
@@ -31,6 +33,9 @@ def test_a_good_claim_has_no_problem():
         ({"test": "directional", "theory": None, "above": -1.0}, "factor per layer"),
         ({"test": "zero_mean", "quantity": "activation_mean"}, "compares with no prediction"),
         ({"test": "weights_law", "quantity": "weights", "theory": "mean-field"}, "prescribes no variance"),
+        ({"test": "pivot_law", "quantity": "pivot"}, "compares with no prediction"),
+        ({"test": "identity", "quantity": "preactivation_variance"}, "is held against 0"),
+        ({"test": "band", "theory": None}, "is missing"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):
@@ -49,3 +54,17 @@ def test_every_test_has_its_evidence():
 
     assert set(GATHER) == set(TESTS)
     assert set(EXPECTED) == set(TESTS["step_mean"].quantities)
+
+
+def test_a_claim_knows_its_layers_and_its_margin():
+    claim = Claim(**GOOD, layers=(2, 4), margin=0.1)
+    assert [claim.covers((layer, "0")) for layer in (1, 2, 4, 5)] == [False, True, True, False]
+    assert Claim(**GOOD).covers((99, "7"))
+    assert math.exp(claim.log_margin) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("test", ["identity", "weights_law"])
+def test_a_theory_may_be_left_out(test):
+    quantity = TESTS[test].quantities[-1]
+    assert Claim(id="x", test=test, quantity=quantity).theory is None
+    assert Claim(id="x", test=test, quantity=quantity, theory="he").theory == "he"

@@ -116,7 +116,7 @@ def test_inconclusive_names_the_networks_that_would_decide():
 
 def test_the_planned_number_of_networks_decides():
     """Planned from the exact variance, 2/n for layer 1 and 5/n for each step; fails with probability 1e-6."""
-    planned = vp.required_networks(unit_variance=(2 + 7 * 5) / 64, margin=0.05, beta=1e-6)
+    planned = vp.required_networks(variance=(2 + 7 * 5) / 64, margin=0.05, power=1 - 1e-6)
     sim = vp.simulate(RELU, n_networks=planned, rng=304, quantities=["preactivation_second_moment"])
     row = verdict(sim, quantity="preactivation_second_moment", test="cumulative_mean", theory="he")
     assert row["verdict"] == "supported"

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from varprop.cli.audit import audit
+from varprop.cli.calibrate import calibrate
 from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+from varprop.cli.plan import plan
 
 if TYPE_CHECKING:
     from varprop.study import Run
@@ -31,6 +34,7 @@ class ExecutorName(StrEnum):
     serial = "serial"
     threads = "threads"
     processes = "processes"
+    dask = "dask"
 
 
 class Catalogue(StrEnum):
@@ -87,6 +91,10 @@ def run(
         ExecutorName | None, typer.Option(help="By default serial for short work, else processes.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads or processes; by default one a core.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Of a Dask scheduler, as in tcp://10.0.0.1:8786; else one is started here."),
+    ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
@@ -94,6 +102,7 @@ def run(
 ) -> None:
     """Sample what is missing of each study, test its claims, and say what came out."""
     with guarded():
+        from varprop.cli.execution import executor_for
         from varprop.cli.progress import Pace, progress_of
         from varprop.study import StudyError, load_study, run_study
 
@@ -110,14 +119,14 @@ def run(
         if twice is not None:
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
         done = []
-        with terminable():
+        with terminable(), executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
                 pace = Pace()
                 with progress_of(study.name, pace) as progress:
                     finished = run_study(
                         study,
                         runs,
-                        executor=None if executor is None else executor.value,
+                        executor=where,
                         progress=progress,
                         networks=networks,
                         workers=workers,
@@ -176,6 +185,11 @@ def _write_reports(done: list[Run], directory: Path, *, png: bool = False) -> No
 
     write_report(done, directory, formats=("html", "md", "png") if png else ("html", "md"))
     say(f"reports are in {directory}")
+
+
+app.command()(plan)
+app.command()(audit)
+app.command()(calibrate)
 
 
 @app.command("report")

@@ -1,30 +1,39 @@
-"""Where blocks run: any ``concurrent.futures.Executor``, fed through a bounded window."""
+"""Where blocks run: any ``concurrent.futures.Executor``, fed through a bounded window; broken pools are replaced."""
 
 from __future__ import annotations
 
 import contextlib
-import os
+import itertools
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any, Literal, ParamSpec, TypeVar, cast
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Literal, TypeVar, cast
 
-from threadpoolctl import ThreadpoolController
+from varprop.engine.blas import on_one_core, one_blas_thread, this_process
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Task = tuple[Any, ...]
 ExecutorName = Literal["serial", "threads", "processes"]
 ExecutorLike = ExecutorName | Executor | None
 
 _WINDOW = 3  # tasks in flight for each worker: enough that none waits, few enough that results do not pile up
-_SHORT = 4 * 10**8  # draws, about 4 s on one core: below that, starting worker processes (1 to 2 s) gains nothing
+_WINDOW_UNKNOWN = 1024  # tasks in flight where nobody says how many workers there are, as in a cluster that grows
+_FRUITLESS = 3  # pools in a row that break before they finish anything: then it is no accident
+
+# Measured with loky 3.7 on two cores, widths 32 to 1024, 5 to 20 layers: sampling in this process takes 2 to 6 ns for
+# each draw that `Plan.draws` counts. The first simulation in worker processes takes 0.7 to 1.0 s more (Python starts and
+# imports the engine, in all workers at once; for a study it imports twice as much), one that finds them there next to
+# nothing. So two workers break even with one process at about 5e8 draws, which take it two seconds.
+_DRAW_SECONDS = 4e-9
+_START_SECONDS = 1.0
 
 
 def run_tasks(
     function: Callable[..., T],
-    tasks: Sequence[tuple[Any, ...]],
+    tasks: Sequence[Task],
     executor: ExecutorLike = None,
     *,
     workers: int | None = None,
@@ -35,14 +44,16 @@ def run_tasks(
     Parameters
     ----------
     function : callable
-        Picklable, if the executor's workers are processes.
+        Picklable, if the executor's workers are processes, and without effects that may not happen twice: a task
+        that was under way in a worker that died is run again.
     tasks : sequence of tuple
         Arguments; the last one names the task.
     executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
         None takes "serial" for short work and for one task, else "processes". An executor that is handed in is used
         and left open.
     workers : int, optional
-        Number of workers for "threads" and "processes"; the number of usable cores if None.
+        Number of workers for "threads" and "processes", the number of usable cores if None. Of an executor that is
+        handed in, how many it has; more than a thousand tasks are kept in flight only if this says so.
     work : int
         Numbers to be drawn in all, which decides what None means.
 
@@ -56,92 +67,151 @@ def run_tasks(
         If the executor's name is unknown or the number of workers is not positive.
     TypeError
         If the executor is neither a name nor an Executor.
+    BrokenExecutor
+        If an executor that was handed in loses its workers, or worker processes keep dying. What was yielded
+        before is sound.
+
+    Notes
+    -----
+    Worker processes that die (killed by hand, or for want of memory) are replaced, and nothing that was yielded
+    before is run again. An executor that was handed in is somebody else's to open, so it is not replaced.
+
+    If the caller stops early, tasks that have not begun are cancelled, and worker processes are ended at once;
+    threads, and workers of an executor that was handed in, first finish the tasks they are at.
     """
     if workers is not None and workers < 1:
         msg = f"workers must be at least 1, got {workers}"
         raise ValueError(msg)
-    count = min(workers or usable_cores(), max(len(tasks), 1))
+    if isinstance(executor, Executor):
+        window = _WINDOW_UNKNOWN if workers is None else _WINDOW * workers
+        try:
+            with _windowed(executor, function, tasks, range(len(tasks)), window) as results:
+                for index, result in results:
+                    yield tasks[index][-1], result
+        except _losses() as error:
+            msg = f"the executor lost its workers or its scheduler ({_first_line(error)}); it takes a new one to go on"
+            raise BrokenExecutor(msg) from error
+        return
     if executor is None:
-        executor = "serial" if count == 1 or work < _SHORT else "processes"
+        executor = "processes" if len(tasks) > 1 and _worth_workers(work, workers) else "serial"
     if executor == "serial":
-        with _one_blas_thread():
+        with one_blas_thread():
             for task in tasks:
                 yield task[-1], function(*task)
         return
-    with _open(executor, count) as (pool, call):
-        yield from _windowed(pool, call, function, tasks, _WINDOW * count)
+    if executor not in ("threads", "processes"):
+        msg = f"executor must be 'serial', 'threads', 'processes' or a concurrent.futures.Executor, got {executor!r}"
+        if hasattr(executor, "get_executor"):
+            msg += "; write client.get_executor() for a Dask client"
+        raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
+    count = min(workers or usable_cores(), max(len(tasks), 1))
+    open_pool: Callable[[], contextlib.AbstractContextManager[Executor]]
+    open_pool = partial(ThreadPoolExecutor, count) if executor == "threads" else partial(_worker_processes, count)
+    yield from _replacing(open_pool, function, tasks, _WINDOW * count)
+
+
+def _worth_workers(work: int, workers: int | None) -> bool:
+    """Tell whether worker processes save more time than they take to start.
+
+    n workers save a share 1 - 1/n of the time that the draws take in this process.
+    """
+    alone = work * _DRAW_SECONDS
+    if alone <= _START_SECONDS:
+        return False  # whatever the number of cores; short work should not even wait for it to be found
+    return alone * (1 - 1 / (workers or usable_cores())) > _START_SECONDS
+
+
+def _replacing(
+    open_pool: Callable[[], contextlib.AbstractContextManager[Executor]],
+    function: Callable[..., T],
+    tasks: Sequence[Task],
+    window: int,
+) -> Iterator[tuple[Any, T]]:
+    """Run tasks in a pool of our own; what a pool that breaks takes with it goes to a fresh one."""
+    left = dict.fromkeys(range(len(tasks)))
+    fruitless = 0
+    while left:
+        try:
+            with open_pool() as pool, _windowed(pool, function, tasks, list(left), window) as results:
+                for index, result in results:
+                    del left[index]
+                    fruitless = 0
+                    yield tasks[index][-1], result
+        except _losses() as error:
+            fruitless += 1
+            if fruitless == _FRUITLESS:
+                msg = f"worker processes were lost {_FRUITLESS} times in a row (out of memory?): {_first_line(error)}"
+                raise BrokenExecutor(msg) from error
 
 
 @contextlib.contextmanager
-def _open(executor: ExecutorLike, workers: int) -> Iterator[tuple[Executor, Callable[..., Any]]]:
-    """Give the executor, and how a task is called in it so that n workers use n cores."""
-    if executor == "threads":
-        # BLAS threads are a property of the process, so they are capped once, around all tasks.
-        with _one_blas_thread(), ThreadPoolExecutor(workers) as pool:
-            yield pool, _plainly
-    elif executor == "processes":
-        from loky import get_reusable_executor
+def _worker_processes(workers: int) -> Iterator[Executor]:
+    """Give loky's pool, which is kept between calls: to start Python and NumPy anew for each would take longer."""
+    from loky import get_reusable_executor
 
-        # Reused between calls: starting Python and NumPy anew for each configuration would cost more than it does.
-        pool = get_reusable_executor(max_workers=workers, initializer=_leave_interrupts_to_the_parent)
-        yield cast(Executor, pool), _capped
-    elif isinstance(executor, Executor) or (hasattr(executor, "submit") and not isinstance(executor, str)):
-        yield cast(Executor, executor), _capped
-    else:
-        msg = f"executor must be 'serial', 'threads', 'processes' or a concurrent.futures.Executor, got {executor!r}"
-        raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
+    pool = get_reusable_executor(max_workers=workers, initializer=leave_interrupts_to_the_parent)
+    try:
+        yield cast(Executor, pool)
+    except BaseException:
+        pool.shutdown(wait=True, kill_workers=True)  # whoever stops does not wait for the blocks that are under way
+        raise
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes longer than a short simulation."""
-    return ThreadpoolController()
-
-
-def _one_blas_thread() -> AbstractContextManager[object]:
-    return cast(AbstractContextManager[object], _controller().limit(limits=1, user_api="blas"))
-
-
-def _leave_interrupts_to_the_parent() -> None:
+def leave_interrupts_to_the_parent() -> None:
     """Ignore Ctrl-C in a worker: a terminal sends it to every process, and the parent is the one that stops them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _plainly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return function(*args, **kwargs)
-
-
-def _capped(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    with _one_blas_thread():
-        return function(*args, **kwargs)
-
-
+@contextlib.contextmanager
 def _windowed(
-    pool: Executor, call: Callable[..., T], function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], window: int
-) -> Iterator[tuple[Any, T]]:
-    """Keep at most ``window`` tasks submitted; cancel what has not begun if the caller stops or a task fails."""
-    waiting = iter(tasks)
-    running: dict[Future[T], Any] = {}
-    try:
+    pool: Executor, function: Callable[..., T], tasks: Sequence[Task], indices: Sequence[int], window: int
+) -> Iterator[Iterator[tuple[int, T]]]:
+    """Give (index, result) as tasks finish, at most ``window`` of them submitted; in the end cancel what is left."""
+    caller = this_process()
+    waiting = iter(indices)
+    running: dict[Future[T], int] = {}
+    # Filled by callbacks: `wait` would take as long as the window is for each task, and never learns of the tasks that a
+    # pool of threads cancels as it shuts down.
+    finished: SimpleQueue[Future[T]] = SimpleQueue()
+
+    def results() -> Iterator[tuple[int, T]]:
         while True:
-            for task in waiting:
-                running[pool.submit(call, function, *task)] = task[-1]
-                if len(running) >= window:
-                    break
+            for index in itertools.islice(waiting, window - len(running)):
+                # One opaque call: Dask would look into tuples and lists for futures of its own.
+                future = pool.submit(on_one_core, caller, partial(function, *tasks[index]))
+                running[future] = index
+                future.add_done_callback(finished.put)
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                # Dropped as it comes: a future keeps its result alive for as long as somebody holds it.
-                name = running.pop(future)
-                yield name, future.result()
+            # Dropped as it comes: a future keeps its result alive for as long as somebody holds it.
+            future = finished.get()
+            index, result = running.pop(future), future.result()
+            del future
+            yield index, result
+
+    try:
+        with one_blas_thread():
+            yield results()
     finally:
         for future in running:
             future.cancel()
 
 
+def _losses() -> tuple[type[BaseException], ...]:
+    """What an executor raises when it has lost tasks, rather than when a task has failed."""
+    losses: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)  # nobody here cancels what is awaited
+    dask = sys.modules.get("distributed")
+    if dask is not None:  # else the executor is not Dask's
+        losses += (dask.KilledWorker, dask.client.ClosedClientError, dask.comm.CommClosedError)
+    return losses
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def usable_cores() -> int:
-    """Cores that this process may use, which on a shared machine are fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may use: its affinity and its container's CPU quota may allow fewer than there are."""
+    from loky import cpu_count
+
+    return int(cpu_count())

@@ -85,7 +85,8 @@ class Signal:
     def _scales(self) -> NDArray[np.int64]:
         """Return the exponents of the networks that are alive."""
         exponent = np.zeros(len(self.values), dtype=np.int64) if self.exponent is None else self.exponent
-        return exponent[self.squares.max(axis=1) > 0]
+        alive: NDArray[np.int64] = exponent[self.squares.max(axis=1) > 0]
+        return alive
 
     def _at_scale(self, what: str) -> FloatArray:
         """Return the vectors at their true scale, where what is too small becomes 0."""

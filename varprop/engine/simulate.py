@@ -167,5 +167,10 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
         samples=samples,
         seed=plan.seed,
         method=plan.method,
-        per_input=plan.per_input and any(not QUANTITIES[name].joint for name in samples),
+        per_input=keeps_inputs(plan),
     )
+
+
+def keeps_inputs(plan: Plan) -> bool:
+    """Tell whether a plan's samples have an axis of inputs."""
+    return plan.per_input and any(not QUANTITIES[name].joint for name in plan.where)

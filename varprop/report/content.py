@@ -221,13 +221,23 @@ def _profiles(study: Study, simulations: Mapping[str, Simulation], predictions: 
     import pandas as pd
 
     predictions = predictions.reindex(columns=["configuration", "layer", "quantity", "theory", "predicted"])
-    pictures = []
+    drawn: dict[str, list[str]] = {}
     for quantity in dict.fromkeys(claim.quantity for claim in study.claims) or _UNCLAIMED:
         scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
         labels = [c.label for c in study.configurations if not scopes or any(c.label in s.labels for s in scopes)]
         # Weights are tested too, and are no quantity of a simulation.
-        recorded = [label for label in labels if quantity in simulations[label].quantities]
-        summaries = [layer_summary(simulations[label], quantity, configuration=label) for label in recorded]
+        drawn[quantity] = [label for label in labels if quantity in simulations[label].quantities]
+    # All quantities of a configuration at once: its samples are read from disk for each time they are asked for.
+    wanted_of = {label: [quantity for quantity, labels in drawn.items() if label in labels] for label in simulations}
+    rows = {
+        label: layer_summary(simulations[label], quantities, configuration=label)
+        for label, quantities in wanted_of.items()
+        if quantities
+    }
+    pictures = []
+    for quantity, recorded in drawn.items():
+        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
+        summaries = [rows[label][rows[label]["quantity"] == quantity] for label in recorded]
         if all(summary.empty for summary in summaries):
             continue
         theories = {"mean-field"} | {scope.claim.theory for scope in scopes if scope.claim.theory}

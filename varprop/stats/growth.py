@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.influence import as_table, check_measured, log_means, standard_error, step_ratios
+from varprop.numerics.moments import Moments
+from varprop.stats.influence import as_table, check_measured, log_means, step_ratios
 from varprop.stats.means import dropped_note, mean_outcome, pooled_step_mean, skewness_note
 from varprop.stats.outcome import Outcome
 
@@ -69,16 +70,98 @@ def growth_rate(values: ArrayLike, *, expected: float = 0.0, product: bool = Fal
     >>> rate.mean_network.theta, rate.typical_network.theta
     (0.548, 0.347)
     """
-    table = _depth_table(values, expected)
-    mean_network = _product_rate(table, expected) if product else _plain_rate(table, expected)
-    logs, dropped = _living_logs(table)
-    typical = mean_outcome(
-        "growth_rate_typical",
-        (logs[:, -1] - logs[:, 0]) / (table.shape[1] - 1),
-        null=expected,
-        note=dropped_note(dropped, len(table)),
+    means, logs = growth_columns(as_table(values), product=product)
+    return growth_outcomes(Moments.of(means, joint=True), Moments.of(logs), expected=expected, product=product)
+
+
+def growth_columns(values: ArrayLike, *, product: bool) -> tuple[Float64Array, Float64Array]:
+    """Take from each network what its growth is estimated from.
+
+    Parameters
+    ----------
+    values : array_like, shape (networks, layers)
+        As in `growth_rate`, of any number of networks.
+    product : bool
+        As in `growth_rate`.
+
+    Returns
+    -------
+    means : ndarray, shape (networks, layers) or (networks, layers - 1)
+        What the mean network's rate averages: the values, or in the product form the step ratios.
+    logs : ndarray, shape (networks, 1)
+        log(q_K / q_1) / (K - 1), NaN for a network that is dead in any layer.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, negative or infinite, there are fewer than two layers, or (product form) a network comes back
+        to life.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    _check_depth(table)
+    alive = (table > 0.0).all(axis=1, keepdims=True)
+    first, last = (np.log(table[:, [i]], out=np.full((len(table), 1), np.nan), where=alive) for i in (0, -1))
+    return step_ratios(table) if product else table, (last - first) / (table.shape[1] - 1)
+
+
+def growth_outcomes(means: Moments, logs: Moments, *, expected: float, product: bool) -> GrowthRate:
+    """Judge growth by the moments of its columns: the second half of `growth_rate`.
+
+    Parameters
+    ----------
+    means, logs : Moments
+        Of what `growth_columns` returns, the first joint.
+    expected : float
+        As in `growth_rate`.
+    product : bool
+        As it was given to `growth_columns`.
+
+    Returns
+    -------
+    GrowthRate
+
+    Raises
+    ------
+    ValueError
+        If fewer than two networks stay alive, a layer is 0 in all networks, or `expected` is not finite.
+    """
+    _check_rate(expected)
+    alive = int(logs.n[0])
+    _check_alive(alive, logs.rows)
+    note = dropped_note(logs.rows - alive, logs.rows)
+    return GrowthRate(
+        mean_network=_product_rate(means, expected) if product else _plain_rate(means, expected),
+        typical_network=mean_outcome("growth_rate_typical", logs, null=expected, note=note),
+        expected=expected,
     )
-    return GrowthRate(mean_network=mean_network, typical_network=typical, expected=expected)
+
+
+def step_outcomes(means: Moments, *, expected: float, product: bool) -> list[Outcome]:
+    """Judge the mean network's growth over every single step.
+
+    Parameters
+    ----------
+    means : Moments
+        Of the first table that `growth_columns` returns, joint.
+    expected : float
+        As in `growth_rate`.
+    product : bool
+        As it was given to `growth_columns`.
+
+    Returns
+    -------
+    list of Outcome
+        One for each two neighbouring layers.
+
+    Raises
+    ------
+    ValueError
+        As `growth_outcomes`.
+    """
+    _check_rate(expected)
+    if product:
+        return [_product_rate(means.take(i), expected) for i in range(len(means.low))]
+    return [_plain_rate(means.take(i - 1, i), expected) for i in range(1, len(means.low))]
 
 
 def ols_rate(values: ArrayLike, *, expected: float = 0.0) -> Outcome:
@@ -111,8 +194,13 @@ def ols_rate(values: ArrayLike, *, expected: float = 0.0) -> Outcome:
     >>> ols_rate([[1.0, 2.0, 4.0], [1.0, 1.0, 1.0]]).theta
     0.347
     """
-    table = _depth_table(values, expected)
-    logs, dropped = _living_logs(table)
+    table = as_table(values)
+    _check_depth(table)
+    _check_rate(expected)
+    alive = (table > 0.0).all(axis=1)
+    dropped = int((~alive).sum())
+    _check_alive(len(table) - dropped, len(table))
+    logs = np.log(table[alive])
     n_networks, n_layers = logs.shape
     note = dropped_note(dropped, len(table))
     if (logs == logs[0]).all():
@@ -138,47 +226,47 @@ def ols_rate(values: ArrayLike, *, expected: float = 0.0) -> Outcome:
     )
 
 
-def _depth_table(values: ArrayLike, expected: float) -> Float64Array:
-    """Check values of two layers or more, and the rate they are tested against."""
-    table = as_table(values)
+def _check_depth(table: Float64Array) -> None:
+    """Refuse values that no growth can be told from."""
     check_measured(table)
-    if table.shape[1] < 2:
+    if table.ndim != 2 or table.shape[1] < 2:
         msg = f"a growth rate needs two or more layers, got values of shape {table.shape}"
         raise ValueError(msg)
+
+
+def _check_rate(expected: float) -> None:
+    """Refuse a rate that no estimate can be compared with."""
     if not np.isfinite(expected):
         msg = f"expected must be a finite log-rate per layer, got {expected}; write log(gain), not the gain itself"
         raise ValueError(msg)
-    return table
 
 
-def _living_logs(table: Float64Array) -> tuple[Float64Array, int]:
-    """Logarithms of the networks that are alive in every layer, and the number of the others."""
-    alive = (table > 0.0).all(axis=1)
-    if alive.sum() < 2:
-        msg = f"{int(alive.sum())} of {len(table)} networks stay alive, a typical rate needs two or more; test fewer layers"
+def _check_alive(alive: int, networks: int) -> None:
+    """Refuse a typical rate of fewer than two networks that live throughout."""
+    if alive < 2:
+        msg = f"{alive} of {networks} networks stay alive, a typical rate needs two or more; test fewer layers"
         raise ValueError(msg)
-    return np.log(table[alive]), int((~alive).sum())
 
 
-def _plain_rate(table: Float64Array, expected: float) -> Outcome:
+def _plain_rate(values: Moments, expected: float) -> Outcome:
     """Mean network's rate from the means of the first and the last layer."""
-    n_networks, n_layers = table.shape
-    ends = table[:, [0, -1]]
+    steps = len(values.low) - 1
+    ends = values.take(0, steps)
     means = log_means(ends)
-    note = "; ".join(dict.fromkeys(filter(None, (skewness_note(ends[:, 0]), skewness_note(ends[:, 1])))))
+    note = "; ".join(dict.fromkeys(filter(None, (skewness_note(ends.take(0)), skewness_note(ends.take(1))))))
     return Outcome.from_estimate(
         "growth_rate_mean",
-        theta=(means.estimate[1] - means.estimate[0]) / (n_layers - 1) - expected,
-        se=float(standard_error(means.influence[:, 1] - means.influence[:, 0])) / (n_layers - 1),
-        df=n_networks - 1,
-        n=n_networks,
+        theta=(means.estimate[1] - means.estimate[0]) / steps - expected,
+        se=float(means.standard_error([-1.0, 1.0])) / steps,
+        df=ends.rows - 1,
+        n=ends.rows,
         note=note,
     )
 
 
-def _product_rate(table: Float64Array, expected: float) -> Outcome:
+def _product_rate(steps: Moments, expected: float) -> Outcome:
     """Mean network's rate from the means of the steps."""
-    pooled = pooled_step_mean(step_ratios(table))
+    pooled = pooled_step_mean(steps)
     return Outcome.from_estimate(
         "growth_rate_mean", theta=pooled.theta - expected, se=pooled.se, df=pooled.df, n=pooled.n
     )

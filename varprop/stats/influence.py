@@ -1,8 +1,9 @@
-"""Logarithms of column means, with what each network contributes to them.
+"""Logarithms of column means, with how the networks' contributions to them vary together.
 
 Everything that averages over networks and then takes a logarithm is built on `log_means`: a statistic that adds up such
 logarithms has as its influence the sum of theirs, network by network, and its standard error is the spread of those sums.
-Correlation between the columns of one network is thereby accounted for, whatever it is.
+That spread follows from the covariance of the columns, which is all that is kept of the networks. Correlation between the
+columns of one network is thereby accounted for, whatever it is.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
+from varprop.numerics.moments import Moments
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMeans:
-    """Estimates of log E[column], one per column of an array of shape (networks, columns).
+    """Estimates of log E[column], one per column of a table of shape (networks, columns).
 
     Parameters
     ----------
@@ -27,29 +29,64 @@ class LogMeans:
         s / (m sqrt(n)), exactly 0 where all networks at risk agree.
     at_risk : ndarray of int, shape (columns,)
         n, the number of networks that have a value.
-    influence : ndarray, shape (networks, columns)
-        (value / m - 1) N / n for the networks at risk and 0 for the others, N the number of rows: the mean of a column is 0,
-        and the mean of its squares is N times the estimate's variance.
+    moments : Moments
+        What they were estimated from.
     """
 
     estimate: Float64Array
     se: Float64Array
     at_risk: np.ndarray
-    influence: Float64Array
+    moments: Moments
+
+    @property
+    def covariance(self) -> Float64Array:
+        """Covariance of the estimates, shape (columns, columns); needs joint moments.
+
+        That of influences (value / m - 1) N / n for the networks at risk and 0 for the others, N the number of networks
+        that are at risk in any column, divided by N. Their mean over networks is 0.
+        """
+        mean, networks = self.moments.scaled_mean, self.moments.rows_present
+        relative = self.moments.scatter / mean[:, None] / mean[None, :]
+        return np.asarray(relative / self.at_risk[:, None] / self.at_risk[None, :] * (networks / (networks - 1)))
+
+    def standard_error(self, weights: ArrayLike) -> Float64Array:
+        """Return the standard error of weighted sums of the estimates.
+
+        Parameters
+        ----------
+        weights : array_like, shape (..., columns)
+            One sum for each row.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            Exactly 0 if no column with a weight has any spread.
+
+        Raises
+        ------
+        ValueError
+            If the moments are not joint.
+        """
+        rows = np.asarray(weights, dtype=np.float64)
+        return _root((np.einsum("...j,jk->...k", rows, self.covariance) * rows).sum(axis=-1))
+
+    def cumulative_errors(self) -> Float64Array:
+        """Return the standard errors of the estimates' running sums, shape (columns,); needs joint moments."""
+        return _root(np.diagonal(self.covariance.cumsum(axis=0).cumsum(axis=1)))
 
 
-def log_means(values: ArrayLike) -> LogMeans:
+def log_means(values: ArrayLike | Moments) -> LogMeans:
     """Estimate the logarithm of every column's expectation.
 
     Parameters
     ----------
-    values : array_like, shape (networks, columns)
-        Non-negative; NaN where a network is not at risk.
+    values : array_like, shape (networks, columns), or Moments
+        Non-negative; NaN where a network is not at risk. Or the moments of such a table.
 
     Returns
     -------
     LogMeans
-        Estimates, standard errors, numbers at risk and influences.
+        Estimates, standard errors and numbers at risk.
 
     Raises
     ------
@@ -69,41 +106,38 @@ def log_means(values: ArrayLike) -> LogMeans:
     >>> means.se.tolist()
     [0.5, 0.0]
     """
-    table = as_table(values)
-    n_networks = table.shape[0]
-    present = ~np.isnan(table)
-    at_risk = present.sum(axis=0)
-    filled = np.where(present, table, 0.0)
-    highest = filled.max(axis=0)
-    _check_columns(filled, at_risk, highest)
-
-    # Equal values have no spread; left to rounding, their mean would differ from them in the last bit and give them some.
-    constant = np.where(present, table, np.inf).min(axis=0) == highest
-    mean = np.where(constant, highest, filled.sum(axis=0) / at_risk)
-    deviation = np.where(present, filled / mean - 1.0, 0.0)
-    squared_cv = np.einsum("ij,ij->j", deviation, deviation) / (at_risk - 1)
+    moments = as_moments(values)
+    _check_columns(moments)
+    at_risk = moments.n
+    squared_cv = moments.spread / moments.scaled_mean**2 / (at_risk - 1)
     return LogMeans(
-        estimate=np.log(mean) + squared_cv / (2 * at_risk),
+        estimate=np.log(moments.mean) + squared_cv / (2 * at_risk),
         se=np.sqrt(squared_cv / at_risk),
         at_risk=at_risk,
-        influence=deviation * (n_networks / at_risk),
+        moments=moments,
     )
 
 
-def standard_error(influence: Float64Array) -> Float64Array:
-    """Return the standard errors of estimates from the networks' influences on them.
+def as_moments(values: ArrayLike | Moments, *, joint: bool = False) -> Moments:
+    """Take a table with one row per network, or its moments.
 
     Parameters
     ----------
-    influence : ndarray, shape (networks, ...)
-        Contributions whose mean over networks is 0.
+    values : array_like, shape (networks, columns), or Moments
+        Whatever the caller was given.
+    joint : bool
+        Whether products of columns are wanted of a table.
 
     Returns
     -------
-    ndarray, shape (...)
-        Standard deviation over networks / sqrt(number of networks).
+    Moments
+
+    Raises
+    ------
+    ValueError
+        As `as_table`, or if a value is infinite.
     """
-    return np.asarray(influence.std(axis=0, ddof=1) / np.sqrt(len(influence)))
+    return values if isinstance(values, Moments) else Moments.of(as_table(values), joint=joint)
 
 
 def step_ratios(values: ArrayLike) -> Float64Array:
@@ -130,8 +164,8 @@ def step_ratios(values: ArrayLike) -> Float64Array:
     array([[0.5, 0. , nan],
            [1. , 1.5, 1. ]])
     """
-    table = as_table(values)
-    if table.shape[1] < 2:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < 2:
         msg = f"steps need two or more columns, got an array of shape {table.shape}; it must be (networks, layers)"
         raise ValueError(msg)
     check_measured(table)
@@ -230,14 +264,20 @@ def check_measured(table: Float64Array) -> None:
         raise ValueError(msg)
 
 
-def _check_columns(filled: Float64Array, at_risk: np.ndarray, highest: Float64Array) -> None:
+def _root(variance: Float64Array) -> Float64Array:
+    """Square root; rounding can leave a variance below 0 only where it is all rounding."""
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+
+def _check_columns(moments: Moments) -> None:
     """Refuse columns of which the mean has no logarithm or no standard error."""
-    if not (filled.min() >= 0.0 and highest.max() < np.inf):
+    if moments.low.min() < 0.0:
         msg = (
-            f"values must be finite and >= 0, or NaN for a network that is not at risk; "
-            f"got a range of {filled.min()} to {highest.max()}"
+            "values must be finite and >= 0, or NaN for a network that is not at risk; "
+            f"got a range of {moments.low.min()} to {moments.high.max()}"
         )
         raise ValueError(msg)
+    at_risk = moments.n
     if at_risk.min() < 2:
         column = int(at_risk.argmin())
         msg = (
@@ -245,10 +285,10 @@ def _check_columns(filled: Float64Array, at_risk: np.ndarray, highest: Float64Ar
             "leave out the layers that no signal reaches, or sample more networks"
         )
         raise ValueError(msg)
-    if highest.min() == 0.0:
+    if moments.high.min() == 0.0:
         msg = (
-            f"column {int(highest.argmin())} (of {len(highest)}) is 0 in all networks, so a ratio to it has no logarithm; "
-            "test exact equality, or leave this layer out"
+            f"column {int(moments.high.argmin())} (of {len(at_risk)}) is 0 in all networks, so a ratio to it has no "
+            "logarithm; test exact equality, or leave this layer out"
         )
         raise ValueError(msg)
 

@@ -1,7 +1,10 @@
-"""Tests of means over networks: one step at a time, over depth, and of a mean that should vanish.
+"""Tests of means over networks: one step at a time, and over depth.
 
 The network is the replicate. Neurons of one layer share the norm of the layer below, and the layers of one network share
 their past, so neither counts as an independent observation.
+
+Every test has two halves: a table with a row per network, and what follows from the table's moments. A sample of any size
+is tested by taking the first half piece by piece and adding up the moments; given an array, a test does both.
 """
 
 from __future__ import annotations
@@ -13,14 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.influence import (
-    as_table,
-    check_measured,
-    log_means,
-    relative_to,
-    standard_error,
-    step_ratios,
-)
+from varprop.numerics.moments import Moments
+from varprop.stats.effects import heavy_tail_note
+from varprop.stats.influence import as_moments, as_table, check_measured, log_means, relative_to, step_ratios
 from varprop.stats.outcome import Outcome
 
 # The first Edgeworth term moves each one-sided error of a t statistic by (2 z^2 + 1) phi(z) / 6 times skewness / sqrt(n),
@@ -62,16 +60,16 @@ def step_mean(ratios: ArrayLike) -> Outcome:
     if column.ndim != 1:
         msg = f"step_mean takes the ratios of one layer, shape (networks,), got {column.shape}; see step_mean_layers"
         raise ValueError(msg)
-    return step_mean_layers(column[:, None])[0]
+    return step_mean_layers(column[~np.isnan(column), None])[0]
 
 
-def step_mean_layers(ratios: ArrayLike) -> list[Outcome]:
+def step_mean_layers(ratios: ArrayLike | Moments) -> list[Outcome]:
     """Test every layer's step ratios on their own.
 
     Parameters
     ----------
-    ratios : array_like, shape (networks, layers)
-        As in `step_mean`, one column per layer.
+    ratios : array_like, shape (networks, layers), or Moments
+        As in `step_mean`, one column per layer; or the moments of such a table.
 
     Returns
     -------
@@ -95,13 +93,13 @@ def step_mean_layers(ratios: ArrayLike) -> list[Outcome]:
     ]
 
 
-def pooled_step_mean(ratios: ArrayLike) -> Outcome:
+def pooled_step_mean(ratios: ArrayLike | Moments) -> Outcome:
     """Test that the step ratios of all layers together have mean 1.
 
     Parameters
     ----------
-    ratios : array_like, shape (networks, layers)
-        As in `step_mean`, one column per layer.
+    ratios : array_like, shape (networks, layers), or Moments
+        As in `step_mean`, one column per layer; or the joint moments of such a table.
 
     Returns
     -------
@@ -120,15 +118,15 @@ def pooled_step_mean(ratios: ArrayLike) -> Outcome:
     >>> pooled_step_mean([[1.0, 1.1], [0.9, 1.0], [1.1, 0.9]]).theta
     0.00167
     """
-    table = as_table(ratios)
-    table = table[~np.isnan(table).all(axis=1)]
-    means = log_means(table)
+    moments = as_moments(ratios, joint=True)
+    means = log_means(moments)
+    layers = len(means.estimate)
     return Outcome.from_estimate(
         "step_mean",
         theta=means.estimate.mean(),
-        se=float(standard_error(means.influence.mean(axis=1))),
+        se=float(means.standard_error(np.full(layers, 1.0 / layers))),
         df=int(means.at_risk.min()) - 1,
-        n=len(table),
+        n=moments.rows_present,
     )
 
 
@@ -186,81 +184,83 @@ def cumulative_mean(
     """
     table = as_table(values)
     profile = _profile(predicted, table.shape[1], start)
-    if not product:
-        return _separate_means(relative_to(table, profile))
-    check_measured(table)
-    # Divided first: neighbouring ratios of what is already relative to the prediction are the steps' own ratios.
-    relative = relative_to(table, profile)
-    steps = relative[:, :1] if table.shape[1] == 1 else np.hstack([relative[:, :1], step_ratios(relative)])
-    means = log_means(steps)
-    estimates = np.cumsum(means.estimate)
-    errors = standard_error(np.cumsum(means.influence, axis=1))
-    fewest = np.minimum.accumulate(means.at_risk)
-    return [
-        Outcome.from_estimate("cumulative_mean", theta=theta, se=se, df=n - 1, n=len(table))
-        for theta, se, n in zip(estimates.tolist(), errors.tolist(), fewest.tolist(), strict=True)
-    ]
+    ratios = cumulative_ratios(table, profile, product=product)
+    return cumulative_outcomes(Moments.of(ratios, joint=product), product=product)
 
 
-def zero_mean(mean: ArrayLike, second_moment: ArrayLike) -> Outcome:
-    r"""Test that a layer's mean vanishes, on the scale of its root mean square.
+def cumulative_ratios(values: ArrayLike, predicted: ArrayLike, *, product: bool) -> Float64Array:
+    """Take from each network what `cumulative_mean` averages.
 
     Parameters
     ----------
-    mean : array_like, shape (networks,)
-        Mean of a over the layer's units.
-    second_moment : array_like, shape (networks,)
-        Mean of a^2 over the same units.
+    values : array_like, shape (networks, layers)
+        As in `cumulative_mean`, of any number of networks.
+    predicted : array_like, shape (layers,)
+        As in `cumulative_mean`.
+    product : bool
+        As in `cumulative_mean`.
 
     Returns
     -------
-    Outcome
-        theta is the mean over networks of d = mean(a) / sqrt(mean(a^2)), between -1 and 1: a margin applies to it as it
-        is, without a logarithm. Networks with a second moment of 0 (dead) or with NaN are dropped and counted in the note.
+    ndarray, shape (networks, layers)
+        Values over predictions; in the product form from the second column on their ratios to the column before.
 
     Raises
     ------
     ValueError
-        If shapes differ, a value is infinite, a mean exceeds its root mean square, or fewer than two networks are left.
-
-    Examples
-    --------
-    >>> zero_mean([0.1, -0.3, 0.2, 0.0], [1.0, 1.0, 4.0, 0.0]).theta
-    -0.0333
+        If values are out of range, shapes differ, or (product form) a network comes back to life.
     """
-    means, squares = np.asarray(mean, dtype=np.float64), np.asarray(second_moment, dtype=np.float64)
-    if means.ndim != 1 or means.shape != squares.shape:
-        msg = f"mean and second_moment must both have shape (networks,), got {means.shape} and {squares.shape}"
-        raise ValueError(msg)
-    if np.isinf(means).any() or np.isinf(squares).any() or (squares < 0.0).any():
-        msg = "means must be finite and second moments finite and >= 0; a network whose signal overflowed must be left out"
-        raise ValueError(msg)
-    alive = (squares > 0.0) & ~np.isnan(means)
-    if alive.sum() < 2:
-        msg = (
-            f"{int(alive.sum())} of {len(means)} networks are alive, zero_mean needs two or more; sample more networks"
-        )
-        raise ValueError(msg)
-    standardised = means[alive] / np.sqrt(squares[alive])
-    # Single precision leaves up to about 1e-6 of excess when all units agree.
-    if np.abs(standardised).max() > 1.0 + 1e-4:
-        msg = (
-            f"a mean over its root mean square is {np.abs(standardised).max():.6g}, which no layer has; "
-            "were mean and second_moment exchanged, or taken over different units?"
-        )
-        raise ValueError(msg)
-    return mean_outcome("zero_mean", standardised, note=dropped_note(len(means) - int(alive.sum()), len(means)))
+    table = np.asarray(values, dtype=np.float64)
+    profile = _profile(predicted, table.shape[1], None)
+    if not product:
+        return relative_to(table, profile)
+    check_measured(table)
+    # Divided first: neighbouring ratios of what is already relative to the prediction are the steps' own ratios.
+    relative = relative_to(table, profile)
+    return relative[:, :1] if table.shape[1] == 1 else np.hstack([relative[:, :1], step_ratios(relative)])
 
 
-def mean_outcome(test: str, values: Float64Array, *, null: float = 0.0, note: str = "") -> Outcome:
+def cumulative_outcomes(ratios: Moments, *, product: bool) -> list[Outcome]:
+    """Judge a profile over depth by the moments of its ratios: the second half of `cumulative_mean`.
+
+    Parameters
+    ----------
+    ratios : Moments
+        Of what `cumulative_ratios` returns; joint in the product form.
+    product : bool
+        As it was given there.
+
+    Returns
+    -------
+    list of Outcome
+        One per layer.
+
+    Raises
+    ------
+    ValueError
+        If a layer is 0 in all networks, or fewer than two networks are at risk.
+    """
+    if not product:
+        return _separate_means(ratios)
+    means = log_means(ratios)
+    estimates = np.cumsum(means.estimate)
+    errors = means.cumulative_errors()
+    fewest = np.minimum.accumulate(means.at_risk)
+    return [
+        Outcome.from_estimate("cumulative_mean", theta=theta, se=se, df=n - 1, n=ratios.rows)
+        for theta, se, n in zip(estimates.tolist(), errors.tolist(), fewest.tolist(), strict=True)
+    ]
+
+
+def mean_outcome(test: str, values: ArrayLike | Moments, *, null: float = 0.0, note: str = "") -> Outcome:
     """Test a plain mean over replicates by the one-sample t-test.
 
     Parameters
     ----------
     test : str
         The name that the test has in tables.
-    values : ndarray, shape (replicates,)
-        Two or more finite numbers.
+    values : array_like, shape (replicates,), or Moments
+        Two or more finite numbers, or the moments of one column; NaN is no replicate.
     null : float
         The mean under the null.
     note : str
@@ -271,11 +271,10 @@ def mean_outcome(test: str, values: Float64Array, *, null: float = 0.0, note: st
     Outcome
         theta is the sample mean minus `null`; its standard error is exactly 0 if all values agree.
     """
-    n = len(values)
-    constant = bool((values == values[0]).all())
-    center = float(values[0]) if constant else float(values.mean())
-    se = 0.0 if constant else float(values.std(ddof=1)) / math.sqrt(n)
-    return Outcome.from_estimate(test, theta=center - null, se=se, df=n - 1, n=n, note=note)
+    column = _column(values)
+    n = int(column.n[0])
+    theta, se = float(column.mean[0]) - null, float(column.sd[0]) / math.sqrt(n)
+    return Outcome.from_estimate(test, theta=theta, se=se, df=n - 1, n=n, note=note)
 
 
 def dropped_note(dropped: int, total: int) -> str:
@@ -294,13 +293,13 @@ def dropped_note(dropped: int, total: int) -> str:
     return f"{dropped} of {total} networks are dead and left out" if dropped else ""
 
 
-def skewness_note(values: Float64Array) -> str:
+def skewness_note(values: ArrayLike | Moments) -> str:
     """Warn if the sample skewness makes a t interval for the mean doubtful.
 
     Parameters
     ----------
-    values : ndarray, shape (networks,)
-        What is averaged, finite.
+    values : array_like, shape (networks,), or Moments
+        What is averaged, finite or NaN; or the moments of that column.
 
     Returns
     -------
@@ -311,27 +310,26 @@ def skewness_note(values: Float64Array) -> str:
     -----
     A t statistic of n values with skewness g has P(T <= z) = Phi(z) + g (2 z^2 + 1) phi(z) / (6 sqrt(n)) + O(1 / n).
     """
-    deviation = values - values.mean()
-    variance = float(np.mean(deviation**2))
-    if variance == 0.0:
+    column = _column(values)
+    skewness, n = float(column.skewness[0]), int(column.n[0])
+    if math.isnan(skewness) or abs(skewness) <= SKEWNESS_LIMIT * math.sqrt(n):
         return ""
-    skewness = float(np.mean(deviation**3)) / variance**1.5
-    if abs(skewness) <= SKEWNESS_LIMIT * math.sqrt(len(values)):
-        return ""
-    return (
-        f"sample skewness {skewness:.1f} with {len(values)} networks: a few networks carry the mean, "
-        "and the t interval is doubtful"
-    )
+    return f"sample skewness {skewness:.1f} with {n} networks: a few networks carry the mean, and the t interval is doubtful"
 
 
-def _separate_means(ratios: Float64Array) -> list[Outcome]:
+def _column(values: ArrayLike | Moments) -> Moments:
+    """Moments of one column, given as an array or as they are."""
+    return values if isinstance(values, Moments) else Moments.of(np.asarray(values, dtype=np.float64)[:, None])
+
+
+def _separate_means(ratios: Moments) -> list[Outcome]:
     """Test each column's mean on its own, with notes on skewness and on networks without a value."""
     outcomes = []
-    for outcome, column in zip(step_mean_layers(ratios), ratios.T, strict=True):
-        present = column[~np.isnan(column)]
-        missing = len(column) - len(present)
-        absent = f"{missing} of {len(column)} networks have no value and are left out" if missing else ""
-        note = "; ".join(filter(None, (absent, skewness_note(present))))
+    for column, outcome in enumerate(step_mean_layers(ratios)):
+        missing = ratios.rows - outcome.n
+        absent = f"{missing} of {ratios.rows} networks have no value and are left out" if missing else ""
+        values = ratios.take(column)
+        note = "; ".join(filter(None, (absent, skewness_note(values), heavy_tail_note(values))))
         outcomes.append(replace(outcome, test="cumulative_mean", note=note))
     return outcomes
 

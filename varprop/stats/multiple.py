@@ -71,6 +71,42 @@ def holm(pvalues: ArrayLike) -> Float64Array:
     return _adjust(pvalues, "holm")
 
 
+def adjust_report(pvalues: ArrayLike, point_null: ArrayLike) -> Float64Array:
+    """Adjust a report's p-values, those of exact point nulls within a budget of their own.
+
+    Parameters
+    ----------
+    pvalues : array_like, shape (rows,)
+        In [0, 1]; there may be none.
+    point_null : array_like of bool, shape (rows,)
+        Rows that test an exact null and stand for a claim as a whole: Holm among themselves. All others, rows per layer
+        among them, are explored: Benjamini-Yekutieli among themselves.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        Adjusted p-values in the same order.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is NaN or outside [0, 1], or the shapes differ.
+
+    Examples
+    --------
+    >>> adjust_report([0.04, 0.01, 0.5, 0.01], [True, True, False, False])
+    array([0.04, 0.02, 0.75, 0.03])
+    """
+    p, exact = np.asarray(pvalues, dtype=np.float64), np.asarray(point_null, dtype=bool)
+    if p.shape != exact.shape:
+        msg = f"need as many marks of point nulls as p-values, got shapes {exact.shape} and {p.shape}"
+        raise ValueError(msg)
+    adjusted = np.empty_like(p)
+    adjusted[exact] = holm(p[exact])
+    adjusted[~exact] = exploration_adjust(p[~exact])
+    return adjusted
+
+
 def _adjust(pvalues: ArrayLike, method: str) -> Float64Array:
     """Check, and let statsmodels adjust."""
     p = np.asarray(pvalues, dtype=np.float64)

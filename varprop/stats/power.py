@@ -1,52 +1,63 @@
-"""How many networks a verdict needs.
+"""How many networks a verdict needs, and what a number of networks can decide.
 
-All of it uses the normal approximation and a per-network variance, as one plans before there is an estimate; below some
-30 networks the t law asks for a few more.
+All of it takes the variance that one network contributes, known in advance for ReLU and He, else from a pilot, and an
+estimate that is normal about the truth. Below 200 networks the estimated standard error matters too, and the
+noncentral t law takes the normal one's place; beyond, that adds three networks or so and is left out.
 """
 
 from __future__ import annotations
 
 import math
 
-from scipy import special
-
+from varprop.stats.distances import below, count, degrees, standard_errors, upper
 from varprop.stats.equivalence import Direction, check_budget
 from varprop.stats.outcome import Outcome
+from varprop.stats.variances import known_variance
 
 # Beyond this nobody samples: an estimate that needs more sits on its margin.
 MOST_NETWORKS = 10**9
+_LARGEST = math.log(1e300)
 
 
 def required_networks(
+    test: str | None = None,
     *,
-    unit_variance: float,
-    margin: float,
+    quantity: str = "preactivation_second_moment",
+    width: int | None = None,
+    depth: int | None = None,
+    variance: float | None = None,
+    margin: float = 0.05,
+    theta: float = 0.0,
     alpha: float = 0.05,
-    m: int = 1,
-    beta: float = 0.1,
-    effect: float = 0.0,
+    power: float = 0.9,
+    claims: int = 1,
     layers: int = 1,
 ) -> int:
-    r"""Return the number of networks that gives the right verdict with probability 1 - beta.
+    r"""Return the number of networks that gives the right verdict with a wanted probability.
 
     Parameters
     ----------
-    unit_variance : float
-        Variance of log(truth / prediction) that one network contributes, as `Outcome.unit_variance` of a pilot. Under ReLU
-        and He at width n it is 5 L / n for a mean accumulated over L steps, forward or backward, and 2 / (n L) for the
-        pooled forward step.
+    test : {"cumulative_mean", "growth_rate", "step_mean", "pooled_step_mean"}, optional
+        Test whose variance is known under ReLU and He, from width and depth. Leave it out where `variance` is given.
+    quantity : {"preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot"}
+        What is tested; the pivot by single steps only.
+    width, depth : int, optional
+        Units of a layer, and the number of steps that the test is about.
+    variance : float, optional
+        Variance of log(truth / prediction) that one network contributes, >= 0: for other networks and tests, n se^2 of a
+        pilot of n networks.
     margin : float
         Relative margin, > 0: 0.05 for 5 %.
+    theta : float
+        The truth's log(truth / prediction). Inside the margin the claim is to be supported, outside it is to be refuted.
     alpha : float
         Bound on the probability of any false verdict in the report, in (0, 0.5].
-    m : int
+    power : float
+        Probability of the right verdict, in [0.5, 1); what is missing to 1 is that of an inconclusive one.
+    claims : int
         Number of verdicts in the report.
-    beta : float
-        Accepted probability of an inconclusive verdict, in (0, 0.5].
-    effect : float
-        The truth's log(truth / prediction). Inside the margin the claim is to be supported, outside it is to be refuted.
     layers : int
-        Number of layers that a claim is about. All are to be supported; to refute, one that is off by `effect` is enough.
+        Number of layers that a claim is about. All are to be supported; to refute, one that is off by `theta` is enough.
 
     Returns
     -------
@@ -56,11 +67,16 @@ def required_networks(
     Raises
     ------
     ValueError
-        If a parameter is out of range, or the effect lies on the margin, where no number of networks decides.
+        If a parameter is out of range, variance and test are both given or both left out, or theta lies on the margin,
+        where no number of networks decides.
+
+    See Also
+    --------
+    detectable_difference : The inverse.
 
     Notes
     -----
-    With delta = log(1 + margin) and z the normal quantile, supporting a truth of 0 takes
+    With delta = log(1 + margin), m claims, beta = 1 - power and z the normal quantile, supporting a truth of 0 takes
 
     .. math:: N = (z_{1-\alpha/m} + z_{1-\beta/(2K)})^2 \, \mathrm{Var} / \delta^2
 
@@ -69,57 +85,138 @@ def required_networks(
 
     .. math:: N = (z_{1-\alpha/(mK)} + z_{1-\beta})^2 \, \mathrm{Var} / (|\theta| - \delta)^2 .
 
-    The latter neglects the far tail of `p_refute`, which costs up to .07 of power if the effect is many times the margin.
+    The latter neglects the far tail of `p_refute`, which costs up to .07 of power if theta is many times the margin.
+    Fewer than 200 networks are counted by the noncentral t law of N - 1 degrees of freedom instead. Skewed values are not
+    allowed for; over depth, few networks of small width ask for `calibrate`.
+
+    At width n Var is 5 L / n for a mean accumulated over L steps, forward or backward, and 5 / (n L) for its rate per
+    layer. For one step it is 2 / n of the pivot, which starts from what this network has in the layer before, 5 / n of
+    activations and gradients, and 7 / n of pre-activations. For L steps pooled it is an L-th of these, but 11 - 4 / L
+    instead of 7, for neighbouring steps of pre-activations share a layer.
 
     Examples
     --------
-    >>> required_networks(unit_variance=5 * 10 / 64, margin=0.05)
+    >>> required_networks("cumulative_mean", width=64, depth=10, margin=0.05)
     3552
+    >>> required_networks("pooled_step_mean", quantity="pivot", width=64, depth=10, margin=0.01)
+    342
+    >>> required_networks(variance=0.8, margin=0.05, theta=0.1, claims=21)
+    5139
     """
-    if not 0.0 < margin < math.inf:
-        msg = f"margin must be finite and > 0, got {margin}; for 5 % write 0.05"
-        raise ValueError(msg)
-    delta = math.log1p(margin)
-    networks = _networks(unit_variance, delta, effect, alpha=alpha, m=m, beta=beta, layers=layers)
-    if not math.isfinite(networks):
+    needed = _networks(
+        _variance(test, quantity, width, depth, variance),
+        _delta(margin),
+        theta,
+        alpha=alpha,
+        m=claims,
+        beta=_beta(power),
+        layers=layers,
+    )
+    if not math.isfinite(needed):
         msg = (
-            f"an effect of {effect} lies on the margin of +-{delta:.6g}, where no number of networks decides; "
+            f"theta = {theta} lies on the margin of +-{_delta(margin):.6g}, where no number of networks decides; "
             "plan for a truth inside or outside it"
         )
         raise ValueError(msg)
-    return max(2, math.ceil(networks))
+    return max(2, math.ceil(needed))
 
 
 def detectable_difference(
+    test: str | None = None,
     *,
-    unit_variance: float,
     n_networks: int,
-    margin: float,
+    quantity: str = "preactivation_second_moment",
+    width: int | None = None,
+    depth: int | None = None,
+    variance: float | None = None,
+    margin: float | None = None,
     alpha: float = 0.05,
-    beta: float = 0.1,
-    m: int = 1,
+    power: float = 0.9,
+    claims: int = 1,
     layers: int = 1,
 ) -> float:
-    """Return the smallest relative difference that a number of networks refutes with probability 1 - beta.
+    """Return the smallest relative difference that a number of networks tells from the margin, or the smallest margin.
 
     Parameters
     ----------
-    unit_variance : float
+    test : str, optional
         As in `required_networks`.
     n_networks : int
         Number of networks, >= 2.
-    margin : float
-        Relative margin of the claim, > 0: 0.05 for 5 %.
-    alpha, beta : float
+    quantity : str
         As in `required_networks`.
-    m, layers : int
+    width, depth : int, optional
+        As in `required_networks`.
+    variance : float, optional
+        As in `required_networks`.
+    margin : float, optional
+        Relative margin of the claim, > 0: 0.05 for 5 %. If None, it is what is asked for.
+    alpha, power : float
+        As in `required_networks`.
+    claims, layers : int
         As in `required_networks`.
 
     Returns
     -------
     float
-        truth / prediction - 1, greater than the margin: 0.08 if a truth 8 % above the prediction is refuted. Below the
-        prediction it takes a truth smaller by the same factor.
+        With a margin: truth / prediction - 1, greater than the margin, that is refuted with that probability: 0.11 for a
+        truth 11 % above the prediction; below it, it takes a truth smaller by the same factor. Without: the smallest
+        margin within which a prediction that is exactly right is supported with that probability.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, variance and test are both given or both left out, or the networks are so few
+        that no difference is large enough.
+
+    See Also
+    --------
+    required_networks : The inverse, with the formulas.
+
+    Examples
+    --------
+    >>> difference = detectable_difference("cumulative_mean", n_networks=2000, width=64, depth=10, margin=0.05)
+    >>> difference
+    0.1126
+    >>> smallest = detectable_difference("cumulative_mean", n_networks=3552, width=64, depth=10)
+    >>> smallest
+    0.0500
+    """
+    beta, unit_variance = _beta(power), _variance(test, quantity, width, depth, variance)
+    _check_plan(unit_variance, alpha, claims, beta, layers)
+    if n_networks < 2:
+        msg = f"need two networks or more, got n_networks={n_networks}"
+        raise ValueError(msg)
+    df, se = degrees(n_networks), math.sqrt(unit_variance / n_networks)
+    if margin is None:
+        difference = standard_errors(alpha / claims, beta / layers, df, far=1.0) * se
+    else:
+        difference = _delta(margin) + standard_errors(alpha / (claims * layers), beta, df) * se
+    if difference > _LARGEST:
+        msg = f"{n_networks} networks tell no difference, however large, from chance; take more"
+        raise ValueError(msg)
+    return math.expm1(difference)
+
+
+def planned_power(
+    *, n_networks: int, variance: float, margin: float, theta: float = 0.0, alpha: float = 0.05, claims: int = 1
+) -> float:
+    """Return the probability of the right verdict about one number that a plan counts on.
+
+    Parameters
+    ----------
+    n_networks : int
+        Number of networks, >= 2.
+    variance, margin, theta, alpha : float
+        As in `required_networks`, of which this is the inverse in `power`; the variance > 0.
+    claims : int
+        As in `required_networks`.
+
+    Returns
+    -------
+    float
+        Of "supported" if theta lies inside the margin, of "refuted" if outside. 0 where the union bound over the two
+        one-sided tests promises nothing.
 
     Raises
     ------
@@ -128,16 +225,18 @@ def detectable_difference(
 
     Examples
     --------
-    >>> difference = detectable_difference(unit_variance=5 * 10 / 64, n_networks=2000, margin=0.05)
-    >>> difference
-    0.1126
+    >>> planned_power(n_networks=3552, variance=5 * 10 / 64, margin=0.05)
+    0.900
     """
-    _check_plan(unit_variance, alpha, m, beta, layers)
-    if not 0.0 < margin < math.inf or n_networks < 2:
-        msg = f"need a finite margin > 0 and two networks or more, got margin={margin} and n_networks={n_networks}"
+    _check_plan(variance, alpha, claims, 0.5, 1)
+    if n_networks < 2 or variance == 0.0 or not math.isfinite(theta):
+        msg = f"need n_networks >= 2, variance > 0 and a finite theta, got {n_networks}, {variance} and {theta}"
         raise ValueError(msg)
-    quantiles = _upper(alpha / (m * layers)) + _upper(beta)
-    return math.expm1(math.log1p(margin) + quantiles * math.sqrt(unit_variance / n_networks))
+    df, se, delta = degrees(n_networks), math.sqrt(variance / n_networks), _delta(margin)
+    critical = upper(alpha / claims, df)
+    near, far = abs(abs(theta) - delta) / se, (abs(theta) + delta) / se
+    missed = below(critical, near, df) + (below(critical, far, df) if abs(theta) < delta else 0.0)
+    return max(0.0, 1.0 - missed)
 
 
 def networks_to_decide(
@@ -151,9 +250,13 @@ def networks_to_decide(
         Estimate of theta, of the layer that decides.
     delta : float
         Half-width of the margin on the scale of theta: log(1 + margin) for a ratio, the margin itself for `zero_mean`.
-    alpha, beta : float
+    alpha : float
         As in `required_networks`.
-    m, layers : int
+    beta : float
+        Accepted probability of an inconclusive verdict, in (0, 0.5]: 1 - power.
+    m : int
+        Number of verdicts in the report.
+    layers : int
         As in `required_networks`.
 
     Returns
@@ -202,9 +305,9 @@ def networks_to_decide_direction(
     direction : {"below", "above"}
         On which side the claim says that theta lies.
     alpha, beta : float
-        As in `required_networks`.
+        As in `networks_to_decide`.
     m, layers : int
-        As in `required_networks`.
+        As in `networks_to_decide`.
 
     Returns
     -------
@@ -227,55 +330,22 @@ def networks_to_decide_direction(
         msg = f"need a finite threshold and the direction 'below' or 'above', got {threshold} and {direction!r}"
         raise ValueError(msg)
     distance = threshold - outcome.theta if direction == "below" else outcome.theta - threshold
-    if distance >= 0.0:
-        quantiles = _upper(alpha / m) + _upper(beta / layers)
-    else:
-        quantiles = _upper(alpha / (m * layers)) + _upper(beta)
-    return _feasible(_over_distance(outcome.unit_variance, quantiles, abs(distance)))
+    tail, miss = (alpha / m, beta / layers) if distance >= 0.0 else (alpha / (m * layers), beta)
+    return _feasible(count(outcome.unit_variance, abs(distance), tail, miss))
 
 
 def _networks(
-    unit_variance: float, delta: float, effect: float, *, alpha: float, m: int, beta: float, layers: int
+    unit_variance: float, delta: float, theta: float, *, alpha: float, m: int, beta: float, layers: int
 ) -> float:
     """Number of networks as a real number; infinity on the margin."""
     _check_plan(unit_variance, alpha, m, beta, layers)
-    if not math.isfinite(effect):
-        msg = f"effect must be a finite log(truth / prediction), got {effect}"
+    if not math.isfinite(theta):
+        msg = f"theta must be a finite log(truth / prediction), got {theta}"
         raise ValueError(msg)
-    if abs(effect) > delta:
-        quantiles = _upper(alpha / (m * layers)) + _upper(beta)
-        return _over_distance(unit_variance, quantiles, abs(effect) - delta)
-    near, far = delta - abs(effect), delta + abs(effect)
-    if near == 0.0:
-        return math.inf
-    return _over_distance(unit_variance, _support_quantiles(_upper(alpha / m), beta / layers, far / near), near)
-
-
-def _support_quantiles(critical: float, miss: float, ratio: float) -> float:
-    """Distance to the near margin, in standard errors, at which two one-sided tests miss with the given probability.
-
-    The far margin is `ratio` >= 1 times as far away.
-    """
-    from scipy.optimize import brentq
-
-    def excess(distance: float) -> float:
-        return float(special.ndtr(critical - distance) + special.ndtr(critical - ratio * distance)) - miss
-
-    # Neglecting the far margin asks for too little, counting it like the near one for too much.
-    lowest, highest = critical + _upper(miss), critical + _upper(miss / 2.0)
-    if excess(highest) >= 0.0:  # both margins equally far: rounding alone decides the sign
-        return highest
-    if excess(lowest) <= 0.0:  # the far margin is out of sight
-        return lowest
-    return float(brentq(excess, lowest, highest, xtol=1e-12))
-
-
-def _over_distance(unit_variance: float, quantiles: float, distance: float) -> float:
-    """(quantiles / distance)^2 times the variance, infinite at distance 0."""
-    if distance == 0.0:
-        return math.inf
-    deviations = quantiles * math.sqrt(unit_variance) / distance
-    return deviations * deviations
+    if abs(theta) > delta:
+        return count(unit_variance, abs(theta) - delta, alpha / (m * layers), beta)
+    near, far = delta - abs(theta), delta + abs(theta)
+    return count(unit_variance, near, alpha / m, beta / layers, far=far / near if near else math.inf)
 
 
 def _feasible(networks: float) -> int | None:
@@ -283,9 +353,30 @@ def _feasible(networks: float) -> int | None:
     return max(2, math.ceil(networks)) if networks <= MOST_NETWORKS else None
 
 
-def _upper(probability: float) -> float:
-    """Normal quantile that is exceeded with the given probability."""
-    return -float(special.ndtri(probability))
+def _delta(margin: float) -> float:
+    """Half-width of a relative margin on the scale of theta."""
+    if not 0.0 < margin < math.inf:
+        msg = f"margin must be finite and > 0, got {margin}; for 5 % write 0.05"
+        raise ValueError(msg)
+    return math.log1p(margin)
+
+
+def _beta(power: float) -> float:
+    """Probability of missing the verdict."""
+    if not 0.5 <= power < 1.0:
+        msg = f"power must lie in [0.5, 1), got {power}; for nine studies of ten to be decided write 0.9"
+        raise ValueError(msg)
+    return 1.0 - power
+
+
+def _variance(test: str | None, quantity: str, width: int | None, depth: int | None, variance: float | None) -> float:
+    """Variance of one network: as given, or the known one."""
+    if variance is not None:
+        if (test, width, depth) != (None, None, None):
+            msg = "give a variance, or a test with width and depth, not both: the latter have a variance of their own"
+            raise ValueError(msg)
+        return variance
+    return known_variance(test, quantity, width, depth)
 
 
 def _check_plan(unit_variance: float, alpha: float, m: int, beta: float, layers: int) -> None:
@@ -293,7 +384,7 @@ def _check_plan(unit_variance: float, alpha: float, m: int, beta: float, layers:
     check_budget(alpha, m)
     if not 0.0 <= unit_variance < math.inf or not 0.0 < beta <= 0.5 or layers < 1:
         msg = (
-            "need a finite unit_variance >= 0, beta in (0, 0.5] and layers >= 1, "
-            f"got unit_variance={unit_variance}, beta={beta} and layers={layers}"
+            "need a finite variance >= 0, beta in (0, 0.5] and layers >= 1, "
+            f"got {unit_variance}, beta={beta} and layers={layers}"
         )
         raise ValueError(msg)

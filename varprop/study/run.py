@@ -11,21 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop.engine.executors import ExecutorLike
-from varprop.engine.plan import Block, Plan
-from varprop.engine.simulate import BlockValues, assemble
+from varprop.engine.plan import Plan
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
 from varprop.study.errors import Problem, RunStoppedError, StudyError
 from varprop.study.lock import locked
 from varprop.study.manifest import make_manifest, read_manifest, write_manifest
 from varprop.study.sampling import missing_blocks, remove_parts, sampled_parts
-from varprop.study.store import (
-    DamagedPartError,
-    part_path,
-    read_part,
-    remove_temporary_files,
-    write_atomically,
-)
+from varprop.study.store import part_path, remove_temporary_files, write_atomically
+from varprop.study.stored import Store
 from varprop.study.study import Study, parse_study
 
 if TYPE_CHECKING:
@@ -92,36 +86,26 @@ class Run:
 
     @cached_property
     def _simulations(self) -> dict[str, Simulation]:
-        found = {}
-        for configuration in self.study.configurations:
-            plan = self.study.plan(configuration, networks=self.networks)
-            found[configuration.label] = assemble(plan, [self._block(plan, block) for block in plan.blocks])
-        return found
-
-    def _block(self, plan: Plan, block: Block) -> BlockValues:
-        path = part_path(self.path / "samples", plan, block)
-        try:
-            values = read_part(path, plan, block)
-        except DamagedPartError as error:
-            msg = f"{path.relative_to(self.path)} is damaged ({error}); `varprop run` samples it again"
-            raise StudyError(str(self.path), [Problem("", msg)]) from error
-        if values is None:
-            msg = "the run is not finished; `varprop run` goes on where it stopped"
-            raise StudyError(str(self.path), [Problem("", msg)])
-        return values
+        stores = {
+            c.label: Store(self.path, self.study.plan(c, networks=self.networks)) for c in self.study.configurations
+        }
+        for store in stores.values():
+            store.check()
+        return {label: store.simulation() for label, store in stores.items()}
 
     def simulations(self) -> dict[str, Simulation]:
-        """Return the samples as simulations.
+        """Return the samples as simulations, whose values stay on disk until they are asked for.
 
         Returns
         -------
         dict of str to Simulation
-            By the configurations' labels, in the study's order.
+            By the configurations' labels, in the study's order. ``chunks()`` of one goes through it in little memory;
+            ``values`` reads a quantity, every time anew.
 
         Raises
         ------
         StudyError
-            If a part is missing or damaged.
+            If a part is missing; if one is damaged, when it is read.
         """
         return dict(self._simulations)
 
@@ -140,6 +124,25 @@ class Run:
         """
         return _stack({label: simulation.to_frame() for label, simulation in self._simulations.items()})
 
+    @cached_property
+    def _summary(self) -> pd.DataFrame:
+        return _stack({label: simulation.summary() for label, simulation in self._simulations.items()})
+
+    def summary(self) -> pd.DataFrame:
+        """Describe how each quantity is distributed over the networks of each configuration, layer by layer.
+
+        Returns
+        -------
+        DataFrame
+            ``configuration`` (categorical) and the columns of `Simulation.summary`. Samples are read once, block by block.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged.
+        """
+        return self._summary.copy()
+
     def predictions(self) -> pd.DataFrame:
         """Return what theory says of every configuration.
 
@@ -152,7 +155,7 @@ class Run:
         Raises
         ------
         StudyError
-            If a part is missing or damaged: the inputs are part of what was sampled.
+            If a part is missing.
         """
         import pandas as pd
 
@@ -184,6 +187,8 @@ class Run:
         ]
         try:
             return assess(cases, alpha=self.study.alpha)
+        except StudyError:  # a part that cannot be read
+            raise
         except (TypeError, ValueError) as error:
             raise StudyError(str(self.path / "study.toml"), [Problem("claims", str(error))]) from error
 

@@ -18,9 +18,6 @@ from varprop.study.store import DamagedPartError, encode_part, part_path, read_p
 BlockName = tuple[str, int]
 """A configuration's label, and the index of one of its blocks."""
 
-_ATTEMPTS = 3
-"""A pool whose worker was killed is replaced by a fresh one; after as many, something kills them on purpose."""
-
 
 def remove_parts(folder: Path, plans: Mapping[str, Plan]) -> None:
     """Remove every part of these plans, and nothing else."""
@@ -53,22 +50,17 @@ def sampled_parts(
     workers: int | None,
 ) -> Iterator[tuple[str, Block, bytes]]:
     """Sample the missing blocks; yield label, block and part as they are finished, in any order."""
-    left = dict(missing)
-    for attempt in range(_ATTEMPTS):
-        tasks = [(plans[label], (label, index)) for label, index in left]
-        work = sum(plans[label].draws * block.networks // plans[label].n_networks for (label, _), block in left.items())
-        try:
-            results = run_tasks(_sample, tasks, executor, workers=workers, work=work)
-            # Closed at once if the caller stops, so that nothing goes on in the background.
-            with contextlib.closing(cast("Generator[tuple[BlockName, bytes]]", results)):
-                for name, data in results:
-                    yield name[0], left.pop(name), data
-        except BrokenExecutor as error:
-            if attempt == _ATTEMPTS - 1:
-                msg = f"worker processes were killed {_ATTEMPTS} times (out of memory?); start the run again to go on"
-                raise RunStoppedError(msg) from error
-        else:
-            return
+    tasks = [(plans[label], (label, index)) for label, index in missing]
+    work = sum(plans[label].draws * block.networks // plans[label].n_networks for (label, _), block in missing.items())
+    results = run_tasks(_sample, tasks, executor, workers=workers, work=work)
+    try:
+        # Closed at once if the caller stops, so that nothing goes on in the background.
+        with contextlib.closing(cast("Generator[tuple[BlockName, bytes]]", results)):
+            for name, data in results:
+                yield name[0], missing[name], data
+    except BrokenExecutor as error:
+        msg = f"{error}; start the run again to go on"
+        raise RunStoppedError(msg) from error
 
 
 def _sample(plan: Plan, name: BlockName) -> bytes:

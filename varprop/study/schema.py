@@ -153,6 +153,12 @@ def _check_test(name: str) -> str:
 _QuantityName = Annotated[str, AfterValidator(_check_quantity)]
 
 
+def _check_recorded(name: str) -> str:
+    if name not in QUANTITIES:
+        reject(f"{shown(name)} is no quantity; {suggestion(name, QUANTITIES)}")
+    return name
+
+
 class ClaimTable(Table):
     """``[[claims]]``: one statement, what it is about, and how it is tested."""
 
@@ -256,6 +262,12 @@ class Document(Table):
         ]
         | None
     ) = Field(default=None, examples=[2])
+    quantities: (
+        Annotated[
+            list[Annotated[str, AfterValidator(_check_recorded)]], Field(min_length=1), AfterValidator(_no_repeats)
+        ]
+        | None
+    ) = Field(default=None, description="what is recorded; everything if left out", examples=[["pivot"]])
     dtype: Literal["float32", "float64"] = Field(default="float32", examples=["float32"])
     method: Literal["auto", "dense"] = Field(default="auto", examples=["auto"])
     network: NetworkTable = NetworkTable()
@@ -291,6 +303,7 @@ def json_schema() -> dict[str, Any]:
     _enumerate(claim["test"], TESTS)
     _enumerate(claim["theory"], theory_names())
     _enumerate(claim["quantity"], _testable())
+    _enumerate(schema["properties"]["quantities"], QUANTITIES)
     for table in ("NetworkTable", "GridTable", "WhereTable"):
         properties = schema["$defs"][table]["properties"]
         _enumerate(properties["activation"], activation_names())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from varprop.study.errors import Problem, StudyError, shown
 from varprop.study.messages import problems_of
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable
 from varprop.verification.claims import Claim
+from varprop.verification.evidence import needed_quantities
 
 Section = TypeVar("Section")
 
@@ -49,6 +51,8 @@ class Study:
         Chance of any false verdict in the whole study.
     inputs : int, tuple of tuple of float, or None
         As the keyword of `varprop.simulate`.
+    quantities : tuple of str, or None
+        As the keyword of `varprop.simulate`.
     dtype, method : str
         As the keywords of `varprop.simulate`.
     configurations : tuple of Configuration
@@ -67,6 +71,7 @@ class Study:
     networks: int
     alpha: float
     inputs: int | tuple[tuple[float, ...], ...] | None
+    quantities: tuple[str, ...] | None
     dtype: str
     method: str
     configurations: tuple[Configuration, ...]
@@ -97,6 +102,7 @@ class Study:
             n_networks=self.networks if networks is None else networks,
             rng=self.seed,
             inputs=self.inputs,
+            quantities=self.quantities,
             per_input=self.n_inputs > 1,
             method=self.method,
             dtype=self.dtype,
@@ -219,13 +225,14 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
     if problems or document is None:
         raise StudyError(source, problems)
     inputs = document.inputs
-    return Study(
+    study = Study(
         name=name,
         title=document.title,
         seed=document.seed,
         networks=document.networks,
         alpha=document.alpha,
         inputs=tuple(map(tuple, inputs)) if isinstance(inputs, list) else inputs,
+        quantities=None if document.quantities is None else tuple(document.quantities),
         dtype=document.dtype,
         method=document.method,
         configurations=found,
@@ -233,6 +240,26 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         figures=None if document.report.figures is None else tuple(document.report.figures),
         text=text,
     )
+    if problems := _unrecorded(study, {claim.id: index for index, claim in claims if claim is not None}):
+        raise StudyError(source, problems)
+    return study
+
+
+def _unrecorded(study: Study, positions: Mapping[str, int]) -> list[Problem]:
+    """Name the claims that need more than the study records."""
+    if study.quantities is None:
+        return []
+    problems = []
+    for scope in study.scopes:
+        configuration = next(c for c in study.configurations if c.label == scope.labels[0])
+        plan = replace(study, quantities=None).plan(configuration)
+        needed = needed_quantities(scope.claim, plan.network, plan.inputs, plan.where) - set(study.quantities)
+        if needed:
+            msg = (
+                f"needs {', '.join(sorted(needed))} too; add that to quantities, or leave them out to record everything"
+            )
+            problems.append(Problem(f"claims[{positions[scope.claim.id]}]", msg))
+    return problems
 
 
 def _parse_toml(text: str, source: str) -> dict[str, Any]:

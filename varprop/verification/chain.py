@@ -65,7 +65,7 @@ class Measured:
 
     def has(self, quantity: str) -> bool:
         """Tell whether the quantity was recorded."""
-        return quantity in self._simulation.samples
+        return quantity in self._simulation.quantities
 
     def at(self, quantity: str, place: Place) -> Float64Array:
         """Values of one quantity at one place.
@@ -75,11 +75,7 @@ class Measured:
         ValueError
             If it was not recorded there.
         """
-        places = self._simulation.places(quantity)
-        if place not in places:
-            msg = f"{quantity} was not recorded at layer {place[0]} (module {place[1]}), and this test needs it there"
-            raise ValueError(msg)
-        values = self._simulation.values(quantity)[:, places.index(place)]
+        values = self._simulation.column(quantity, place)
         return values if values.ndim == 2 else values[:, None]
 
     def table(self, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
@@ -90,8 +86,12 @@ class Measured:
         values = self._simulation.values(quantity)
         if values.ndim == 3:
             values = values.mean(axis=2)
+        return values[:, ::-1] if _backward(quantity) else values, self.places(quantity)
+
+    def places(self, quantity: str) -> tuple[Place, ...]:
+        """Places of one quantity, in the order the signal travels."""
         places = self._simulation.places(quantity)
-        return (values[:, ::-1], places[::-1]) if QUANTITIES[quantity].place == "gradient" else (values, places)
+        return places[::-1] if _backward(quantity) else places
 
     def require_separate_inputs(self) -> None:
         """Refuse averages over several inputs: a step starts from each input's own value."""
@@ -101,6 +101,11 @@ class Measured:
                 "sample again with simulate(..., per_input=True)"
             )
             raise ValueError(msg)
+
+
+def _backward(quantity: str) -> bool:
+    """Tell whether a quantity travels from the last layer to the first."""
+    return QUANTITIES[quantity].place == "gradient"
 
 
 def is_product(network: Network, quantity: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from varprop.model.quantities import QUANTITIES
+from varprop.model.simulation import Place
 from varprop.theory import get_theory
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -18,13 +19,15 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 class Test:
     """What a claim may name as its test.
 
-    ``needs_theory`` says whether it compares with a prediction, ``quantities`` on which quantities it works.
+    ``theory`` says whether it compares with a prediction that the claim has to name, ``quantities`` on which quantities it
+    works. Of an exact ``point_null`` the p-value counts as such, and not only whether the truth lies within a margin.
     """
 
     name: str
     meaning: str
-    needs_theory: bool
+    theory: Literal["required", "optional", "none"]
     quantities: tuple[str, ...]
+    point_null: bool = False
 
     __test__ = False  # not one of pytest's
 
@@ -46,13 +49,48 @@ _LEVELS = (
     "gradient_second_moment",
     "weight_gradient_second_moment",
 )
+_WITH_A_LAW = (
+    "preactivation_second_moment",
+    "conditional_variance",
+    "activation_second_moment",
+    "gradient_second_moment",
+    "weight_gradient_second_moment",
+)
+_UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_variance")
+_NETWORKS_ALIKE = ("preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot")
 _ALL = (
-    Test("step_mean", "every layer, given the one before, is as the theory says", True, _STEPS),
-    Test("cumulative_mean", "over the whole depth, the mean over networks is as the theory says", True, _LEVELS),
-    Test("growth_rate", "the mean network's gain per layer is as the theory says", True, _LEVELS),
-    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", False, _LEVELS),
-    Test("zero_mean", "the mean over units is 0, in units of the root mean square", False, ("activation_mean",)),
-    Test("weights_law", "the weights have mean 0 and the variance that the theory prescribes", True, ("weights",)),
+    Test("step_mean", "every layer, given the one before, is as the theory says", "required", _STEPS),
+    Test("pooled_step_mean", "a layer, given the one before, is on average as the theory says", "required", _STEPS),
+    Test("band", "all layers jointly, each given the one before, are as the theory says", "required", _STEPS),
+    Test("cumulative_mean", "over the whole depth, the mean over networks is as the theory says", "required", _LEVELS),
+    Test("growth_rate", "the mean network's gain per layer is as the theory says", "required", _LEVELS),
+    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", "none", _LEVELS),
+    Test("zero_mean", "the mean over units is 0, in units of the root mean square", "none", ("activation_mean",)),
+    Test(
+        "activation_map",
+        "every activation's mean square, given the layer's conditional variance, is that of normal pre-activations",
+        "none",
+        ("activation_second_moment",),
+    ),
+    Test("pivot_law", "the sampler draws every layer from its exact chi-square law", "none", ("pivot",), True),
+    Test("exact_law", "over networks every layer follows its exact finite-width law", "none", _WITH_A_LAW, True),
+    Test("log_mean", "the typical network's logarithm is that of the exact law", "none", _WITH_A_LAW, True),
+    Test("dead_rate", "as many networks die as the widths say", "none", ("activation_second_moment",), True),
+    Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",)),
+    Test(
+        "identity",
+        "exactly: all units of a layer are alike (variances), or all networks are (other quantities)",
+        "optional",
+        (*_UNITS_ALIKE, *_NETWORKS_ALIKE),
+        True,
+    ),
+    Test(
+        "weights_law",
+        "independent weights follow the law they state, with mean 0 and the variance that a theory, if given, prescribes",
+        "optional",
+        ("weights",),
+        True,
+    ),
 )
 TESTS: dict[str, Test] = {test.name: test for test in _ALL}
 
@@ -68,14 +106,18 @@ class Claim:
     quantity : str
         What is measured, a name of `varprop.model.quantities` ("weights" for ``weights_law``).
     test : str
-        "step_mean", "cumulative_mean", "growth_rate", "directional", "zero_mean" or "weights_law".
+        One of `TESTS`: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
+        "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "identity" or
+        "weights_law".
     theory : str, optional
-        What it is held against; every test but "directional" and "zero_mean" needs one.
+        What it is held against. The first five need one; "identity" and "weights_law" take one; the others bring their own
+        null.
     statement : str
         The claim in words.
     margin : float, default 0.05
-        Largest relative departure that still counts as agreement, > 0 (for ``zero_mean``: largest standardised
-        mean).
+        Largest relative departure that still counts as agreement, > 0. For ``zero_mean`` the largest standardised mean,
+        for ``pivot_law`` and ``exact_law`` the largest Kolmogorov distance, for ``dead_rate`` the largest difference of
+        shares; ``identity`` is exact and has none.
     expect : {"supported", "refuted", "inconclusive"}, optional
         The verdict the author expects.
     layers : tuple of int, optional
@@ -122,6 +164,30 @@ class Claim:
             msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
             raise ValueError(msg)
 
+    def covers(self, place: Place) -> bool:
+        """Tell whether a claim is about a place.
+
+        Parameters
+        ----------
+        place : tuple of (int, str)
+            Layer and module.
+
+        Returns
+        -------
+        bool
+        """
+        return self.layers is None or self.layers[0] <= place[0] <= self.layers[1]
+
+    @property
+    def log_margin(self) -> float:
+        """Half-width of the margin on the scale of a ratio's logarithm.
+
+        Returns
+        -------
+        float
+        """
+        return math.log1p(self.margin)
+
 
 def claim_problems(
     *,
@@ -140,7 +206,7 @@ def claim_problems(
     rule = TESTS[test]
     said = {
         "quantity": _about_quantity(rule, quantity),
-        "theory": _about_theory(rule, theory),
+        "theory": _about_theory(rule, theory, quantity),
         "margin": "" if _positive(margin) else f"must be a finite number > 0, got {margin!r}; write 0.05 for 5 %",
         "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
         "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
@@ -156,15 +222,18 @@ def _about_quantity(rule: Test, quantity: Any) -> str:
     return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
 
 
-def _about_theory(rule: Test, theory: Any) -> str:
+def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
     if theory is None:
-        return 'is missing: the test compares with one; write for example theory = "he"' if rule.needs_theory else ""
+        missing = 'is missing: the test compares with one; write for example theory = "he"'
+        return missing if rule.theory == "required" else ""
     try:
         get_theory(theory)
     except ValueError as error:
         return f"is wrong: {error}"
-    if not rule.needs_theory:
-        return f"does not go with test {rule.name!r}, which compares with no prediction; leave it out"
+    if rule.theory == "none":
+        return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
+    if rule.name == "identity" and quantity in _UNITS_ALIKE:
+        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
     if rule.name == "weights_law" and theory not in {"xavier", "he"}:
         return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
     return ""

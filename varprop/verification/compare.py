@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from varprop.model.simulation import Simulation
-from varprop.stats import equivalence, multiple, power
+from varprop.stats import equivalence, power
 from varprop.stats.outcome import Outcome
 from varprop.theory import get_theory
 from varprop.verification.claims import TESTS, Claim, as_claim
-from varprop.verification.evidence import Evidence, Finding, UndecidableError, cumulative_findings, gather
+from varprop.verification.detectable import with_point_nulls
+from varprop.verification.evidence import cumulative_findings, gather
+from varprop.verification.findings import Evidence, Finding, UndecidableError
+from varprop.verification.questions import ask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,30 +161,29 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     equivalence.check_budget(alpha, m)
     rows: list[dict[str, object]] = []
     for case in cases:
-        for claim in case.claims:
-            try:
-                evidence = gather(claim, case.simulation)
-            except UndecidableError as error:
-                rows.append(_undecided(claim, case.configuration, alpha, str(error)))
-                continue
-            except (ValueError, TypeError) as error:
-                msg = f"claim {claim.id!r} on {case.configuration!r}: {error}"
-                raise type(error)(msg) from error
-            rows += _rows(claim, case.configuration, evidence, alpha, m)
+        found = gather(case.claims, case.simulation, called=case.configuration)
+        for claim, evidence in zip(case.claims, found, strict=True):
+            if isinstance(evidence, UndecidableError):
+                rows.append(_undecided(claim, case.configuration, alpha, str(evidence)))
+            else:
+                rows += _rows(claim, case.configuration, evidence, alpha, m)
     return _frame(rows)
 
 
 def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: float) -> pd.DataFrame:
     """Test every place of every quantity as a claim of its own."""
     rule = get_theory(theory)
-    claims = []
-    for quantity in TESTS["cumulative_mean"].quantities:
-        claim = Claim(
-            id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin
-        )
-        if quantity in simulation.quantities and rule.speaks_of(quantity):
-            found = cumulative_findings(simulation, theory, quantity)
-            claims += [(claim, finding) for finding in sorted(found, key=lambda f: f.place or (0, ""))]
+    asked = [
+        Claim(id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin)
+        for quantity in TESTS["cumulative_mean"].quantities
+        if quantity in simulation.quantities and rule.speaks_of(quantity)
+    ]
+    answers = ask([cumulative_findings(simulation, theory, claim.quantity) for claim in asked], simulation)
+    claims: list[tuple[Claim, Finding]] = []
+    for claim, found in zip(asked, answers, strict=True):
+        if isinstance(found, Exception):
+            raise found
+        claims += [(claim, finding) for finding in sorted(found, key=lambda f: f.place or (0, ""))]
     if not claims:
         msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
         raise ValueError(msg)
@@ -283,9 +285,7 @@ def _numbers(finding: Finding, level: float) -> dict[str, object]:
 def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
-    frame = pd.DataFrame(list(rows))
-    # For exploration, over all rows of the report; it never makes a verdict.
-    frame["pvalue_adjusted"] = multiple.exploration_adjust(frame["pvalue"].to_numpy())
+    frame = with_point_nulls(pd.DataFrame(list(rows)))
     text = ["claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note"]
     kinds = {"layer": "Int64", "n_required": "Int64", "n_networks": "int64"} | dict.fromkeys(text, "str")
     return frame.reindex(columns=list(COLUMNS)).astype(kinds)

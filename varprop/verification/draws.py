@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from varprop._typing import FloatArray
@@ -24,13 +25,13 @@ def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, Fl
         The layer.
     law : Initializer
         Law of its weights.
-    entries : ndarray, shape (10^6,)
-        Weights, which depend on the simulation's seed and the law alone.
+    matrices : ndarray, shape (matrices, rows, fan_in)
+        10^6 weights and a few more, which depend on the simulation's seed and the law alone.
 
     Raises
     ------
     ValueError
-        If a law's entries are not independent, so that this test's error would be the wrong one.
+        If a law's entries are not independent or have no fourth moment, so that the test's error would be the wrong one.
     """
     seen = set()
     for site in simulation.network.sites:
@@ -41,9 +42,22 @@ def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, Fl
         fan_in, fan_out = site.fans
         if not noun.weights.iid:
             msg = (
-                f"weights_law needs independent entries, {noun.weights.label} is a sampler of its own; "
+                f"weights_law needs independent entries, and those of {noun.weights.label} are not known to be; "
                 "test what the layers measure instead, with step_mean or cumulative_mean"
             )
             raise ValueError(msg)
+        # A variance of 0 has no kurtosis, and its test says so.
+        if noun.weights.variance(*site.fans) > 0 and noun.weights.kurtosis(*site.fans) == math.inf:
+            msg = (
+                f"weights_law tests the variance with an error that takes a fourth moment, and {noun.weights.label} has "
+                "none; take more than 4 degrees of freedom"
+            )
+            raise ValueError(msg)
         rng = named_generator(simulation.seed, f"weights {noun.weights.label} {fan_in} {fan_out}")
-        yield site, noun.weights, noun.weights.sample((N_DRAWS,), fan_in=fan_in, fan_out=fan_out, rng=rng)
+        yield site, noun.weights, noun.weights.sample(_stack(fan_in, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
+
+
+def _stack(fan_in: int, fan_out: int) -> tuple[int, int, int]:
+    """Shape of so many matrices, or rows of one that has more, that they hold the weights wanted."""
+    rows = min(fan_out, math.ceil(N_DRAWS / fan_in))
+    return math.ceil(N_DRAWS / (rows * fan_in)), rows, fan_in

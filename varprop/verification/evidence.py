@@ -1,215 +1,262 @@
-"""What a sample says for and against a claim, before anyone knows how many claims the report has."""
+"""What each test takes of a sample, and what it says for and against a claim."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.simulation import Place, Simulation
-from varprop.stats import equivalence, growth, means, power, weights
-from varprop.stats.outcome import Outcome
+from varprop.model.network import Network
+from varprop.model.quantities import QUANTITIES
+from varprop.model.simulation import Place, Samples, Simulation
+from varprop.stats import effects, equivalence, growth, means, power, zero_mean
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
-from varprop.theory.rules import weight_variance
+from varprop.verification import exact, further, initialisers
 from varprop.verification.chain import Measured, is_product
 from varprop.verification.claims import Claim
-from varprop.verification.draws import draw_weights
+from varprop.verification.findings import (
+    Evidence,
+    Finding,
+    UndecidableError,
+    about_all_layers,
+    about_one,
+    join_notes,
+    judging,
+)
+from varprop.verification.questions import Question, Summed, Table, ask
 from varprop.verification.steps import step_ratios
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One estimate at one place (None: over the whole network), with what was predicted there.
+def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> list[Evidence | UndecidableError]:
+    """Test claims on one sample, which is read once for all of them (and again by a test that wants it whole).
 
-    ``logarithmic`` tells that theta is log(estimate / predicted), else it is their difference.
-    """
+    Parameters
+    ----------
+    claims : sequence of Claim
+        Any number.
+    simulation : Simulation
+        In memory or on disk.
+    called : str
+        What errors are to call the sample.
 
-    place: Place | None
-    outcome: Outcome
-    predicted: float
-    logarithmic: bool = True
-
-    @property
-    def estimate(self) -> float:
-        """Estimate in the quantity's own units."""
-        theta = self.outcome.theta
-        return self.predicted * math.exp(theta) if self.logarithmic else self.predicted + theta
-
-
-Required = Callable[[float, int], int | None]
-"""From alpha and the number of verdicts m to the number of networks that would decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole."""
-
-    layers: tuple[Finding, ...]
-    headline: Finding
-    p_support: float
-    p_refute: float
-    required: Required
-    note: str = ""
-
-
-class UndecidableError(ValueError):
-    """A sample that a test cannot judge, such as one in which every network is dead."""
-
-
-@contextmanager
-def _judging() -> Iterator[None]:
-    """Around a call into statistics: what it refuses is a matter of these data, not of the question."""
-    try:
-        yield
-    except ValueError as error:
-        raise UndecidableError(str(error)) from error
-
-
-def gather(claim: Claim, simulation: Simulation) -> Evidence:
-    """Test one claim on one sample.
+    Returns
+    -------
+    list of Evidence or UndecidableError
+        One per claim; the latter where the values themselves admit no test.
 
     Raises
     ------
     ValueError
-        If the sample lacks what the test needs, or the test is not valid on it.
-    UndecidableError
-        If the values themselves admit no test.
+        If the sample lacks what a test needs, or a test is not valid on it; the message names the claim.
     UnsupportedError
-        If the theory does not cover the network.
+        If a theory does not cover the network.
     """
-    return GATHER[claim.test](claim, simulation)
+    found: list[Evidence | Question[Evidence] | ValueError | TypeError] = []
+    for claim in claims:
+        try:
+            found.append(GATHER[claim.test](claim, simulation))
+        except (ValueError, TypeError) as error:
+            found.append(error)
+    asked: list[Question[Evidence]] = [one for one in found if isinstance(one, Question)]
+    answers = ask(asked, simulation)
+    each = iter(answers)
+    given = [next(each) if isinstance(one, Question) else one for one in found]
+    return [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
 
 
-def _in_range(claim: Claim, place: Place) -> bool:
+def _checked(found: Evidence | ValueError | TypeError, claim: Claim, called: str) -> Evidence | UndecidableError:
+    """Raise what is about the question and not about the data, with the claim's name."""
+    if isinstance(found, Evidence | UndecidableError):
+        return found
+    if len(found.args) != 1:
+        raise found  # with more to it than a message: samples that cannot be read
+    msg = f"claim {claim.id!r} on {called!r}: {found}"
+    raise type(found)(msg) from found
+
+
+def needed_quantities(
+    claim: Claim, network: Network, inputs: Float64Array, where: Mapping[str, Sequence[Place]]
+) -> frozenset[str]:
+    """Find out before anything is sampled which quantities a claim's test needs.
+
+    The test itself is asked, by letting it read from a sample of two networks in which every number is 1.
+
+    Parameters
+    ----------
+    claim : Claim
+        What is to be tested.
+    network : Network
+        What it is about.
+    inputs : ndarray, shape (inputs, input_size)
+        Kept apart where there are several.
+    where : mapping of str to sequence of (int, str)
+        Places of every quantity that can be recorded.
+
+    Returns
+    -------
+    frozenset of str
+        Their names.
+    """
+    if claim.quantity not in QUANTITIES:
+        return frozenset()  # weights are drawn for their test alone
+    axes = (len(inputs),) if len(inputs) > 1 else ()
+    samples = _Noting(
+        (name, Samples(np.ones((2, len(places), *(() if QUANTITIES[name].joint else axes))), tuple(places)))
+        for name, places in where.items()
+    )
+    ones = Simulation(network=network, inputs=inputs, samples=samples, per_input=len(inputs) > 1)
+    # What a test may say of numbers that nobody measured is of no interest.
+    with contextlib.suppress(ValueError, TypeError, ArithmeticError):
+        gather([claim], ones, called=network.label)
+    return frozenset(samples.read)
+
+
+class _Noting(dict[str, Samples]):
+    """Samples that remember which of them were asked for."""
+
+    def __init__(self, samples: Iterable[tuple[str, Samples]]) -> None:
+        super().__init__(samples)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Samples:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+def in_range(claim: Claim, place: Place) -> bool:
+    """Tell whether a claim is about this place."""
     return claim.layers is None or claim.layers[0] <= place[0] <= claim.layers[1]
 
 
-def _columns(claim: Claim, table: Float64Array, places: Sequence[Place]) -> tuple[Float64Array, list[Place]]:
-    """Keep the layers that the claim is about."""
-    keep = [i for i, place in enumerate(places) if _in_range(claim, place)]
-    if not keep:
-        msg = f"no layer of {claim.quantity} lies in layers {claim.layers}; it has {sorted({p[0] for p in places})}"
-        raise ValueError(msg)
-    return table[:, keep], [places[i] for i in keep]
-
-
-def _delta(claim: Claim) -> float:
-    return math.log1p(claim.margin)
-
-
-def _about_all_layers(findings: Sequence[Finding], delta: float, note: str) -> Evidence:
-    """Judge a claim that every layer has to meet; the headline is the layer that decides."""
-    outcomes = [finding.outcome for finding in findings]
-    joint = equivalence.all_layers(outcomes, delta)
-    decisive = findings[joint.deciding]
-
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide(decisive.outcome, delta, alpha=alpha, m=m, layers=len(outcomes))
-
-    place = decisive.place
-    said = f"decided by layer {place[0]}" if place is not None and len(findings) > 1 else ""
-    return Evidence(
-        tuple(findings),
-        decisive,
-        joint.p_equivalence,
-        joint.p_refute,
-        required,
-        _join(said, note, decisive.outcome.note),
-    )
-
-
-def _about_one(layers: Sequence[Finding], headline: Finding, delta: float, note: str = "") -> Evidence:
-    """Judge a claim about a single number."""
-
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide(headline.outcome, delta, alpha=alpha, m=m)
-
-    return Evidence(
-        tuple(layers),
-        headline,
-        equivalence.p_equivalence(headline.outcome, delta),
-        equivalence.p_refute(headline.outcome, delta),
-        required,
-        _join(note, headline.outcome.note),
-    )
-
-
-def _join(*notes: str) -> str:
-    return "; ".join(dict.fromkeys(note for note in notes if note))
-
-
-def _step_mean(claim: Claim, simulation: Simulation) -> Evidence:
-    ratios, places = step_ratios(simulation, get_theory(claim.theory or ""), claim.quantity)
-    ratios, kept = _columns(claim, ratios, places)
-    with _judging():
-        outcomes = means.step_mean_layers(ratios)
-    findings = [Finding(p, o, 1.0) for p, o in zip(kept, outcomes, strict=True)]
-    return _about_all_layers(findings, _delta(claim), "gain of one step, relative to the theory's")
-
-
-def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> list[Finding]:
-    """Compare the mean over networks with a theory's prediction at every place where the theory has one.
+def in_layers(claim: Claim, table: Table) -> Table:
+    """Keep the layers that the claim is about.
 
     Raises
     ------
     ValueError
-        If the theory says nothing of the quantity, or the prediction is 0.
+        If there are none.
     """
+    keep = [i for i, place in enumerate(table.places) if in_range(claim, place)]
+    if not keep:
+        layers = sorted({place[0] for place in table.places})
+        msg = f"no layer of {claim.quantity} lies in layers {claim.layers}; it has {layers}"
+        raise ValueError(msg)
+    return Table(table.values[:, keep], tuple(table.places[i] for i in keep), table.joint)
+
+
+def log_margin(claim: Claim) -> float:
+    """Half-width of a claim's margin on the scale of logarithms."""
+    return math.log1p(claim.margin)
+
+
+def _step_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
+    theory = get_theory(claim.theory or "")
+
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        return (in_layers(claim, Table(*step_ratios(piece, theory, claim.quantity))),)
+
+    def conclude(summed: tuple[Summed, ...]) -> Evidence:
+        (ratios,) = summed
+        outcomes = means.step_mean_layers(ratios.moments)
+        findings = [Finding(place, outcome, 1.0) for place, outcome in zip(ratios.places, outcomes, strict=True)]
+        return about_all_layers(findings, log_margin(claim), "gain of one step, relative to the theory's")
+
+    return Question(tables, conclude)
+
+
+def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> Question[list[Finding]]:
+    """Ask how the mean over networks compares with a theory's prediction, at every place where the theory has one.
+
+    Raises
+    ------
+    ValueError
+        If the theory says nothing of the quantity.
+    """
+    said = _said(simulation, theory, quantity)
+    product = is_product(simulation.network, quantity)
+
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        table, places = Measured(piece).table(quantity)
+        keep = [i for i, place in enumerate(places) if place in said]
+        kept = tuple(places[i] for i in keep)
+        with judging():
+            ratios = means.cumulative_ratios(table[:, keep], [said[place] for place in kept], product=product)
+        return (Table(ratios, kept, joint=product),)
+
+    def conclude(summed: tuple[Summed, ...]) -> list[Finding]:
+        (ratios,) = summed
+        outcomes = means.cumulative_outcomes(ratios.moments, product=product)
+        return [Finding(p, outcome, said[p]) for p, outcome in zip(ratios.places, outcomes, strict=True)]
+
+    return Question(tables, conclude)
+
+
+def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, float]:
+    """What a theory predicts, at the places that were measured, in the order in which the signal travels."""
     said = {
         (p.layer, p.module): p.predicted
         for p in said_of(simulation.network, get_theory(theory), simulation.inputs)
         if p.quantity == quantity
     }
-    table, places = Measured(simulation).table(quantity)
-    keep = [i for i, place in enumerate(places) if place in said]
-    if not keep:
+    kept = {place: said[place] for place in Measured(simulation).places(quantity) if place in said}
+    if not kept:
         msg = f"theory {theory!r} says nothing of {quantity} in {simulation.network.label}"
         raise ValueError(msg)
-    kept = [places[i] for i in keep]
-    predicted = np.array([said[place] for place in kept])
-    with _judging():
-        outcomes = means.cumulative_mean(table[:, keep], predicted, product=is_product(simulation.network, quantity))
-    return [Finding(p, o, value) for p, o, value in zip(kept, outcomes, predicted.tolist(), strict=True)]
+    return kept
 
 
-def _cumulative_mean(claim: Claim, simulation: Simulation) -> Evidence:
-    every = cumulative_findings(simulation, claim.theory or "", claim.quantity)
-    findings = [f for f in every if f.place is None or _in_range(claim, f.place)]
-    if not findings:
+def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
+    if not any(in_range(claim, place) for place in _said(simulation, claim.theory or "", claim.quantity)):
         msg = f"no layer of {claim.quantity} lies in layers {claim.layers}"
         raise ValueError(msg)
-    end = findings[-1]
-    said = f"over the whole depth, to layer {end.place[0]}" if end.place is not None else ""
-    return _about_one(findings, end, _delta(claim), said)
+
+    def judged(every: list[Finding]) -> Evidence:
+        findings = [f for f in every if f.place is None or in_range(claim, f.place)]
+        end = findings[-1]
+        said = f"over the whole depth, to layer {end.place[0]}" if end.place is not None else ""
+        return about_one(findings, end, log_margin(claim), said)
+
+    return cumulative_findings(simulation, claim.theory or "", claim.quantity).then(judged)
 
 
-def _rates(claim: Claim, simulation: Simulation, expected: float) -> tuple[growth.GrowthRate, list[Finding]]:
-    """Both growth rates, and every step's mean gain on its own."""
-    table, places = Measured(simulation).table(claim.quantity)
-    table, kept = _columns(claim, table, places)
+def _rates(claim: Claim, simulation: Simulation, expected: float) -> Question[tuple[growth.GrowthRate, list[Finding]]]:
+    """Ask for both growth rates, and every step's mean gain on its own."""
     product = is_product(simulation.network, claim.quantity)
-    with _judging():
-        rate = growth.growth_rate(table, expected=expected, product=product)
-        pairs = [table[:, i - 1 : i + 1] for i in range(1, len(kept))]
-        gains = [growth.growth_rate(pair, expected=expected, product=product).mean_network for pair in pairs]
-    return rate, [Finding(place, gain, math.exp(expected)) for place, gain in zip(kept[1:], gains, strict=True)]
+
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        kept = in_layers(claim, Table(*Measured(piece).table(claim.quantity)))
+        with judging():
+            columns, logs = growth.growth_columns(kept.values, product=product)
+        return Table(columns, kept.places, joint=True), Table(logs, ())
+
+    def conclude(summed: tuple[Summed, ...]) -> tuple[growth.GrowthRate, list[Finding]]:
+        columns, logs = summed
+        rate = growth.growth_outcomes(columns.moments, logs.moments, expected=expected, product=product)
+        gains = growth.step_outcomes(columns.moments, expected=expected, product=product)
+        return rate, [Finding(p, gain, math.exp(expected)) for p, gain in zip(columns.places[1:], gains, strict=True)]
+
+    return Question(tables, conclude)
 
 
-def _growth_rate(claim: Claim, simulation: Simulation) -> Evidence:
-    said = cumulative_findings(simulation, claim.theory or "", claim.quantity)
-    predicted = [f.predicted for f in said if f.place is not None and _in_range(claim, f.place)]
+def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
+    said = _said(simulation, claim.theory or "", claim.quantity)
+    predicted = [value for place, value in said.items() if in_range(claim, place)]
     if len(predicted) < 2:
         msg = f"a growth rate needs two layers or more, {claim.quantity} has {len(predicted)} in layers {claim.layers}"
         raise ValueError(msg)
     expected = math.log(predicted[-1] / predicted[0]) / (len(predicted) - 1)
-    rate, steps = _rates(claim, simulation, expected)
-    headline = Finding(None, rate.mean_network, math.exp(expected))
-    return _about_one(steps, headline, _delta(claim), _both_rates(rate))
+
+    def judged(rates: tuple[growth.GrowthRate, list[Finding]]) -> Evidence:
+        rate, steps = rates
+        headline = Finding(None, rate.mean_network, math.exp(expected))
+        return about_one(steps, headline, log_margin(claim), _both_rates(rate))
+
+    return _rates(claim, simulation, expected).then(judged)
 
 
 def _both_rates(rate: growth.GrowthRate) -> str:
@@ -217,74 +264,66 @@ def _both_rates(rate: growth.GrowthRate) -> str:
     typical = math.exp(rate.typical_network.theta + rate.expected)
     low, high = (math.exp(end + rate.expected) for end in rate.typical_network.interval(0.95))
     note = f"gain per layer of the mean network; of a typical one {typical:.4g} ({low:.4g} to {high:.4g})"
-    return _join(note, rate.typical_network.note)
+    sizes = effects.effect_sizes(rate.mean_network, expected=rate.expected)
+    return join_notes(note, f"mean network: {sizes}", rate.typical_network.note)
 
 
-def _directional(claim: Claim, simulation: Simulation) -> Evidence:
+def _directional(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     direction: equivalence.Direction = "below" if claim.below is not None else "above"
     factor = claim.below if claim.below is not None else claim.above
     threshold = math.log(factor) if factor is not None else 0.0
+
+    def judged(rates: tuple[growth.GrowthRate, list[Finding]]) -> Evidence:
+        rate, steps = rates
+        outcome = replace(rate.mean_network, test="directional")
+        p_support, p_refute = equivalence.directional(outcome, 0.0, direction=direction)
+
+        def required(alpha: float, m: int) -> int | None:
+            return power.networks_to_decide_direction(outcome, 0.0, direction=direction, alpha=alpha, m=m)
+
+        headline = Finding(None, outcome, math.exp(threshold))
+        note = join_notes(f"claimed {direction} {math.exp(threshold):.4g} a layer", _both_rates(rate), outcome.note)
+        return Evidence(tuple(steps), headline, p_support, p_refute, required, note)
+
     # Estimated against the threshold, so that the ratio in the table is gain over threshold.
-    rate, steps = _rates(claim, simulation, threshold)
-    outcome = replace(rate.mean_network, test="directional")
-    p_support, p_refute = equivalence.directional(outcome, 0.0, direction=direction)
-
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide_direction(outcome, 0.0, direction=direction, alpha=alpha, m=m)
-
-    headline = Finding(None, outcome, math.exp(threshold))
-    note = _join(f"claimed {direction} {math.exp(threshold):.4g} a layer", _both_rates(rate), outcome.note)
-    return Evidence(tuple(steps), headline, p_support, p_refute, required, note)
+    return _rates(claim, simulation, threshold).then(judged)
 
 
-def _zero_mean(claim: Claim, simulation: Simulation) -> Evidence:
-    measured = Measured(simulation)
-    first, places = measured.table("activation_mean")
-    second = measured.table("activation_second_moment")[0]
-    first, kept = _columns(claim, first, places)
-    second, _ = _columns(claim, second, places)
-    with _judging():
-        outcomes = [means.zero_mean(first[:, i], second[:, i]) for i in range(len(kept))]
-    findings = [Finding(place, o, 0.0, logarithmic=False) for place, o in zip(kept, outcomes, strict=True)]
-    return _about_all_layers(findings, claim.margin, "mean over root mean square")
+def _zero_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        measured = Measured(piece)
+        first = in_layers(claim, Table(*measured.table("activation_mean")))
+        second = in_layers(claim, Table(*measured.table("activation_second_moment")))
+        with judging():
+            return (Table(zero_mean.standardised_means(first.values, second.values), first.places),)
+
+    def conclude(summed: tuple[Summed, ...]) -> Evidence:
+        (standardised,) = summed
+        outcomes = zero_mean.zero_mean_layers(standardised.moments)
+        findings = [
+            Finding(place, outcome, 0.0, logarithmic=False)
+            for place, outcome in zip(standardised.places, outcomes, strict=True)
+        ]
+        return about_all_layers(findings, claim.margin, "mean over root mean square")
+
+    return Question(tables, conclude)
 
 
-def _weights_law(claim: Claim, simulation: Simulation) -> Evidence:
-    variances, centres = [], []
-    for site, law, entries in draw_weights(simulation):
-        place = (site.layer, site.module)
-        if not _in_range(claim, place):
-            continue
-        prescribed = weight_variance(claim.theory or "", *site.fans)
-        found = weights.weights_law(entries, mean=0.0, variance=prescribed, kurtosis=law.kurtosis(*site.fans))
-        variances.append(Finding(place, found.variance, prescribed))
-        # In units of a standard deviation, where the margin applies as it does to a ratio.
-        centres.append(Finding(place, found.mean, 0.0, logarithmic=False))
-    if not variances:
-        msg = f"no layer with weights lies in layers {claim.layers}"
-        raise ValueError(msg)
-    # The claim is about both; the variance is what it is known for, so that is the row's number.
-    delta = _delta(claim)
-    spread = _about_all_layers(variances, delta, f"of single weights, {variances[0].outcome.n:,} draws of each law")
-    centre = _about_all_layers(centres, delta, "")
-    p_support, p_refute = equivalence.combine_layers(
-        [spread.p_support, centre.p_support], [spread.p_refute, centre.p_refute]
-    )
-    low, high = centre.headline.outcome.interval(0.95)
-    note = _join(f"mean over standard deviation {centre.headline.estimate:.2g} ({low:.2g} to {high:.2g})", spread.note)
-
-    def required(alpha: float, m: int) -> int | None:
-        needed = [side.required(alpha, m) for side in (spread, centre)]
-        return None if None in needed else max(n for n in needed if n is not None)
-
-    return Evidence((*variances, *centres), spread.headline, p_support, p_refute, required, note)
-
-
-GATHER: dict[str, Callable[[Claim, Simulation], Evidence]] = {
+GATHER: dict[str, Callable[[Claim, Simulation], Evidence | Question[Evidence]]] = {
     "step_mean": _step_mean,
     "cumulative_mean": _cumulative_mean,
     "growth_rate": _growth_rate,
     "directional": _directional,
     "zero_mean": _zero_mean,
-    "weights_law": _weights_law,
+    "pooled_step_mean": further.pooled_step_mean,
+    "band": further.joint_band,
+    "activation_map": further.activation_map,
+    "spread": further.spread_of_pivots,
+    "identity": further.equality,
+    "pivot_law": exact.pivot_law,
+    "exact_law": exact.exact_law,
+    "log_mean": exact.log_mean,
+    "dead_rate": exact.dead_rate,
+    "weights_law": initialisers.initial_weights,
 }
+"""By the name of the test: its evidence, or the question whose answer that is, which takes a sample piece by piece."""

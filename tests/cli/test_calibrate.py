@@ -1,0 +1,28 @@
+import json
+
+
+def test_one_test_on_networks_of_ones_own(varprop):
+    done = varprop("calibrate", "step_mean", "--widths", "8x3", "--repeats", 100, "--networks", 50, "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert rows[0]["rate"] == "level"
+    assert {row["repeats"] for row in rows} == {100}
+    assert {row["met"] for row in rows} <= {True, None}
+
+
+def test_a_table_for_people(varprop):
+    done = varprop("calibrate", "step_mean", "--widths", "8x3", "--repeats", 50, "--networks", 50)
+    assert done.returncode == 0, done.stderr
+    assert "coverage" in done.stdout
+
+
+def test_what_does_not_go_together_is_bad_input(varprop):
+    for arguments, said in (
+        (("step_mean",), "--widths"),
+        (("step_mean", "--widths", "8x3", "--full"), "--full"),
+        (("--widths", "8x3"), "goes with a test"),
+        (("no_test", "--widths", "8x3"), "test must be one of"),
+    ):
+        done = varprop("calibrate", *arguments)
+        assert done.returncode == 2, arguments
+        assert said in done.stderr

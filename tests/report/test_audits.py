@@ -1,0 +1,74 @@
+"""The page of a framework's audit says what the frame says."""
+
+import math
+
+import numpy as np
+import pytest
+
+from varprop.bridges import Bridge, Case
+from varprop.report.audits import audits_markdown, write_audits
+from varprop.verification.audit.frameworks import audit_bridge, to_frame
+
+DRAWS = 400_000
+
+
+def he(scale):
+    return lambda shape, rng: math.sqrt(scale / shape[1]) * rng.uniform(-math.sqrt(3), math.sqrt(3), shape)
+
+
+@pytest.fixture(scope="module")
+def bridge():
+    """A framework that does one thing right, one wrong, and one that only a reader gets wrong."""
+    common = {"shape": (40, 60), "law": "he_uniform", "statement": "variance 2 / fan_in", "source": "docstring of toy"}
+    return Bridge(
+        name="toy",
+        version="1",
+        cases=(
+            Case(name="right", initializer=he(2.0), **common),
+            Case(name="wrong|_x_", initializer=he(1.0), **common),
+            Case(name="assumed", initializer=np.zeros, documented=False, **common),
+            Case(name="zeros", initializer=np.zeros, **(common | {"law": "zeros"})),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def audits(bridge):
+    return audit_bridge(bridge, n_draws=DRAWS, rng=1)
+
+
+def test_verdicts_and_what_contradicts(audits):
+    """A margin of 2 % is 14 standard errors, of which a verdict takes 5."""
+    assert [one.audit.verdict for one in audits] == ["supported", "refuted", "refuted", "supported"]
+    assert [one.contradicts for one in audits] == [False, True, False, False]
+    assert audits[1].audit.cause == "factor_2_missing"
+
+
+def test_the_same_seed_gives_the_same_numbers_whatever_else_is_audited(bridge, audits):
+    (alone,) = audit_bridge(bridge, only="WRONG", n_draws=DRAWS, rng=1)
+    assert alone.audit == audits[1].audit
+    with pytest.raises(ValueError, match=r"no initialiser of toy has 'dense' .* right"):
+        audit_bridge(bridge, only="dense", rng=1)
+
+
+def test_progress_is_told_every_name(bridge):
+    names = []
+    audit_bridge(bridge, n_draws=5000, rng=1, progress=names.append)
+    assert names == [case.name for case in bridge.cases]
+
+
+def test_the_page_has_every_case_and_tells_what_is_refuted(audits):
+    page = audits_markdown(to_frame(audits), framework="toy 1", seed=1)
+    assert "3 initialisers" in page
+    assert "2 supported and 1 refuted" in page
+    first, second = page.index("## What is refuted"), page.index("## What is taken for granted")
+    assert "Cause: factor_2_missing" in page[first:second]
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert len(rows) == 4 + 2 * 2
+    assert all(line.replace(r"\|", "").count("|") == 8 for line in rows)
+
+
+def test_the_same_frame_gives_the_same_bytes(audits, tmp_path):
+    written = [write_audits(to_frame(audits), tmp_path / name, framework="toy 1", seed=1) for name in "ab"]
+    assert [path.name for path in written[0]] == ["README.md", "audits.csv"]
+    assert [path.read_bytes() for path in written[0]] == [path.read_bytes() for path in written[1]]

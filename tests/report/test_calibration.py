@@ -1,0 +1,58 @@
+import re
+
+import pytest
+
+from varprop.report.calibration import calibration_markdown, level_figure, write_calibration
+from varprop.verification.calibration import selfcheck as checks
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """A small check of the toolkit: a few tests, a control, a report and a plan."""
+    with pytest.MonkeyPatch.context() as patch:
+        small = (
+            checks.Family("relu", "he_normal", ((8, 3), (8, 4)), ("step_mean", "exact_law", "dead_rate")),
+            checks.Family("tanh", "xavier_normal", ((8, 3),), ("step_mean",)),
+        )
+        patch.setattr(checks, "FULL", small)
+        patch.setattr(checks, "PLANS", checks.PLANS[-1:])
+        return checks.selfcheck(full=True, seed=1, repeats=12, executor="serial")
+
+
+def test_the_same_check_gives_the_same_bytes(frame, tmp_path):
+    written = [write_calibration(frame, tmp_path / name) for name in ("one", "two")]
+    assert [path.name for path in written[0]] == ["README.md", "calibration.csv", "levels.svg"]
+    assert [path.read_bytes() for path in written[0]] == [path.read_bytes() for path in written[1]]
+
+
+def test_the_page_names_every_count_that_is_not_as_it_should_be(frame):
+    right = frame.assign(met=frame["met"].mask(frame["met"].notna(), True))
+    assert "These are not:" not in calibration_markdown(right)
+    promised = int(frame["met"].notna().sum())
+    assert f"**{promised:,} of {promised:,} counts" in calibration_markdown(right)
+    right.loc[0, "met"] = False
+    missed = calibration_markdown(right).split("These are not:")[1].split("![")[0]
+    assert missed.count(f"| {frame.loc[0, 'test']} |") == 1
+    assert f"**{promised - 1:,} of {promised:,} counts" in calibration_markdown(right)
+
+
+def test_every_part_has_its_table(frame):
+    page = calibration_markdown(frame)
+    for title in ("## Tests", "## Controls", "## A report of many claims", "## Plans"):
+        assert title in page
+    rows = [line for line in page.splitlines() if line.startswith("|") and "---" not in line]
+    assert sum("naive t" in row for row in rows) == 1
+    widths = {line.count("|") for line in page.split("## Tests")[1].split("##")[0].splitlines() if line.startswith("|")}
+    assert len(widths) == 1  # a table of equal rows
+
+
+def test_the_page_holds_no_time_and_no_machine(frame):
+    assert not re.search(r"\b20\d\d-\d\d-\d\d\b|/home|/tmp|seconds", calibration_markdown(frame))
+
+
+def test_the_figure_shows_every_level(frame):
+    figure = level_figure(frame)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["8x3", "8x4"]
+    rows = frame[(frame["part"] == "tests") & (frame["rate"] == "level") & (frame["alpha"] == 0.05)]
+    drawn = sum(len(line.get_xdata()) for axes in figure.axes for line in axes.lines if line.get_marker() in "os")
+    assert drawn == len(rows)

@@ -1,0 +1,52 @@
+"""Every test that a study may name is run from a file, and gives the verdict that is right."""
+
+import varprop as vp
+from varprop.verification.claims import TESTS
+
+HEAD = """
+schema = 1
+title = "Every test"
+seed = 11
+networks = 4000
+
+[network]
+widths = "32x4"
+activation = "relu"
+weights = "he_normal"
+"""
+QUANTITIES = {"zero_mean": "activation_mean", "weights_law": "weights", "activation_map": "activation_second_moment"}
+EXTRA = {
+    "directional": "above = 0.5",
+    "zero_mean": "margin = 0.9",
+    "exact_law": "margin = 0.1",
+    "pivot_law": "margin = 0.1",
+}
+FALSE = {"identity"}
+
+
+def claim(test):
+    rule = TESTS[test]
+    forward = "preactivation_second_moment"
+    quantity = QUANTITIES.get(test, forward if forward in rule.quantities else rule.quantities[0])
+    lines = ["[[claims]]", f'id = "{test}"', f'test = "{test}"', f'quantity = "{quantity}"']
+    lines += [f'expect = "{"refuted" if test in FALSE else "supported"}"']
+    lines += ['theory = "he"'] * (rule.theory == "required")
+    extra = EXTRA.get(test, "margin = 0.2" if rule.name != "identity" else "")
+    return "\n".join([*lines, extra])
+
+
+def test_a_study_with_every_test(tmp_path):
+    """Margins are five standard errors and more (of ten claims, 1e-6 each, one is missed with probability 1e-5).
+
+    The equality of random networks is the one false claim.
+    """
+    path = tmp_path / "every.toml"
+    path.write_text("\n\n".join([HEAD, *map(claim, TESTS)]), encoding="utf-8")
+    run = vp.run_study(vp.load_study(path), tmp_path / "runs", "serial")
+    verdicts = run.verdicts()
+    headline = verdicts[verdicts["verdict"].notna()].set_index("claim")
+    assert headline.index.tolist() == list(TESTS)
+    wrong = headline[(headline["verdict"] == "supported") == headline.index.isin(FALSE)]
+    assert wrong[["verdict", "note"]].to_dict("index") == {}
+    assert run.surprises() == ()
+    assert headline["pvalue_adjusted"].between(0.0, 1.0).all()

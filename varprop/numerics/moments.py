@@ -1,0 +1,297 @@
+"""Moments of the columns of a table, taken piece by piece and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from varprop._typing import Float64Array
+
+_SLAB = 4096
+"""Rows that are summed at once: short sums added up keep more digits than a long one."""
+_NOTHING = -1100
+"""Exponent of a column without a value other than 0; below that of the smallest number there is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sums over the rows of a table from which its columns' moments follow; NaN marks what a row does not have.
+
+    Made by `of`, and ``a + b`` are the moments of a table with the rows of b below those of a.
+
+    Parameters
+    ----------
+    rows, rows_present : int
+        Rows in all, and those that have a value in any column.
+    low, high : ndarray, shape (columns,)
+        Smallest and largest value; infinity and minus infinity of a column without any.
+    exponent : ndarray of int, shape (columns,)
+        A column is summed in units of 2^exponent, in which it lies in [-1, 1]; scaling by powers of two rounds nothing.
+    centre : ndarray, shape (columns,)
+        The point that deviations y are taken from, in these units: close to the mean, so that no digits cancel.
+    count : ndarray of int, shape (columns,), or (columns, columns) if joint
+        Rows that have a value in the column, or in both columns.
+    total : ndarray, shape (columns,) or (columns, columns)
+        Sums of y; entry j, k is that of y_j over the rows that have a value in column k too.
+    cross : ndarray, shape (columns,) or (columns, columns)
+        Sums of y^2, or of y_j y_k over the rows that have both.
+    cube, fourth : ndarray, shape (columns,)
+        Sums of y^3 and of y^4.
+
+    Notes
+    -----
+    With deviations from another centre, y' = y + d, every sum follows from those kept: the sum of y'_j y'_k is
+    cross_jk + d_k total_jk + d_j total_kj + d_j d_k count_jk, and likewise for the powers. Two tables are put together by
+    moving both to the mean of their centres. No term cancels another, so a few units in the last digit are lost however
+    many pieces there are. Sums are NumPy's own (no BLAS), so they do not depend on the processor's kernel; they do depend
+    on the order of the pieces in their last digits, which is why pieces are added in the order of the networks.
+
+    Joint moments, from which covariances follow, take memory and time as the square of the number of columns, and are
+    therefore taken only where they are asked for. The skewness of a linear combination of columns does not follow from what is kept, which has only the columns' own
+    third moments: who needs one takes the combination as a column of its own.
+
+    Examples
+    --------
+    >>> a, b = Moments.of([[1.0, 2.0], [3.0, np.nan]]), Moments.of([[5.0, 4.0]])
+    >>> both = a + b
+    >>> both.n.tolist(), both.mean.tolist(), both.sd.tolist()
+    ([3, 2], [3.0, 3.0], [2.0, 1.41])
+    """
+
+    rows: int
+    rows_present: int
+    low: Float64Array
+    high: Float64Array
+    exponent: NDArray[np.int64]
+    centre: Float64Array
+    count: NDArray[np.int64]
+    total: Float64Array
+    cross: Float64Array
+    cube: Float64Array
+    fourth: Float64Array
+
+    @classmethod
+    def of(cls, table: ArrayLike, *, joint: bool = False) -> Moments:
+        """Take the moments of a table.
+
+        Parameters
+        ----------
+        table : array_like, shape (rows, columns)
+            Finite numbers, or NaN where a row has none.
+        joint : bool
+            Whether products of columns are wanted too, for `scatter`.
+
+        Returns
+        -------
+        Moments
+
+        Raises
+        ------
+        ValueError
+            If the table has another number of axes, or a value is infinite.
+        """
+        values = np.asarray(table, dtype=np.float64)
+        if values.ndim != 2:
+            msg = f"moments are those of a table of shape (rows, columns), got shape {values.shape}"
+            raise ValueError(msg)
+        if np.isinf(values).any():
+            row, column = np.argwhere(np.isinf(values))[0]
+            msg = f"values must be finite, or NaN where there is none; row {row} of column {column} is {values[row, column]}"
+            raise ValueError(msg)
+        return cls.sum(_of_slab(values[i : i + _SLAB], joint=joint) for i in range(0, max(len(values), 1), _SLAB))
+
+    @staticmethod
+    def sum(pieces: Iterable[Moments]) -> Moments:
+        """Put together the moments of one piece or more, in their order."""
+        return reduce(add, pieces)
+
+    def __add__(self, other: Moments) -> Moments:
+        exponent = np.maximum(self.exponent, other.exponent)
+        mine, theirs = _in_units(self, exponent), _in_units(other, exponent)
+        n = np.maximum(self.n + other.n, 1)
+        centre = (self.n * mine.centre + other.n * theirs.centre) / n
+        mine, theirs = _about(mine, centre), _about(theirs, centre)
+        return Moments(
+            rows=self.rows + other.rows,
+            rows_present=self.rows_present + other.rows_present,
+            low=np.minimum(self.low, other.low),
+            high=np.maximum(self.high, other.high),
+            exponent=exponent,
+            centre=centre,
+            count=mine.count + theirs.count,
+            total=mine.total + theirs.total,
+            cross=mine.cross + theirs.cross,
+            cube=mine.cube + theirs.cube,
+            fourth=mine.fourth + theirs.fourth,
+        )
+
+    def take(self, *columns: int) -> Moments:
+        """Return the moments of one column, or, of joint ones, of two.
+
+        Of more, the number of rows that have a value in any of them does not follow from what is kept.
+        """
+        index = np.array(columns)
+        pick = np.ix_(index, index) if self.joint else index
+        count = self.count[pick]
+        n = _own(count)
+        return replace(
+            self,
+            rows_present=int(n.sum() - (count[0, 1] if len(index) > 1 else 0)),
+            low=self.low[index],
+            high=self.high[index],
+            exponent=self.exponent[index],
+            centre=self.centre[index],
+            count=count,
+            total=self.total[pick],
+            cross=self.cross[pick],
+            cube=self.cube[index],
+            fourth=self.fourth[index],
+        )
+
+    @property
+    def joint(self) -> bool:
+        """Whether products of columns are kept."""
+        return self.count.ndim == 2
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Number of values in each column."""
+        return _own(self.count)
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Whether all values of a column are the same number; its spread is then exactly 0."""
+        constant: NDArray[np.bool_] = self.low == self.high
+        return constant
+
+    @property
+    def mean(self) -> Float64Array:
+        """Mean of each column; NaN where it has no value."""
+        return np.where(self.constant, self.low, np.ldexp(self.scaled_mean, self.exponent))
+
+    @property
+    def scaled_mean(self) -> Float64Array:
+        """Mean of each column in units of 2^exponent, where nothing overflows; NaN where it has no value."""
+        inside = self.centre + _own(self.total) / np.where(self.n > 0, self.n, np.nan)
+        lone = np.where(self.constant, self.low, 0.0)
+        return np.where(self.constant, np.ldexp(lone, -self.exponent), inside)
+
+    @property
+    def spread(self) -> Float64Array:
+        """Sum of squared deviations of each column from its mean, in units of 2^exponent squared; 0 if it is constant."""
+        # Rounding can leave a sum of squares below 0 only where it is all rounding.
+        return np.where(self.constant, 0.0, np.maximum(_own(_about_means(self).cross), 0.0))
+
+    @property
+    def scatter(self) -> Float64Array:
+        """Sums of products of two columns' deviations, each from its own mean, in units of 2^exponent; of joint moments.
+
+        Summed over the rows that have both; exactly 0 for a constant column. Shape (columns, columns).
+        """
+        if not self.joint:
+            msg = "these moments are those of each column alone; take them with Moments.of(table, joint=True)"
+            raise ValueError(msg)
+        varies = ~self.constant
+        return np.where(varies[:, None] & varies[None, :], _about_means(self).cross, 0.0)
+
+    @property
+    def sd(self) -> Float64Array:
+        """Standard deviation of each column (ddof 1); NaN where it has fewer than two values."""
+        return np.ldexp(np.sqrt(self.spread / np.where(self.n > 1, self.n - 1, np.nan)), self.exponent)
+
+    @property
+    def skewness(self) -> Float64Array:
+        """Third central moment over the second to the power 3/2; NaN where a column has no spread."""
+        return self._standardised(3)
+
+    @property
+    def kurtosis(self) -> Float64Array:
+        """Fourth central moment over the square of the second; NaN where a column has no spread."""
+        return self._standardised(4)
+
+    def _standardised(self, order: int) -> Float64Array:
+        n, moved = np.maximum(self.n, 1), _about_means(self)
+        variance = np.where(self.spread > 0.0, self.spread, np.nan) / n
+        return np.asarray((moved.cube if order == 3 else moved.fourth) / n / variance ** (order / 2))
+
+
+def _own(sums: NDArray[Any]) -> NDArray[Any]:
+    """Each column's own sum, of sums that are joint or not."""
+    return np.diagonal(sums) if sums.ndim == 2 else sums
+
+
+def _of_slab(values: Float64Array, *, joint: bool) -> Moments:
+    """Moments of a table of few rows, about its own means."""
+    present = ~np.isnan(values)
+    filled = np.where(present, values, 0.0)
+    largest = np.abs(filled).max(axis=0, initial=0.0)
+    exponent = np.where(largest > 0.0, np.frexp(largest)[1], _NOTHING).astype(np.int64)
+    scaled = np.ldexp(filled, -exponent)
+    centre = scaled.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    deviation = np.where(present, scaled - centre, 0.0)
+    square = deviation * deviation
+    count, total = _joint_counts(present, deviation) if joint else (present.sum(axis=0), deviation.sum(axis=0))
+    return Moments(
+        rows=len(values),
+        rows_present=int(present.any(axis=1).sum()),
+        low=np.where(present, values, np.inf).min(axis=0, initial=np.inf),
+        high=np.where(present, values, -np.inf).max(axis=0, initial=-np.inf),
+        exponent=exponent,
+        centre=centre,
+        count=count,
+        total=total,
+        cross=np.einsum("ij,ik->jk", deviation, deviation) if joint else square.sum(axis=0),
+        cube=np.einsum("ij,ij->j", square, deviation),
+        fourth=np.einsum("ij,ij->j", square, square),
+    )
+
+
+def _joint_counts(present: NDArray[np.bool_], deviation: Float64Array) -> tuple[NDArray[np.int64], Float64Array]:
+    """Rows that have two columns, and each column's sum over the rows that have the other one too."""
+    rows, columns = present.shape
+    if present.all():  # as a rule; for many columns it saves two thirds of the time
+        return np.full((columns, columns), rows), np.repeat(deviation.sum(axis=0)[:, None], columns, axis=1)
+    weight = present.astype(np.float64)
+    count = np.einsum("ij,ik->jk", weight, weight).astype(np.int64)
+    return count, np.einsum("ij,ik->jk", deviation, weight)
+
+
+def _in_units(moments: Moments, exponent: NDArray[np.int64]) -> Moments:
+    """The same moments in units of other, larger powers of two."""
+    shift = moments.exponent - exponent
+    rows, columns = (shift[:, None], shift[None, :]) if moments.joint else (shift, shift)
+    return replace(
+        moments,
+        exponent=exponent,
+        centre=np.ldexp(moments.centre, shift),
+        total=np.ldexp(moments.total, rows),
+        cross=np.ldexp(moments.cross, rows + columns),
+        cube=np.ldexp(moments.cube, 3 * shift),
+        fourth=np.ldexp(moments.fourth, 4 * shift),
+    )
+
+
+def _about_means(moments: Moments) -> Moments:
+    """The same moments with deviations from each column's mean."""
+    return _about(moments, moments.centre + _own(moments.total) / np.maximum(moments.n, 1))
+
+
+def _about(moments: Moments, centre: Float64Array) -> Moments:
+    """The same moments with deviations from another centre."""
+    step = moments.centre - centre
+    rows, columns = (step[:, None], step[None, :]) if moments.joint else (step, step)
+    n, total, square = moments.n, _own(moments.total), _own(moments.cross)
+    return replace(
+        moments,
+        centre=centre,
+        total=moments.total + rows * moments.count,
+        cross=moments.cross + moments.total * columns + moments.total.T * rows + rows * columns * moments.count,
+        cube=moments.cube + step * (3.0 * square + step * (3.0 * total + step * n)),
+        fourth=moments.fourth + step * (4.0 * moments.cube + step * (6.0 * square + step * (4.0 * total + step * n))),
+    )

@@ -1,0 +1,126 @@
+"""The report of a framework's audit: a page and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varprop.report.markdown import escape
+from varprop.report.wording import SYMBOLS, count, listing, number, percent, sentence
+from varprop.study.store import write_atomically
+from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEADS = ("Initialiser", "Verdict", "Stated law", "Where", "Shape", "Fans", "Variance over the law's")
+_Row = dict[Hashable, Any]
+
+
+def write_audits(frame: pd.DataFrame, directory: str | Path, *, framework: str, seed: int) -> tuple[Path, ...]:
+    """Write what an audit of a framework found.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `varprop.verification.audit.frameworks.to_frame` returns.
+    directory : str or Path
+        Made if it is missing. Gets ``README.md`` and ``audits.csv``.
+    framework : str
+        Name and version.
+    seed : int
+        What the draws come from.
+
+    Returns
+    -------
+    tuple of Path
+        Every file written. The same frame always gives the same bytes.
+    """
+    files = {
+        "README.md": audits_markdown(frame, framework=framework, seed=seed),
+        "audits.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+    }
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(folder / name, text.encode("utf-8"))
+    return tuple(folder / name for name in files)
+
+
+def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int) -> str:
+    """Set the page.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `write_audits` takes it.
+    framework : str
+        Name and version.
+    seed : int
+        What the draws come from.
+
+    Returns
+    -------
+    str
+        Markdown that refers to ``audits.csv`` in its own folder.
+    """
+    return "\n\n".join(_blocks(frame.to_dict("records"), framework, seed)) + "\n"
+
+
+def _blocks(rows: list[_Row], framework: str, seed: int) -> Iterator[str]:
+    stated = [row for row in rows if row["documented"]]
+    assumed = [row for row in rows if not row["documented"]]
+    yield f"# What {escape(framework)} says of its initialisers"
+    yield (
+        f"{count(len(stated), 'initialiser')} and defaults of layers, each drawn up to {max(row['n_draws'] for row in rows):,} "
+        f"times and held against the law that is stated for it: {_tally(stated)}. A law is supported if mean, variance and "
+        f"distribution lie within their margins ({percent(MARGIN)} of the variance, {percent(MARGIN)} of a standard deviation, "
+        f"a Kolmogorov distance of {DISTANCE:g}) and nothing speaks against bounds and independence, and refuted if one is "
+        f"shown to lie outside; either is false with a probability of {ALPHA:g} at most. Seed {seed}; all numbers are in [audits.csv](audits.csv)."
+    )
+    yield from _remarks("What is refuted", [row for row in stated if row["verdict"] == "refuted"])
+    yield from _remarks("What is taken for granted, and is not so", [r for r in assumed if r["verdict"] == "refuted"])
+    yield "## Stated laws"
+    yield _table(stated)
+    if assumed:
+        yield "## Laws that are taken for granted"
+        yield _table(assumed)
+    yield "*Written by varprop; not edited by hand.*"
+
+
+def _tally(rows: list[_Row]) -> str:
+    """How many of each verdict, those that occur."""
+    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in SYMBOLS}
+    return listing([f"{n:,} {verdict}" for verdict, n in counts.items() if n])
+
+
+def _remarks(title: str, rows: list[_Row]) -> Iterator[str]:
+    """What is refuted, in full."""
+    if not rows:
+        return
+    yield f"## {title}"
+    for row in rows:
+        told = [sentence(f"{row['source']}: {row['statement']}")]
+        if row["variance_ratio"] > 0:
+            told.append(f"The variance is {number(row['variance_ratio'])} times that.")
+        if isinstance(row["cause"], str):
+            told.append(f"Cause: {row['cause']}.")
+        told.append(sentence(row["note"]))
+        yield f"- **{escape(row['initializer'])}**. {escape(' '.join(told))}"
+
+
+def _table(rows: list[_Row]) -> str:
+    lines = [f"| {' | '.join(_HEADS)} |", "| --- | --- | --- | --- | --- | --- | ---: |"]
+    for row in rows:
+        cells = (
+            escape(row["initializer"]),
+            f"{SYMBOLS[row['verdict']]} {row['verdict']}",
+            escape(row["statement"]),
+            escape(row["source"]),
+            escape(row["shape"]),
+            f"{row['fan_in']:,}, {row['fan_out']:,}",
+            number(row["variance_ratio"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

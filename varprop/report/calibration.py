@@ -1,0 +1,262 @@
+"""The report of the toolkit's check of itself: a page, a table and a figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varprop.report.figures import house_style
+from varprop.report.markdown import escape
+from varprop.report.palette import MARGIN, MARGIN_ALPHA
+from varprop.report.svg import render_svg, standalone
+from varprop.study.store import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TITLE = "Rejections of a true null at a nominal 5 %, by test"
+_FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
+_KEY = ["test", "configuration"]
+_AT_MOST = frozenset({"dead_rate"})
+"""Tests of counts: their p-values are bounded by the level, and no more is promised."""
+_Row = dict[Hashable, Any]
+
+
+def write_calibration(frame: pd.DataFrame, directory: str | Path) -> tuple[Path, ...]:
+    """Write what a check of the toolkit found.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `varprop.verification.calibration.selfcheck.selfcheck` returns.
+    directory : str or Path
+        Made if it is missing. Gets ``README.md``, ``calibration.csv`` and ``levels.svg``.
+
+    Returns
+    -------
+    tuple of Path
+        Every file written. The same frame always gives the same bytes.
+    """
+    files = {
+        "README.md": calibration_markdown(frame),
+        "calibration.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
+    }
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(folder / name, text.encode("utf-8"))
+    return tuple(folder / name for name in files)
+
+
+def calibration_markdown(frame: pd.DataFrame) -> str:
+    """Set the page.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `write_calibration` takes it.
+
+    Returns
+    -------
+    str
+        Markdown that refers to ``levels.svg`` and ``calibration.csv`` in its own folder.
+    """
+    return "\n".join(_lines(frame)).rstrip() + "\n"
+
+
+def _lines(frame: pd.DataFrame) -> Iterator[str]:
+    promised = frame[frame["met"].notna()]
+    met = int(promised["met"].sum())
+    repeats = ", ".join(f"{count:,}" for count in sorted(set(frame["repeats"])))
+    yield "# The toolkit's tests, tested"
+    yield ""
+    yield (
+        f"Each row of [calibration.csv](calibration.csv) counts how often something happened in {repeats} simulated studies "
+        "of a known truth, and what was promised. A count is accepted if it lies in a region that a right promise misses "
+        "with a probability of 8e-7: of 2,000 studies at a nominal 5 %, from 56 to 151. Bounds are held from above only. "
+        "Controls are tests that are known to be wrong, and weights that are not what they are taken for: their counts "
+        "have to lie outside."
+    )
+    yield ""
+    yield f"**{met:,} of {len(promised):,} counts are as they should be.**"
+    yield ""
+    yield from _misses(promised[~promised["met"].astype(bool)])
+    yield from ["![" + _TITLE + "; the shaded counts are accepted](levels.svg)", ""]
+    yield from _tests(frame[frame["part"] == "tests"])
+    for part, title, about in (
+        ("controls", "Controls", "What must be found, and is if its count lies outside the region."),
+        (
+            "report",
+            "A report of many claims",
+            "The probability that any of 30 verdicts is false, each claim's truth lying at an end of its margin, where both "
+            + "verdicts are. Of the uncorrected report nothing was promised.",
+        ),
+        (
+            "plans",
+            "Plans",
+            "Studies of as many networks as required_networks asks for, by a normal or t approximation, to be decided with "
+            + "probability .9.",
+        ),
+    ):
+        rows = frame[frame["part"] == part]
+        if len(rows):
+            yield from [f"## {title}", "", about, ""]
+            yield from _table(
+                ["Test", "Networks", "Each study", "What", "Share", "Promised", "As it should be"],
+                [
+                    [
+                        row["test"],
+                        row["configuration"],
+                        f"{row['n_networks']:,}",
+                        f"{row['rate']}, α = {row['alpha']:.2g}",
+                        _share(row),
+                        _promise(row),
+                        _word(row["met"]),
+                    ]
+                    for row in rows.to_dict("records")
+                ],
+            )
+    yield "*Written by varprop; not edited by hand.*"
+
+
+def _misses(rows: pd.DataFrame) -> Iterator[str]:
+    """The counts that are not as they should be, each in full."""
+    if rows.empty:
+        return
+    yield "These are not:"
+    yield ""
+    yield from _table(
+        ["Test", "Networks", "What", "log(truth / prediction)", "Count", "Accepted", "Share", "Promised"],
+        [
+            [
+                row["test"],
+                row["configuration"],
+                f"{row['rate']}, α = {row['alpha']:.2g}",
+                f"{row['theta']:.4g}",
+                f"{row['events']:,}",
+                f"{row['accept_low']:,} to {row['accept_high']:,}",
+                _share(row),
+                _promise(row),
+            ]
+            for row in rows.to_dict("records")
+        ],
+    )
+
+
+def _tests(rows: pd.DataFrame) -> Iterator[str]:
+    """A line for each test and network."""
+    yield from ["## Tests", ""]
+    yield (
+        "False verdicts are the most frequent kind, with the truth at either end of a margin of 5 %. Power is simulated, "
+        "and planned in brackets: that a right prediction is supported, and one that is refuted in 90 % of studies by "
+        "plan. The interval after a share is Clopper and Pearson's of 95 %."
+    )
+    yield ""
+    lines = []
+    for (test, configuration), group in rows.groupby(_KEY, sort=False):
+        by_rate = {(row["rate"], row["alpha"]): row for row in group.to_dict("records")}
+        first = max(alpha for _, alpha in by_rate)
+        false = [row for (rate, _), row in by_rate.items() if rate.startswith("false")]
+        worst = max((row["value"] for row in group.to_dict("records") if row["rate"].startswith("false")), default=None)
+        lines.append(
+            [
+                test,
+                configuration,
+                *(_share(by_rate.get(("level", alpha))) for alpha in sorted({a for _, a in by_rate}, reverse=True)),
+                _share(by_rate.get(("coverage", first))),
+                f"{100 * worst:.2f} %" if false and worst is not None else "",
+                _power(by_rate.get(("support", first))),
+                _power(by_rate.get(("refutation", first))),
+            ]
+        )
+    levels = [f"Level {100 * alpha:g} %" for alpha in sorted(set(rows["alpha"]), reverse=True)]
+    yield from _table(["Test", "Networks", *levels, "Coverage 95 %", "False verdicts", "Support", "Refutation"], lines)
+
+
+def _table(heads: Sequence[str], lines: Sequence[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"| {' | '.join('---' for _ in heads)} |"
+    for line in lines:
+        yield f"| {' | '.join(escape(str(cell)) for cell in line)} |"
+    yield ""
+
+
+def _share(row: _Row | None) -> str:
+    if row is None:
+        return ""
+    return f"{100 * row['value']:.2f} % ({100 * row['ci_low']:.2f} to {100 * row['ci_high']:.2f})"
+
+
+def _power(row: _Row | None) -> str:
+    if row is None:
+        return ""
+    planned = "–" if math.isnan(row["planned"]) else f"{100 * row['planned']:.1f} %"
+    return f"{100 * row['value']:.1f} % ({planned})"
+
+
+def _promise(row: _Row) -> str:
+    if math.isnan(row["planned"]):
+        return ""
+    bound = row["rate"].startswith(("false", "any false")) or row["test"] in _AT_MOST
+    return f"{'at most ' if bound else ''}{100 * row['planned']:.4g} %"
+
+
+def _word(met: object) -> str:
+    return {True: "yes", False: "no"}.get(met, "") if isinstance(met, bool) else ""
+
+
+def level_figure(frame: pd.DataFrame) -> Figure:
+    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `write_calibration` takes it.
+
+    Returns
+    -------
+    Figure
+        Shares with their 95 % intervals over the accepted region.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    rows = frame[(frame["part"] == "tests") & (frame["rate"] == "level") & (frame["alpha"] == frame["alpha"].max())]
+    parts = rows["configuration"].str.rsplit(", ", n=1)
+    rows = rows.assign(family=parts.str[0], size=parts.str[1])
+    tests, sizes, families = (list(dict.fromkeys(rows[name])) for name in ("test", "size", "family"))
+    with house_style():
+        figure = Figure(figsize=(2.0 + 1.6 * len(sizes), 1.2 + 0.32 * len(tests)), layout="constrained")
+        panels = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, size in zip(panels, sizes, strict=True):
+            _draw_levels(axes, rows[rows["size"] == size], tests, families)
+            axes.set_title(size, loc="left")
+            sns.despine(ax=axes, left=True)
+        panels[0].set_yticks(range(len(tests)), tests)
+        panels[0].set_ylim(len(tests) - 0.5, -0.5)
+        figure.supxlabel("share of studies that reject", fontsize=9)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(families), frameon=False)
+    return figure
+
+
+def _draw_levels(axes: Axes, rows: pd.DataFrame, tests: Sequence[str], families: Sequence[str]) -> None:
+    """One panel: the accepted region, and a mark for each test and family of networks."""
+    exact = rows[rows["accept_low"] > 0]
+    if len(exact):
+        low, high = (exact[name].iloc[0] / exact["repeats"].iloc[0] for name in ("accept_low", "accept_high"))
+        axes.axvspan(float(low), float(high), color=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)
+    axes.axvline(float(rows["alpha"].iloc[0]), color=MARGIN, linewidth=0.8)
+    for i, family in enumerate(families):
+        mine = rows[rows["family"] == family]
+        color, marker = _FAMILIES[i % len(_FAMILIES)]
+        at = [tests.index(test) + 0.16 * (i - (len(families) - 1) / 2) for test in mine["test"]]
+        errors = [(mine["value"] - mine["ci_low"]).to_list(), (mine["ci_high"] - mine["value"]).to_list()]
+        axes.errorbar(
+            mine["value"], at, xerr=errors, fmt=marker, color=color, markersize=3.5, elinewidth=0.9, label=family
+        )

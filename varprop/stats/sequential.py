@@ -1,0 +1,450 @@
+r"""Inference that stays valid however often one looks and whenever one stops: asymptotic confidence sequences.
+
+A t interval looked at after every few networks misses the truth sooner or later. A confidence sequence covers it at all looks
+at once with the stated probability, at the price of being wider by a factor that grows like the root of a logarithm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from varprop._typing import Float64Array
+from varprop.stats import equivalence
+from varprop.stats.outcome import Outcome
+from varprop.stats.power import MOST_NETWORKS
+
+Alternative = Literal["greater", "two-sided"]
+
+MIN_NETWORKS = 50
+"""Before as many, a mean over its standard error is not yet close to normal, on which every look relies."""
+
+# Newton's steps from the upper bound of the root below: the fifth no longer moves it in double precision, at any level.
+_NEWTON_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NormalMixture:
+    r"""Robbins' normal mixture: a bound that standardised sums stay below for all time.
+
+    Parameters
+    ----------
+    rho : float
+        Standard deviation of the mixing law, > 0, in standard deviations of a single observation. Small values make the
+        bound tight late, large ones early; see `tuned`.
+
+    Raises
+    ------
+    ValueError
+        If rho is not finite and > 0.
+
+    Notes
+    -----
+    Let S_n be a sum of n independent standard normal numbers. For every fixed lambda, exp(lambda S_n - lambda^2 n / 2) is a
+    martingale of mean 1, hence so is its average over lambda ~ N(0, rho^2). With u = n rho^2, z = S_n / sqrt(n) and
+    x = z sqrt(u / (1 + u)), completing the square gives it in closed form, and averaging over the positive half of the
+    normal law (times 2) instead gives the one-sided version:
+
+    .. math::
+        E_n = (1 + u)^{-1/2} e^{x^2 / 2}, \qquad E_n^+ = 2 (1 + u)^{-1/2} e^{x^2 / 2} \Phi(x) .
+
+    A non-negative martingale that starts at 1 ever reaches 1 / alpha with probability at most alpha (Ville's inequality).
+    So all n at once satisfy, with probability at least 1 - alpha,
+
+    .. math:: |S_n| < \sqrt{2 \, (n + \rho^{-2}) \log(\sqrt{1 + n \rho^2} / \alpha)} ,
+
+    and S_n is below the solution of E+ = 1 / alpha. If the numbers have a mean below 0, lambda > 0 makes of E+ a
+    supermartingale, so the one-sided version also holds for "the mean is at most 0". The two-sided bound at level
+    2 alpha is a little smaller than the one-sided one at alpha, because it may count a path that crosses on both sides
+    only once.
+
+    References
+    ----------
+    .. [1] Robbins (1970), Annals of Mathematical Statistics 41: statistical methods related to the law of the iterated
+       logarithm.
+    .. [2] Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Annals of Statistics 52: time-uniform central limit theory
+       and asymptotic confidence sequences.
+
+    Examples
+    --------
+    >>> mixture = NormalMixture.tuned(1000, alpha=0.05)
+    >>> mixture.bound(1000, alpha=0.05, alternative="two-sided")
+    array(3.04)
+    """
+
+    rho: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.rho < math.inf:
+            msg = f"rho must be finite and > 0, got {self.rho}; NormalMixture.tuned chooses it for a planned number"
+            raise ValueError(msg)
+
+    @classmethod
+    def tuned(cls, planned: float, *, alpha: float) -> NormalMixture:
+        r"""Choose the mixture whose two-sided bound is smallest at a planned number of observations.
+
+        Parameters
+        ----------
+        planned : float
+            Number of observations at which a decision is expected, >= 1. Ten times more or fewer costs little.
+        alpha : float
+            Two-sided error of the bound, in (0, 1); for the one-sided bound at a, twice a.
+
+        Returns
+        -------
+        NormalMixture
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
+
+        Notes
+        -----
+        With v = 1 + n rho^2, the squared bound on z is v log(v / alpha^2) / (v - 1). Its derivative vanishes where
+        v - log v = 1 - log alpha^2, so v = -W(-alpha^2 / e) with the lower branch of Lambert's function.
+        """
+        if not 1.0 <= planned < math.inf:
+            msg = f"planned must be a number of observations >= 1, got {planned}; write for example 2000"
+            raise ValueError(msg)
+        _check_alpha(alpha)
+        # alpha^2 underflows in no report: beyond this the bound hardly depends on the tuning.
+        v = -special.lambertw(-(max(alpha, 1e-150) ** 2) / math.e, -1).real
+        return cls(math.sqrt((v - 1.0) / planned))
+
+    def log_e_value(self, z: ArrayLike, n: ArrayLike, *, alternative: Alternative = "greater") -> Float64Array:
+        """Return the logarithm of the evidence against "the mean is 0" (one-sided: "at most 0").
+
+        Parameters
+        ----------
+        z : array_like
+            Sums of standardised observations over the root of their number: estimate over its standard error.
+        n : array_like
+            Numbers of observations, > 0, of a shape that broadcasts with z.
+        alternative : {"greater", "two-sided"}
+            What the evidence is for.
+
+        Returns
+        -------
+        ndarray
+            log E, of the broadcast shape. min(1, exp(-log E)) is a p-value at whatever moment one stops.
+        """
+        u = np.asarray(n, dtype=np.float64) * self.rho**2
+        x = np.asarray(z, dtype=np.float64) * np.sqrt(u / (1.0 + u))
+        both = 0.5 * (x * x - np.log1p(u))
+        return np.asarray(both if alternative == "two-sided" else both + math.log(2.0) + special.log_ndtr(x))
+
+    def bound(self, n: ArrayLike, *, alpha: float, alternative: Alternative = "greater") -> Float64Array:
+        """Return the bound on an estimate over its standard error.
+
+        Parameters
+        ----------
+        n : array_like
+            Numbers of observations, > 0.
+        alpha : float
+            Probability that z (two-sided: its absolute value) ever reaches the bound, in (0, 0.5].
+        alternative : {"greater", "two-sided"}
+            Which of the two.
+
+        Returns
+        -------
+        ndarray
+            z at which `log_e_value` is log(1 / alpha), of the shape of n.
+
+        Raises
+        ------
+        ValueError
+            If alpha is out of range.
+        """
+        if not 0.0 < alpha <= 0.5:
+            msg = f"alpha must lie in (0, 0.5], got {alpha}; for a bound that holds with 95 % write 0.05"
+            raise ValueError(msg)
+        u = np.asarray(n, dtype=np.float64) * self.rho**2
+        target = 0.5 * np.log1p(u) - math.log(alpha)
+        x = np.sqrt(2.0 * target) if alternative == "two-sided" else _one_sided_root(target - math.log(2.0))
+        return np.asarray(x * np.sqrt((1.0 + u) / u))
+
+
+def _one_sided_root(target: Float64Array) -> Float64Array:
+    """Solve x^2 / 2 + log Phi(x) = target >= 0: Newton's steps descend from above, since the left side is convex."""
+    x = np.sqrt(2.0 * (target + math.log(2.0)))
+    for _ in range(_NEWTON_STEPS):
+        log_below = special.log_ndtr(x)
+        slope = x + np.exp(-0.5 * x * x - log_below) / math.sqrt(2.0 * math.pi)
+        x = x - (0.5 * x * x + log_below - target) / slope
+    return np.asarray(x)
+
+
+def confidence_sequence(
+    mean: ArrayLike, variance: ArrayLike, n: ArrayLike, *, level: float, mixture: NormalMixture
+) -> tuple[Float64Array, Float64Array]:
+    r"""Return intervals for a mean that hold at all looks at once.
+
+    Parameters
+    ----------
+    mean, variance : array_like
+        Running sample means and variances (ddof 1); for an estimator that is asymptotically a mean, the estimate and n times
+        its squared standard error.
+    n : array_like of int
+        Numbers of networks behind them, each at least `MIN_NETWORKS`.
+    level : float
+        Probability that no interval misses the mean, in [0.5, 1).
+    mixture : NormalMixture
+        Chosen before the data were seen.
+
+    Returns
+    -------
+    low, high : ndarray
+        Of the broadcast shape.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or a look has fewer than 50 networks.
+
+    Notes
+    -----
+    .. math:: \hat\mu_n \pm s_n \sqrt{\frac{2 (n \rho^2 + 1)}{n^2 \rho^2} \log \frac{\sqrt{n \rho^2 + 1}}{1 - level}}
+
+    Exact for normal observations of variance s^2. Otherwise asymptotic in this sense: on a rich enough probability space the
+    centred sums stay within o(sqrt(n log log n)) of a Brownian motion's, and s_n tends to the standard deviation, both almost
+    surely and for all n at once, so that the interval's edges differ from those of a valid sequence by less and less of its
+    width. How much is lost depends on the first look, hence the 50 networks. A sum of logarithms of means is asymptotically
+    linear: it is the mean of the networks' influences up to a term of order 1 / n, which a width of order
+    sqrt(log(n) / n) absorbs likewise.
+
+    Examples
+    --------
+    >>> mixture = NormalMixture.tuned(1000, alpha=0.05)
+    >>> low, high = confidence_sequence([1.1, 1.02], [2.0, 2.0], [100, 1000], level=0.95, mixture=mixture)
+    >>> low.tolist(), high.tolist()
+    ([0.559, 0.884], [1.64, 1.16])
+    """
+    centre, spread, number = (np.asarray(values, dtype=np.float64) for values in (mean, variance, n))
+    if not (np.isfinite(centre).all() and (spread >= 0.0).all() and np.isfinite(spread).all()):
+        msg = "means must be finite, and variances finite and >= 0; a NaN here comes from the values that were averaged"
+        raise ValueError(msg)
+    if not (number >= MIN_NETWORKS).all():
+        msg = f"a confidence sequence starts at {MIN_NETWORKS} networks, got a look at {number.min():g}; look later"
+        raise ValueError(msg)
+    radius = mixture.bound(number, alpha=1.0 - level, alternative="two-sided") * np.sqrt(spread / number)
+    return np.asarray(centre - radius), np.asarray(centre + radius)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialOutcome(Outcome):
+    """An outcome whose p-values and intervals hold at whatever look one stops.
+
+    Made by `of`. One-sided p-values are those of the one-sided mixture, `pvalue` that of the two-sided one, and the interval
+    of a level is made of two one-sided bounds, as that of an `Outcome` is. With a standard error of 0 nothing is uncertain
+    and both are those of an `Outcome`.
+
+    Parameters
+    ----------
+    mixture : NormalMixture
+        What the bounds are taken from; fixed before the data were seen.
+
+    Examples
+    --------
+    >>> at_one_look = Outcome.from_estimate("step_mean", theta=0.02, se=0.01, df=199, n=200)
+    >>> at_any_look = SequentialOutcome.of(at_one_look, NormalMixture.tuned(200, alpha=0.1))
+    >>> at_one_look.p_above(0.0), at_any_look.p_above(0.0)
+    (0.0234, 0.251)
+    >>> at_any_look.interval(0.9)
+    (-0.00766, 0.0477)
+    """
+
+    mixture: NormalMixture
+
+    @classmethod
+    def of(cls, outcome: Outcome, mixture: NormalMixture) -> SequentialOutcome:
+        """Read an outcome as one of many looks.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            Of an estimate that is asymptotically a mean over networks, 50 networks or more.
+        mixture : NormalMixture
+            Chosen before the data were seen.
+
+        Returns
+        -------
+        SequentialOutcome
+            With infinite degrees of freedom.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than `MIN_NETWORKS` networks.
+        """
+        if outcome.n < MIN_NETWORKS:
+            msg = f"a confidence sequence starts at {MIN_NETWORKS} networks, got {outcome.n}; look later"
+            raise ValueError(msg)
+        pvalue = outcome.pvalue
+        if outcome.se > 0.0:
+            pvalue = _as_p(mixture.log_e_value(outcome.statistic, outcome.n, alternative="two-sided"))
+        return cls(
+            test=outcome.test,
+            theta=outcome.theta,
+            se=outcome.se,
+            df=math.inf,
+            n=outcome.n,
+            statistic=outcome.statistic,
+            pvalue=pvalue,
+            note=outcome.note,
+            mixture=mixture,
+        )
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Two one-sided bounds on theta.
+
+        Parameters
+        ----------
+        level : float
+            In [0, 1): each bound ever fails with probability at most (1 - level) / 2.
+
+        Returns
+        -------
+        low, high : float
+            Both equal to theta if the standard error is 0.
+
+        Raises
+        ------
+        ValueError
+            If the level is out of range.
+        """
+        half = float(self.mixture.bound(self.n, alpha=(1.0 - level) / 2.0)) * self.se
+        return self.theta - half, self.theta + half
+
+    def p_outside(self, delta: float) -> float:
+        """Evidence that the truth lies outside a margin.
+
+        Parameters
+        ----------
+        delta : float
+            Half-width of the margin on the scale of theta, finite and > 0.
+
+        Returns
+        -------
+        float
+            p-value of the null "|theta| <= delta" at whatever look one stops. The evidence is the mean of that for
+            "theta > delta" and for "theta < -delta": each alone is at most 1 in expectation under the null, so their mean is.
+        """
+        if self.se == 0.0:
+            return 0.0 if abs(self.theta) > delta else 1.0
+        above = self.mixture.log_e_value((self.theta - delta) / self.se, self.n)
+        below = self.mixture.log_e_value((-delta - self.theta) / self.se, self.n)
+        return _as_p(np.logaddexp(above, below) - math.log(2.0))
+
+    def _tail(self, excess: float) -> float:
+        """Evidence for an excess above 0, as a p-value."""
+        if self.se == 0.0 or not math.isfinite(excess):
+            return Outcome._tail(self, excess)  # noqa: SLF001 - slots rebuild the class, which super() does not survive
+        return _as_p(self.mixture.log_e_value(excess / self.se, self.n))
+
+
+def all_layers(outcomes: Sequence[SequentialOutcome], delta: float) -> equivalence.LayersJointly:
+    """Judge at one of many looks the claim that every layer lies within the margin.
+
+    Parameters
+    ----------
+    outcomes : sequence of SequentialOutcome
+        One per layer.
+    delta : float
+        Half-width of the margin on the scale of theta, finite and > 0.
+
+    Returns
+    -------
+    LayersJointly
+        As `varprop.stats.equivalence.all_layers`, with p-values that hold at whatever look one stops.
+
+    Raises
+    ------
+    ValueError
+        If there are no outcomes, or delta is not finite and > 0.
+
+    Notes
+    -----
+    Support needs every layer's sequence inside the margin at the same look. If one layer's truth lies outside, its own
+    sequence excludes that truth at some look with probability at most alpha, whatever the others do. For refutation one
+    layer's sequence outside is enough, each at level alpha / K.
+
+    Examples
+    --------
+    >>> mixture = NormalMixture.tuned(200, alpha=0.1)
+    >>> layers = [Outcome.from_estimate("step_mean", theta=t, se=0.01, df=199, n=200) for t in (0.0, 0.12, 0.01)]
+    >>> all_layers([SequentialOutcome.of(layer, mixture) for layer in layers], 0.05)
+    LayersJointly(p_equivalence=1.0, p_refute=4.69e-09, deciding=1)
+    """
+    joint = equivalence.all_layers(outcomes, delta)
+    outside = [outcome.p_outside(delta) for outcome in outcomes]
+    return joint._replace(p_refute=min(1.0, len(outside) * min(outside)))
+
+
+def networks_to_decide(outcome: SequentialOutcome, distance: float, *, alpha: float, beta: float = 0.1) -> int | None:
+    """Return the number of networks by which a sequence decides, were the estimate the truth.
+
+    Parameters
+    ----------
+    outcome : SequentialOutcome
+        Estimate of theta.
+    distance : float
+        Of the estimate from the nearest value to be excluded, >= 0.
+    alpha : float
+        Error of the one-sided bound, in (0, 0.5].
+    beta : float
+        Accepted probability that the bound is not crossed by then, in (0, 0.5].
+
+    Returns
+    -------
+    int or None
+        None if no feasible number (more than 10^9) decides.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> pilot = Outcome.from_estimate("step_mean", theta=0.01, se=0.03, df=99, n=100)
+    >>> networks_to_decide(SequentialOutcome.of(pilot, NormalMixture.tuned(1000, alpha=0.1)), 0.04, alpha=0.05)
+    922
+    """
+    if not 0.0 < beta <= 0.5 or distance < 0.0:
+        msg = f"need a distance >= 0 and beta in (0, 0.5], got {distance} and {beta}"
+        raise ValueError(msg)
+    sd, late = math.sqrt(outcome.unit_variance), -float(special.ndtri(beta))
+
+    def crossed(n: int) -> bool:
+        return math.sqrt(n) * distance >= (float(outcome.mixture.bound(n, alpha=alpha)) + late) * sd
+
+    # Doubled, then halved: distance sqrt(n) outgrows the bound from some n on, and stays above.
+    high = MIN_NETWORKS
+    while not crossed(high):
+        high *= 2
+        if high > MOST_NETWORKS:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if crossed(middle) else (middle, high)
+    return max(high, MIN_NETWORKS)
+
+
+def _as_p(log_e: ArrayLike) -> float:
+    """Evidence as a p-value."""
+    return min(1.0, math.exp(min(0.0, -float(np.asarray(log_e)))))
+
+
+def _check_alpha(alpha: float) -> None:
+    """Refuse an error probability out of range."""
+    if not 0.0 < alpha < 1.0:
+        msg = f"alpha must lie in (0, 1), got {alpha}; write for example 0.05"
+        raise ValueError(msg)

@@ -1,0 +1,116 @@
+"""The usual mistakes of initialisers: each predicts a law of its own, which draws can be held against.
+
+A mistake about the layer is preferred to one about a constant where both predict the same, because it is the more specific:
+among constants a factor of 2 explains any layer, while fans that happen to differ by 2 explain this one. Draws of another
+shape, with fans in another proportion, tell the two apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from varprop.model.initializers import Initializer
+from varprop.model.laws import FanMode, Fans, Scaled
+from varprop.model.shapes import NORMAL, TRUNCATED_NORMAL, UNIFORM, AnyShape
+from varprop.verification.audit.layout import other_readings, receptive_fields
+
+CAUSES = {
+    "same_array": "every call returns the same array, or one of a few",
+    "transposed_layout": "the shape was read in another layout: channels first for last, or outputs for inputs",
+    "fan_in_used": "the scale is that of fan_in",
+    "fan_out_used": "the scale is that of fan_out",
+    "fan_avg_used": "the scale is that of the average of fan_in and fan_out",
+    "receptive_field_forgotten": "fans count channels alone, without the positions of the kernel",
+    "groups_ignored": "fans count the channels of all groups, though a unit sees those of one",
+    "packed_projections": "matrices that are stored in one array were initialised as if they were one, or the reverse",
+    "truncation_not_corrected": "a normal law was cut at two standard deviations, and not widened by 1 / 0.8796 before",
+    "bound_as_std": "the bound of a uniform law was used as a standard deviation",
+    "sqrt3_missing": "a standard deviation was used as the bound of a uniform law, without the factor sqrt(3)",
+    "factor_2_missing": "a factor 2 is missing, of the variance or of the standard deviation",
+}
+"""What is looked for, by name, in the order in which one is preferred to another that predicts the same."""
+
+_PACKED = (2, 3, 4)  # keys and values; queries, keys and values; the gates of an LSTM
+_BOUND = math.sqrt(3)  # of a uniform law, in its standard deviations
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A cause, how it would have come about here, and the law that the draws would then have."""
+
+    cause: str
+    meaning: str
+    law: Initializer
+
+
+def hypotheses(law: Initializer, shape: tuple[int, ...], fans: Fans, groups: int) -> list[Hypothesis]:
+    """What the catalogue predicts for a law, shape and fans, in its order; what would be the law itself is left out."""
+    kind = law.law
+    if not isinstance(kind, Scaled) or law.variance(*fans) == 0:
+        return []  # of other laws it is not known what they would be at another scale
+    found: list[tuple[str, str, AnyShape, float]] = [
+        (cause, f"{meaning}: the fan is {n:g}", kind.shape, math.sqrt(kind.size / n))
+        for cause, meaning, n in _about_fans(kind, shape, fans, groups)
+    ]
+    std = math.sqrt(law.variance(*fans))
+    found += [
+        (cause, meaning, other, factor * std / math.sqrt(other.variance))
+        for cause, meaning, other, factor in _about_constants(kind)
+    ]
+    order = list(CAUSES)
+    found.sort(key=lambda entry: order.index(entry[0]))
+    stated = Scaled(kind.shape, kind.scale(fans))
+    made = [
+        Hypothesis(cause, meaning, Initializer(name=cause, law=Scaled(other, scale)))
+        for cause, meaning, other, scale in found
+    ]
+    return [hypothesis for hypothesis in made if hypothesis.law.law != stated]
+
+
+def _about_fans(law: Scaled, shape: tuple[int, ...], fans: Fans, groups: int) -> Iterator[tuple[str, str, float]]:
+    """Causes that are a wrong fan n, of a law that is scaled by one."""
+    if law.mode is None:
+        return
+    mode = law.mode
+    for reading in other_readings(shape, fans, groups):
+        if len(shape) > 2:  # of a matrix it would be the other fan, no more and no less
+            yield "transposed_layout", "the shape in the other layout", _fan(mode, *reading.fans)
+    for other in get_args(FanMode):
+        if other != mode:
+            yield f"{other}_used", CAUSES[f"{other}_used"], _fan(other, *fans)
+    for receptive in receptive_fields(shape, fans, groups):
+        yield "receptive_field_forgotten", f"of {receptive} positions", _fan(mode, *fans) / receptive
+    if groups > 1:
+        for meaning, grown in (
+            ("in fan_in", (fans.fan_in * groups, fans.fan_out)),
+            ("in fan_out", (fans.fan_in, fans.fan_out * groups)),
+            ("in both fans", (fans.fan_in * groups, fans.fan_out * groups)),
+        ):
+            yield "groups_ignored", meaning, _fan(mode, *grown)
+    for factor in _PACKED:
+        yield "packed_projections", f"fan_out of {factor} matrices", _fan(mode, fans.fan_in, fans.fan_out * factor)
+        if fans.fan_out % factor == 0:
+            one = fans.fan_out // factor
+            yield "packed_projections", f"fan_out of one matrix of {factor}", _fan(mode, fans.fan_in, one)
+
+
+def _fan(mode: FanMode, fan_in: float, fan_out: float) -> float:
+    """The n by which a law of that mode is scaled."""
+    return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+
+
+def _about_constants(law: Scaled) -> Iterator[tuple[str, str, AnyShape, float]]:
+    """Causes that are a wrong constant: the shape that draws then have, and their standard deviation over the law's."""
+    if law.shape in (NORMAL, TRUNCATED_NORMAL):
+        # Not widened: what should be left after the cut was there before it.
+        left = math.sqrt(TRUNCATED_NORMAL.variance)
+        yield "truncation_not_corrected", "0.774 of the variance is left", TRUNCATED_NORMAL, left
+    yield "bound_as_std", "a normal law of sqrt(3) standard deviations", NORMAL, _BOUND
+    if law.shape == UNIFORM:
+        yield "bound_as_std", "a uniform law of sqrt(3) standard deviations", UNIFORM, _BOUND
+    yield "sqrt3_missing", "a uniform law within one standard deviation", UNIFORM, 1 / _BOUND
+    yield "factor_2_missing", "half the variance", law.shape, math.sqrt(0.5)
+    yield "factor_2_missing", "half the standard deviation", law.shape, 0.5

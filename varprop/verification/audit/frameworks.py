@@ -1,0 +1,141 @@
+"""All initialisers of a framework, each against the law that its documentation states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from varprop._typing import RNGLike
+from varprop.bridges.catalogue import Bridge, Case
+from varprop.numerics.streams import named_generator, root_sequence
+from varprop.verification.audit.auditing import audit
+from varprop.verification.audit.result import Audit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAudit:
+    """An initialiser of a framework and what came out."""
+
+    case: Case
+    audit: Audit
+
+    @property
+    def contradicts(self) -> bool:
+        """True if what the documentation states is refuted."""
+        return self.case.documented and self.audit.verdict == "refuted"
+
+
+def audit_bridge(
+    bridge: Bridge,
+    *,
+    only: str | None = None,
+    n_draws: int | None = None,
+    rng: RNGLike,
+    progress: Callable[[str], object] | None = None,
+) -> list[CaseAudit]:
+    """Audit every initialiser of a framework.
+
+    Parameters
+    ----------
+    bridge : Bridge
+        From `varprop.bridges.load_bridge`.
+    only : str, optional
+        Part of a name, in any case: the others are left out.
+    n_draws : int, optional
+        Of each, as in `varprop.audit`.
+    rng : int, SeedSequence, Generator or None
+        Seed. Draws of an initialiser depend on it and on the initialiser's name and statement alone.
+    progress : callable, optional
+        Told every name before its audit.
+
+    Returns
+    -------
+    list of CaseAudit
+        In the catalogue's order.
+
+    Raises
+    ------
+    ValueError
+        If no name has that part.
+    """
+    return list(_audits(bridge, _wanted(bridge, only), n_draws, rng, progress))
+
+
+def _wanted(bridge: Bridge, only: str | None) -> list[Case]:
+    cases = [case for case in bridge.cases if only is None or only.lower() in case.name.lower()]
+    if not cases:
+        names = ", ".join(dict.fromkeys(case.name for case in bridge.cases))
+        msg = f"no initialiser of {bridge.name} has {only!r} in its name; there are {names}"
+        raise ValueError(msg)
+    return cases
+
+
+def _audits(
+    bridge: Bridge,
+    cases: list[Case],
+    n_draws: int | None,
+    rng: RNGLike,
+    progress: Callable[[str], object] | None,
+) -> Iterator[CaseAudit]:
+    root = root_sequence(rng)
+    seed = f"{root.entropy} {root.spawn_key}"
+    for case in cases:
+        if progress is not None:
+            progress(case.name)
+        generator = named_generator("audit", seed, bridge.name, case.name, case.statement)
+        with bridge.seeded(int(generator.integers(2**32))):
+            result = audit(
+                case.initializer,
+                case.shape,
+                law=case.law,
+                fan_in=case.fan_in,
+                fan_out=case.fan_out,
+                groups=case.groups,
+                n_draws=n_draws,
+                rng=generator,
+            )
+        yield CaseAudit(case, result)
+
+
+def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
+    """One row for each initialiser.
+
+    Parameters
+    ----------
+    found : list of CaseAudit
+        From `audit_bridge`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``initializer``, ``verdict``, ``cause``, ``variance_ratio`` (the draws' over the law's, NaN where there is
+        none), ``shape``, ``fan_in``, ``fan_out``, ``law``, ``statement``, ``source``, ``documented``, ``n_draws`` and
+        ``note``.
+    """
+    import pandas as pd
+
+    rows = []
+    for one in found:
+        variance = next((part for part in one.audit.parts if part.name == "variance"), None)
+        rows.append(
+            {
+                "initializer": one.case.name,
+                "verdict": one.audit.verdict,
+                "cause": one.audit.cause,
+                "variance_ratio": float("nan") if variance is None else variance.estimate / variance.predicted,
+                "shape": "x".join(map(str, one.audit.shape)),
+                "fan_in": one.audit.fans.fan_in,
+                "fan_out": one.audit.fans.fan_out,
+                "law": one.audit.law,
+                "statement": one.case.statement,
+                "source": one.case.source,
+                "documented": one.case.documented,
+                "n_draws": one.audit.n_draws,
+                "note": one.audit.note,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,230 @@
+"""What an audit found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from varprop.model.laws import Fans
+from varprop.stats.equivalence import Verdict, check_budget, decide
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARGIN, DISTANCE, ALPHA = 0.02, 0.05, 1e-6
+"""What an audit takes for agreement, and how rarely it errs, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What counts as agreement, and how rarely a verdict may be false."""
+
+    margin: float
+    distance: float
+    alpha: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("margin", self.margin), ("distance", self.distance)):
+            if not 0.0 < value < 1.0:
+                msg = f"{name} must lie in (0, 1), got {value!r}; write 0.05 for 5 %"
+                raise ValueError(msg)
+        check_budget(self.alpha, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name : str
+        shape, values, mean, variance, distribution, bounds, repeats, independence or orthogonality.
+    p_support, p_refute : float
+        Evidence for and against the law in this part, as in `varprop.stats.equivalence`.
+    pvalue : float
+        Of the point null that this part is exactly as the law has it.
+    gate : bool
+        Whether the part can only refute: no margin was shown to hold where it does not.
+    estimate, predicted, low, high : float
+        In the part's own units, with a 95 % interval; NaN where there is no number.
+    margin : float
+        What counts as agreement; NaN where there is none.
+    n_required : int, optional
+        Number of single weights that would decide.
+    note : str
+        What a reader should know.
+    """
+
+    name: str
+    p_support: float
+    p_refute: float
+    pvalue: float = 1.0
+    gate: bool = False
+    estimate: float = math.nan
+    predicted: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    margin: float = math.nan
+    n_required: int | None = None
+    note: str = ""
+
+    @classmethod
+    def certain(
+        cls,
+        name: str,
+        *,
+        holds: bool,
+        gate: bool = True,
+        estimate: float = math.nan,
+        predicted: float = math.nan,
+        note: str = "",
+    ) -> Part:
+        """A part that chance has nothing to do with."""
+        against = 1.0 if holds else 0.0
+        return cls(
+            name=name,
+            p_support=1.0 - against,
+            p_refute=against,
+            pvalue=against,
+            gate=gate,
+            estimate=estimate,
+            predicted=predicted,
+            note=note,
+        )
+
+    def verdict(self, alpha: float, m: int) -> str:
+        """Verdict on this part alone."""
+        if not self.gate:
+            return decide(self.p_support, self.p_refute, alpha=alpha, m=m)
+        return "refuted" if self.p_refute <= alpha / m else "not refuted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A cause that was tested: what it predicts, and the evidence that the draws are what it predicts.
+
+    ``ratio`` is the predicted variance over the law's. ``p_support`` is 1 where the draws' variance is not even near it.
+    """
+
+    cause: str
+    meaning: str
+    ratio: float
+    p_support: float
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The verdict on an initialiser's claim to follow a law, the parts it rests on, and the likeliest cause if refuted.
+
+    Parameters
+    ----------
+    initializer : str
+        Name of what was audited.
+    law : str
+        The law that it claims.
+    shape : tuple of int
+        What it was asked for.
+    fans : Fans
+        fan_in and fan_out of the law.
+    n_draws, n_calls : int
+        Number of single weights looked at, and of calls that they came from.
+    margin : float
+        Largest departure of the variance, relative, and of the mean, in standard deviations, that counts as agreement.
+    alpha : float
+        Bound on the probability that the verdict is false.
+    parts : tuple of Part
+        What was looked at.
+    candidates : tuple of Candidate
+        Causes tested, in the order in which one is preferred to another; none unless the law is refuted.
+    verdict : {"supported", "refuted", "inconclusive"}
+        Supported if every part is shown to lie within its margin, and nothing is found against those without one.
+    cause : str or None
+        A name of `varprop.verification.audit.causes.CAUSES`; None if the law is not refuted or no cause explains the draws.
+    note : str
+        What a reader should know: what the cause means, and the others that predict the same here.
+    """
+
+    initializer: str
+    law: str
+    shape: tuple[int, ...]
+    fans: Fans
+    n_draws: int
+    n_calls: int
+    margin: float
+    alpha: float
+    parts: tuple[Part, ...]
+    candidates: tuple[Candidate, ...] = ()
+    verdict: Verdict
+    cause: str | None = None
+    note: str = ""
+
+    @property
+    def pvalue(self) -> float:
+        """Of the point null that the draws follow the law exactly: the parts' smallest times their number, at most 1.
+
+        Returns
+        -------
+        float
+        """
+        return min(1.0, len(self.parts) * min(part.pvalue for part in self.parts))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each part.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``part``, ``estimate``, ``predicted``, ``ci_low``, ``ci_high``, ``pvalue``, ``p_equivalence``,
+            ``p_refute``, ``margin``, ``alpha``, ``verdict`` and ``note``.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "part": part.name,
+                "estimate": part.estimate,
+                "predicted": part.predicted,
+                "ci_low": part.low,
+                "ci_high": part.high,
+                "pvalue": part.pvalue,
+                "p_equivalence": part.p_support,
+                "p_refute": part.p_refute,
+                "margin": part.margin,
+                "alpha": self.alpha / len(self.parts),
+                "verdict": part.verdict(self.alpha, len(self.parts)),
+                "note": part.note,
+            }
+            for part in self.parts
+        ]
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        """All of it, for reading."""
+        lines = [
+            f"{self.initializer} {self.shape} against {self.law}, fan_in {self.fans.fan_in}, fan_out {self.fans.fan_out}: "
+            f"{self.verdict}" + (f", cause: {self.cause}" if self.cause else ""),
+            *([self.note] if self.note else []),
+            f"{self.n_draws:,} draws in {self.n_calls:,} calls, margin {100 * self.margin:g} %, alpha {self.alpha:g}",
+        ]
+        lines += [
+            f"  {part.name:<14}{part.verdict(self.alpha, len(self.parts)):<13}{_told(part)}" for part in self.parts
+        ]
+        if self.candidates:
+            lines.append("causes tested:")
+        lines += [
+            f"  {candidate.cause:<27}{'supported' if candidate.supported else 'no':<11}"
+            f"variance times {candidate.ratio:.4g}: {candidate.meaning}"
+            for candidate in self.candidates
+        ]
+        return "\n".join(lines)
+
+
+def _told(part: Part) -> str:
+    """Numbers and note of a part in one line."""
+    if math.isnan(part.estimate):
+        return part.note
+    interval = "" if math.isnan(part.low) else f" [{part.low:.4g}, {part.high:.4g}]"
+    predicted = "" if math.isnan(part.predicted) else f", law {part.predicted:.4g}"
+    return f"{part.estimate:.4g}{interval}{predicted}" + (f"; {part.note}" if part.note else "")

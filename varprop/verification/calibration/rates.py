@@ -1,0 +1,178 @@
+"""From many studies' outcomes to rates: level, coverage, power and false verdicts, each with what was promised."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from varprop.stats.acceptance import acceptance_region, share_interval
+from varprop.stats.equivalence import p_equivalence, p_refute
+from varprop.stats.laws import LawFit
+from varprop.stats.outcome import Outcome
+from varprop.stats.power import detectable_difference, planned_power
+
+Outcomes = Sequence["Outcome | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How often something happened in simulated studies, and how often it should have.
+
+    Parameters
+    ----------
+    rate : str
+        What happened: "level", "coverage", "false support", "false refutation", "support", "refutation" or "rejection".
+    alpha : float
+        The level at which it was decided.
+    theta : float
+        The truth's log(truth / prediction); of `zero_mean` the standardised mean.
+    events, studies : int
+        How often, of how many.
+    planned : float
+        What was promised: the probability, or its bound; NaN if nothing was.
+    bound : bool
+        Whether what was promised is a bound from above only.
+    """
+
+    rate: str
+    alpha: float
+    theta: float
+    events: int
+    studies: int
+    planned: float
+    bound: bool = False
+
+    @property
+    def value(self) -> float:
+        """Share of the studies."""
+        return self.events / self.studies
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Clopper and Pearson's 95 % interval of the probability."""
+        return share_interval(self.events, self.studies)
+
+    @property
+    def region(self) -> tuple[int, int] | None:
+        """Counts that agree with what was promised, by `acceptance_region`; None if nothing was."""
+        if math.isnan(self.planned):
+            return None
+        low, high = acceptance_region(self.studies, self.planned)
+        return (0 if self.bound else low), high
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the count agrees; None if nothing was promised."""
+        return None if self.region is None else self.region[0] <= self.events <= self.region[1]
+
+    def row(self) -> dict[str, object]:
+        """Row of a table."""
+        low, high = self.interval
+        accept_low, accept_high = self.region or (None, None)
+        return {
+            "rate": self.rate,
+            "alpha": self.alpha,
+            "theta": self.theta,
+            "repeats": self.studies,
+            "events": self.events,
+            "value": self.value,
+            "ci_low": low,
+            "ci_high": high,
+            "planned": self.planned,
+            "accept_low": accept_low,
+            "accept_high": accept_high,
+            "accepted": self.accepted,
+        }
+
+
+def point_rates(outcomes: Outcomes, *, alpha: float, truth: float, at_most: bool, null: bool) -> Iterator[Rate]:
+    """How often the point null was rejected, by the test and by the second test that may come with it.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome or None
+        One per study; None never rejects.
+    alpha : float
+        Level.
+    truth : float
+        theta under the networks that were sampled, to which the null is moved.
+    at_most : bool
+        Whether p-values are only bounded by their level.
+    null : bool
+        Whether the null holds, so that the share of rejections is the level. If not it is power, of which nothing was
+        promised.
+    """
+    name, planned = ("level", alpha) if null else ("rejection", math.nan)
+
+    def rate(pvalue: Callable[[Outcome], float], name: str, *, bound: bool) -> Rate:
+        events = sum(one is not None and pvalue(one) <= alpha for one in outcomes)
+        return Rate(
+            rate=name, alpha=alpha, theta=0.0, events=events, studies=len(outcomes), planned=planned, bound=bound
+        )
+
+    yield rate(lambda one: one.pvalue if truth == 0.0 else _from(one, truth).pvalue, name, bound=at_most)
+    if any(isinstance(one, LawFit) and one.second_test for one in outcomes):
+        yield rate(
+            lambda one: one.second_pvalue if isinstance(one, LawFit) else 1.0, f"{name}, second test", bound=False
+        )
+
+
+def estimate_rates(
+    outcomes: Outcomes, *, alpha: float, truth: float, delta: float, n_networks: int, theta: float | None
+) -> Iterator[Rate]:
+    """Coverage, false verdicts with the truth at either end of the margin, and power inside and outside.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome or None
+        Estimates of one number, one per study; None decides nothing.
+    alpha : float
+        Level of a verdict.
+    truth : float
+        theta under the networks that were sampled. Predictions are moved so that it is what each rate is about.
+    delta : float
+        Half-width of the margin on the scale of theta.
+    n_networks : int
+        Per study.
+    theta : float or None
+        Truth to be refuted; None for one that is refuted in nine studies of ten, as planned.
+    """
+    found = [one for one in outcomes if one is not None]
+    studies = len(outcomes)
+
+    def rate(name: str, at: float, happened: Callable[[Outcome], bool], planned: float, *, bound: bool = False) -> Rate:
+        events = sum(happened(_from(one, truth - at)) for one in found)
+        return Rate(rate=name, alpha=alpha, theta=at, events=events, studies=studies, planned=planned, bound=bound)
+
+    def supports(one: Outcome) -> bool:
+        return p_equivalence(one, delta) <= alpha
+
+    def refutes(one: Outcome) -> bool:
+        return p_refute(one, delta) <= alpha
+
+    def covers(one: Outcome) -> bool:
+        low, high = one.interval(1.0 - alpha)
+        return low <= 0.0 <= high
+
+    yield rate("coverage", 0.0, covers, 1.0 - alpha)
+    for end in (-delta, delta):
+        yield rate("false support", end, supports, alpha, bound=True)
+        yield rate("false refutation", end, refutes, alpha, bound=True)
+    variance = math.fsum(one.unit_variance for one in found) / max(len(found), 1)
+    if variance == 0.0:
+        return  # nothing varies, so every verdict is certain
+    margin = math.expm1(delta)
+    if theta is None:
+        theta = math.log1p(
+            detectable_difference(variance=variance, n_networks=n_networks, margin=margin, alpha=alpha, power=0.9)
+        )
+    for at, name, happened in ((0.0, "support", supports), (theta, "refutation", refutes)):
+        planned = planned_power(n_networks=n_networks, variance=variance, margin=margin, theta=at, alpha=alpha)
+        yield rate(name, at, happened, planned or math.nan)  # no power is no promise: a few may succeed by luck
+
+
+def _from(outcome: Outcome, truth: float) -> Outcome:
+    """The same estimate from a prediction that is larger by `truth`, so that a truth of `truth` becomes 0."""
+    theta = outcome.theta - truth
+    return Outcome.from_estimate(outcome.test, theta=theta, se=outcome.se, df=outcome.df, n=outcome.n)

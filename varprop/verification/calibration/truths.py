@@ -1,0 +1,124 @@
+"""Networks of which the truth is known: from the exact law of their layers' norms, or from the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from varprop._typing import Float64Array
+from varprop.engine.simulate import simulate
+from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network
+from varprop.model.simulation import Place, Samples, Simulation, site_place
+from varprop.verification.chain import links
+
+Source = Literal["auto", "law", "engine"]
+
+RECORDED = (
+    "preactivation_second_moment",
+    "conditional_variance",
+    "pivot",
+    "activation_mean",
+    "activation_second_moment",
+)
+"""What the tests under calibration read; the law of norms knows no means of activations."""
+
+
+def draw(
+    network: Network, *, n_networks: int, seed: np.random.SeedSequence, source: Source, quantities: Sequence[str]
+) -> Simulation:
+    """Sample networks by their law, or by the engine in this process.
+
+    Parameters
+    ----------
+    network : Network
+        What to sample.
+    n_networks : int
+        How many.
+    seed : SeedSequence
+        The draws depend on it alone.
+    source : {"auto", "law", "engine"}
+        "auto" takes the law where it has one for the network and the quantities.
+    quantities : sequence of str
+        Names out of `RECORDED`.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    UnsupportedError
+        If the law is asked for and there is none.
+    """
+    if source == "law" or (source == "auto" and has_law(network) and "activation_mean" not in quantities):
+        return layer_norms(network, n_networks=n_networks, rng=np.random.default_rng(seed))
+    return simulate(network, n_networks=n_networks, rng=seed, quantities=quantities, executor="serial")
+
+
+def has_law(network: Network) -> bool:
+    """Tell whether the law of the layers' norms is known: two slopes, Gaussian weights, no biases."""
+    return all(
+        link.activation.homogeneous and link.noun.weights.gaussian and link.noun.biases.name == "zeros"
+        for link in links(network)
+    )
+
+
+def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) -> Simulation:
+    r"""Sample the norms of every layer without sampling any weight.
+
+    Parameters
+    ----------
+    network : Network
+        Gaussian weights, zero biases, and activations of two slopes; its one input is all ones.
+    n_networks : int
+        How many.
+    rng : Generator
+        Of the draws.
+
+    Returns
+    -------
+    Simulation
+        `preactivation_second_moment`, `conditional_variance`, `pivot` and, at the activations, their second moment.
+
+    Raises
+    ------
+    UnsupportedError
+        If the network is another.
+
+    Notes
+    -----
+    Given the layer below, z has n independent entries N(0, v), v = Var(W) \|a\|^2. Of these K ~ Bin(n, 1/2) are positive,
+    and the squares of the two kinds add up to v chi2_K and v chi2_{n-K}, independent given K. With slopes s and t the
+    activations' squares add up to s^2 times the one plus t^2 times the other, and so on with v for the next layer.
+    """
+    if not has_law(network):
+        msg = f"the law of norms takes Gaussian weights, zero biases and activations of two slopes, not {network.label}"
+        raise UnsupportedError(msg)
+    columns: dict[str, list[Float64Array]] = {name: [] for name in RECORDED if name != "activation_mean"}
+    places: dict[str, list[Place]] = {name: [] for name in columns}
+    squares = np.full(n_networks, float(network.widths[0]))  # of the signal below, summed over its units
+    for link in links(network):
+        units = link.site.fans[1]
+        v = link.weight_variance * squares
+        up = rng.binomial(units, 0.5, size=n_networks)
+        positive = 2.0 * rng.standard_gamma(up / 2.0)
+        negative = 2.0 * rng.standard_gamma((units - up) / 2.0)
+        total = positive + negative
+        found = {
+            "conditional_variance": v,
+            "preactivation_second_moment": v * total / units,
+            "pivot": np.where(v > 0.0, total / units, np.nan),
+        }
+        slopes = np.asarray(link.activation(np.array([1.0, -1.0])), dtype=np.float64)
+        squares = v * (slopes[0] ** 2 * positive + slopes[1] ** 2 * negative)
+        if link.activation_site is not None:
+            columns["activation_second_moment"].append(squares / units)
+            places["activation_second_moment"].append(site_place(link.activation_site))
+        for name, column in found.items():
+            columns[name].append(column)
+            places[name].append(site_place(link.site))
+    samples = {name: Samples(np.column_stack(found), tuple(places[name])) for name, found in columns.items() if found}
+    return Simulation(network=network, inputs=np.ones((1, network.widths[0])), samples=samples, method="law of norms")

@@ -1,0 +1,102 @@
+"""What a sample says for and against a claim, before anyone knows how many claims the report has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from varprop.model.simulation import Place
+from varprop.stats import equivalence, power
+from varprop.stats.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One estimate at one place (None: over the whole network), with what was predicted there.
+
+    ``logarithmic`` tells that theta is log(estimate / predicted), else it is their difference.
+    """
+
+    place: Place | None
+    outcome: Outcome
+    predicted: float
+    logarithmic: bool = True
+
+    @property
+    def estimate(self) -> float:
+        """Estimate in the quantity's own units."""
+        theta = self.outcome.theta
+        return self.predicted * math.exp(theta) if self.logarithmic else self.predicted + theta
+
+
+Required = Callable[[float, int], int | None]
+"""From alpha and the number of verdicts m to the number of networks that would decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole."""
+
+    layers: tuple[Finding, ...]
+    headline: Finding
+    p_support: float
+    p_refute: float
+    required: Required
+    note: str = ""
+
+
+class UndecidableError(ValueError):
+    """A sample that a test cannot judge, such as one in which every network is dead."""
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Around a call into statistics: what it refuses is a matter of these data, not of the question."""
+    try:
+        yield
+    except ValueError as error:
+        raise UndecidableError(str(error)) from error
+
+
+def about_all_layers(findings: Sequence[Finding], delta: float, note: str) -> Evidence:
+    """Judge a claim that every layer has to meet; the headline is the layer that decides."""
+    outcomes = [finding.outcome for finding in findings]
+    joint = equivalence.all_layers(outcomes, delta)
+    decisive = findings[joint.deciding]
+
+    def required(alpha: float, m: int) -> int | None:
+        return power.networks_to_decide(decisive.outcome, delta, alpha=alpha, m=m, layers=len(outcomes))
+
+    place = decisive.place
+    said = f"decided by layer {place[0]}" if place is not None and len(findings) > 1 else ""
+    return Evidence(
+        tuple(findings),
+        decisive,
+        joint.p_equivalence,
+        joint.p_refute,
+        required,
+        join_notes(said, note, decisive.outcome.note),
+    )
+
+
+def about_one(layers: Sequence[Finding], headline: Finding, delta: float, note: str = "") -> Evidence:
+    """Judge a claim about a single number."""
+
+    def required(alpha: float, m: int) -> int | None:
+        return power.networks_to_decide(headline.outcome, delta, alpha=alpha, m=m)
+
+    return Evidence(
+        tuple(layers),
+        headline,
+        equivalence.p_equivalence(headline.outcome, delta),
+        equivalence.p_refute(headline.outcome, delta),
+        required,
+        join_notes(note, headline.outcome.note),
+    )
+
+
+def join_notes(*notes: str) -> str:
+    """Put notes into one, each once."""
+    return "; ".join(dict.fromkeys(note for note in notes if note))

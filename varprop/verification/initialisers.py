@@ -1,0 +1,132 @@
+"""Evidence for claims about an initialiser's draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from varprop._typing import Float64Array, FloatArray
+from varprop.model.initializers import Initializer
+from varprop.model.network import Site
+from varprop.model.shapes import TRUNCATED_VARIANCE
+from varprop.model.simulation import Simulation
+from varprop.stats import equivalence
+from varprop.stats.independence import Independence, independence
+from varprop.stats.laws import LawFit
+from varprop.stats.outcome import Outcome
+from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
+from varprop.theory.rules import weight_variance
+from varprop.verification.claims import Claim
+from varprop.verification.draws import draw_weights
+from varprop.verification.findings import Evidence, Finding, join_notes
+from varprop.verification.judging import jointly
+
+
+def initial_weights(claim: Claim, simulation: Simulation) -> Evidence:
+    """Hold draws of every law in a network against what it states, or against the variance that a theory prescribes.
+
+    Supported is a claim of which mean, variance and distribution lie within the margin. Independence of entries and the
+    law's bounds are tested too, and can refute it.
+
+    Raises
+    ------
+    ValueError
+        If no layer with weights is meant, or a law's entries are not known to be independent.
+    """
+    variances, centres, shapes, looks, notes = [], [], [], [], []
+    bounded = True
+    for site, law, matrices in draw_weights(simulation):
+        place = (site.layer, site.module)
+        if not claim.covers(place):
+            continue
+        stated = law.variance(*site.fans)
+        prescribed = weight_variance(claim.theory, *site.fans) if claim.theory else stated
+        found = _judge(law, site, matrices, prescribed)
+        variances.append(Finding(place, found.variance, prescribed))
+        # In units of a standard deviation, where the margin applies as it does to a ratio.
+        centres.append(Finding(place, found.mean, 0.0, logarithmic=False))
+        if found.distribution is not None:
+            shapes.append(Finding(place, found.distribution, 0.0, logarithmic=False))
+        if min(matrices.shape[1:]) > 1:
+            looks.append(independence(matrices, variance=stated, kurtosis=law.kurtosis(*site.fans)))
+        bounded = bounded and found.within_bounds
+        notes.append(_cause(claim, law, site, matrices, found))
+    if not variances:
+        msg = f"no layer with weights lies in layers {claim.layers}"
+        raise ValueError(msg)
+    return _together(claim, (variances, centres, shapes), looks, notes, bounded=bounded)
+
+
+def _judge(law: Initializer, site: Site, matrices: FloatArray, prescribed: float) -> WeightsLaw:
+    fan_in, fan_out = site.fans
+    kurtosis = law.kurtosis(fan_in, fan_out)
+
+    def cdf(x: Float64Array) -> Float64Array:
+        return law.cdf(x, fan_in=fan_in, fan_out=fan_out)
+
+    return weights_law(matrices, variance=prescribed, kurtosis=kurtosis, cdf=cdf if law.continuous else None)
+
+
+def _together(
+    claim: Claim,
+    findings: tuple[list[Finding], list[Finding], list[Finding]],
+    looks: list[Independence],
+    notes: list[str],
+    *,
+    bounded: bool,
+) -> Evidence:
+    """One verdict from all of it; the row's number is the variance, which the claim is known for."""
+    variances, centres, shapes = findings
+    parts = [jointly(variances, claim.log_margin), jointly(centres, claim.log_margin)]
+    if shapes:
+        worst = max((f.outcome for f in shapes), key=lambda outcome: outcome.theta)
+        parts.append(jointly(shapes, claim.margin, required=lambda a, m: _for_distance(worst, claim.margin, a, m)))
+    p_support, p_refute = [part.p_support for part in parts], [part.p_refute for part in parts]
+    if looks:
+        against = [equivalence.p_refute(o, claim.margin) for look in looks for o in look.looks.values()]
+        dependent = min(1.0, len(against) * min(against))
+        p_refute.append(dependent)
+        p_support.append(0.0 if dependent > 0.5 else 1.0)
+    p_refute.append(1.0 if bounded else 0.0)
+    p_support.append(0.0 if bounded else 1.0)
+
+    def required(alpha: float, m: int) -> int | None:
+        needed = [part.required(alpha, m) for part in parts]
+        return None if None in needed else max(n for n in needed if n is not None)
+
+    points = [part.headline.outcome.pvalue for part in parts]
+    points += [len(shapes) * f.outcome.second_pvalue for f in shapes if isinstance(f.outcome, LawFit)]
+    points += [len(looks) * look.pvalue for look in looks]
+    kinds = len(parts) + bool(shapes) + bool(looks)
+    exact = min(1.0, kinds * min(points))
+    headline = replace(parts[0].headline, outcome=replace(parts[0].headline.outcome, pvalue=exact if bounded else 0.0))
+    low, high = parts[1].headline.outcome.interval(0.95)
+    centre = f"mean over standard deviation {parts[1].headline.estimate:.2g} ({low:.2g} to {high:.2g})"
+    note = join_notes(
+        parts[0].note,
+        f"of single weights, {variances[0].outcome.n:,} draws of each law",
+        centre,
+        f"Kolmogorov distance {parts[2].headline.estimate:.2g}" if shapes else "",
+        f"independence of entries p = {min(1.0, len(looks) * min(look.pvalue for look in looks)):.2g}" if looks else "",
+        "" if bounded else "draws lie outside the law's bounds",
+        *notes,
+    )
+    layers = (*variances, *centres, *shapes)
+    return Evidence(layers, headline, *equivalence.combine_layers(p_support, p_refute), required, note)
+
+
+def _for_distance(outcome: Outcome, margin: float, alpha: float, m: int) -> int | None:
+    return outcome.networks_to_decide(margin, alpha=alpha, m=m) if isinstance(outcome, LawFit) else None
+
+
+def _cause(claim: Claim, law: Initializer, site: Site, matrices: FloatArray, found: WeightsLaw) -> str:
+    """Name the classical fault that a wrong variance is the mark of."""
+    if not claim.theory or abs(found.variance.theta) <= claim.log_margin:
+        return ""
+    fan_in, fan_out = site.fans
+    kurtosis = law.kurtosis(fan_in, fan_out)
+    right = weight_variance(claim.theory, fan_in, fan_out)
+    candidates = {"a normal law cut at two standard deviations and not rescaled": TRUNCATED_VARIANCE * right}
+    if fan_in != fan_out:
+        candidates["fan_in and fan_out exchanged"] = weight_variance(claim.theory, fan_out, fan_in)
+    matching = matching_variances(matrices, candidates, kurtosis=kurtosis)
+    return f"layer {site.layer} has the variance of {' or '.join(matching)}" if matching else ""

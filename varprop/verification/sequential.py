@@ -1,0 +1,315 @@
+"""Claims judged while their sample grows, so that sampling can end as soon as they are decided.
+
+The looks are fixed before the first network is drawn and depend on the study alone. At each one every claim that is still
+open is judged by a confidence sequence, which holds at all looks at once; what a claim's row says is what was known when it
+was decided, whatever else the sample was used for afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from varprop.model.simulation import Simulation
+from varprop.stats import equivalence, sequential
+from varprop.stats.sequential import NormalMixture, SequentialOutcome
+from varprop.verification.claims import Claim
+from varprop.verification.evidence import gather
+from varprop.verification.findings import Evidence, Finding, UndecidableError, join_notes, judging
+from varprop.verification.gathering import Gathering
+
+FIRST_LOOK = 500
+"""Ten times as many networks as a confidence sequence needs at least: before, means of skewed values are not normal yet."""
+GROWTH = 1.1
+"""Of the sample from one look to the next: on average half of a tenth is sampled after the claim could be decided."""
+
+EVERY_LAYER = ("step_mean", "zero_mean", "activation_map")
+"""Tests of a claim that every layer has to meet ..."""
+WATCHED = (*EVERY_LAYER, "pooled_step_mean", "cumulative_mean", "growth_rate", "directional")
+"""... and these with tests about a single number: all asymptotically means over networks, and so judged at every look."""
+OWN_DRAWS = ("weights_law",)
+"""Tests that draw a sample of their own: judged once, at the first look. All others are judged once, at the last."""
+
+
+def look_schedule(budget: int, *, block: int = 1) -> tuple[int, ...]:
+    """Return the numbers of networks at which claims are judged.
+
+    Parameters
+    ----------
+    budget : int
+        Most networks that may be sampled, >= 1.
+    block : int
+        Networks that are sampled together, >= 1.
+
+    Returns
+    -------
+    tuple of int
+        Increasing whole blocks from 500 networks on, each a tenth more than the one before (rounded up), and last the budget
+        itself.
+
+    Raises
+    ------
+    ValueError
+        If budget or block is less than 1.
+
+    Examples
+    --------
+    >>> look_schedule(2_000, block=250)
+    (500, 750, 1000, 1250, 1500, 1750, 2000)
+    >>> look_schedule(10**6, block=500)[-3:]
+    (857000, 943000, 1000000)
+    """
+    if budget < 1 or block < 1:
+        msg = f"need a budget and blocks of at least one network, got {budget} and {block}"
+        raise ValueError(msg)
+    looks, look = [], -(-FIRST_LOOK // block) * block
+    while look < budget:
+        looks.append(look)
+        look = max(look + block, math.ceil(GROWTH * look / block) * block)
+    return (*looks, budget)
+
+
+def mixture_for(looks: Sequence[int], *, alpha: float, m: int) -> NormalMixture:
+    """Choose the mixture for a schedule: tuned for the geometric mean of its first look and its last.
+
+    Parameters
+    ----------
+    looks : sequence of int
+        As `look_schedule` returns them.
+    alpha : float
+        Bound on the probability of any false verdict in the report, in (0, 0.5].
+    m : int
+        Number of verdicts in the report.
+
+    Returns
+    -------
+    NormalMixture
+        In between, its bound is within a fifth of the best for each single look if the budget is up to a hundred times the
+        first look.
+    """
+    # A claim's bounds are one-sided at alpha / m each, nearly a two-sided one at twice that.
+    return NormalMixture.tuned(math.sqrt(looks[0] * looks[-1]), alpha=min(0.99, 2.0 * alpha / m))
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What is known of a claim at the look at which it was closed.
+
+    ``networks`` counts the sample by then.
+    """
+
+    claim: Claim
+    evidence: Evidence | UndecidableError
+    networks: int
+
+
+class Watch:
+    """Claims about one configuration, judged look by look until all are closed.
+
+    Parameters
+    ----------
+    configuration : str
+        What errors call the sample.
+    claims : sequence of Claim
+        All claims about the configuration.
+    looks : sequence of int
+        As `look_schedule` returns them.
+    alpha : float
+        Bound on the probability of any false verdict in the report, in (0, 0.5].
+    m : int
+        Number of verdicts in the report.
+    """
+
+    def __init__(
+        self, configuration: str, claims: Sequence[Claim], *, looks: Sequence[int], alpha: float, m: int
+    ) -> None:
+        equivalence.check_budget(alpha, m)
+        self._configuration = configuration
+        self._claims = tuple(claims)
+        self._looks = tuple(looks)
+        self._alpha, self._m = alpha, m
+        self._mixture = mixture_for(looks, alpha=alpha, m=m)
+        self._taken = 0
+        self._gathered: dict[int, Gathering] = {}
+        self._stopped: dict[int, Stopped] = {}
+
+    @property
+    def networks(self) -> int:
+        """Number of networks at the latest look, 0 before the first."""
+        return self._looks[self._taken - 1] if self._taken else 0
+
+    @property
+    def next_look(self) -> int | None:
+        """Number of networks at which to look next; None if every claim is closed.
+
+        Without a claim there is nothing to stop for, and the only look is at the budget.
+        """
+        if not self._claims:
+            return self._looks[-1] if not self._taken else None
+        return None if len(self._stopped) == len(self._claims) else self._looks[self._taken]
+
+    @property
+    def stopped(self) -> tuple[Stopped, ...]:
+        """The closed claims, in the claims' order."""
+        return tuple(self._stopped[i] for i in sorted(self._stopped))
+
+    def look(self, new: Iterable[Simulation], sample: Simulation) -> None:
+        """Judge the open claims by a sample that has grown to the next look.
+
+        Parameters
+        ----------
+        new : iterable of Simulation
+            The networks since the look before, in pieces that fit in memory.
+        sample : Simulation
+            All networks up to now; read only for a test that is made once.
+
+        Raises
+        ------
+        ValueError
+            If the sample has another size than `next_look`, lacks what a test needs, or a test is not valid on it; the
+            message names the claim.
+        """
+        size, before = self.next_look, self.networks
+        if size is None or sample.n_networks != size:
+            msg = f"the next look is at {size} networks, got a sample of {sample.n_networks}"
+            raise ValueError(msg)
+        self._taken = self._looks.index(size) + 1
+        last = self._taken == len(self._looks)
+        still_open = {i: claim for i, claim in enumerate(self._claims) if i not in self._stopped}
+        watched = {i: claim for i, claim in still_open.items() if claim.test in WATCHED}
+        for i, claim in watched.items():
+            if i not in self._gathered:
+                with self._named(claim):
+                    self._gathered[i] = Gathering(claim, sample)
+        read = before
+        for piece in new:  # once, for all claims
+            read += piece.n_networks
+            for i, claim in watched.items():
+                with self._named(claim):
+                    self._gathered[i].add(piece)
+        if read != size:
+            msg = f"from {before} to {size} networks there are {size - before}, got {read - before}"
+            raise ValueError(msg)
+        for i, claim in watched.items():
+            found = self._at_this_look(claim, self._gathered[i])
+            if last or self._gathered[i].refused or self._decides(found):
+                self._close(i, found)
+        once = {i: claim for i, claim in still_open.items() if i not in watched and (last or claim.test in OWN_DRAWS)}
+        judged = gather(list(once.values()), sample, called=self._configuration)
+        for i, one in zip(once, judged, strict=True):
+            self._close(i, one)
+
+    @contextmanager
+    def _named(self, claim: Claim) -> Iterator[None]:
+        """Around what may find that a test is not valid: the message names the claim."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            if len(error.args) != 1:
+                raise  # with more to it than a message: samples that cannot be read
+            msg = f"claim {claim.id!r} on {self._configuration!r}: {error}"
+            raise type(error)(msg) from error
+
+    def _at_this_look(self, claim: Claim, gathered: Gathering) -> Evidence | UndecidableError:
+        try:
+            return at_any_look(claim, gathered.evidence(), self._mixture)
+        except UndecidableError as error:
+            return error
+
+    def _decides(self, found: Evidence | UndecidableError) -> bool:
+        if isinstance(found, UndecidableError):
+            return False
+        return equivalence.decide(found.p_support, found.p_refute, alpha=self._alpha, m=self._m) != "inconclusive"
+
+    def _close(self, i: int, found: Evidence | UndecidableError) -> None:
+        claim, budget = self._claims[i], self._looks[-1]
+        note = f"sequential: stopped after {self.networks:,} of at most {budget:,}"
+        if claim.test in OWN_DRAWS:
+            note = ""  # it has drawn what it judges for itself
+        elif claim.test not in WATCHED:
+            note = f"judged once, after {self.networks:,} networks: the test has no sequential form"
+        if isinstance(found, UndecidableError):
+            found = UndecidableError(join_notes(note, str(found)))
+        else:
+            found = replace(found, note=join_notes(note, found.note))
+        self._stopped[i] = Stopped(claim, found, self.networks)
+        self._gathered.pop(i, None)
+
+
+def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evidence:
+    """Turn the evidence of a fixed sample into that of one look among many.
+
+    Parameters
+    ----------
+    claim : Claim
+        Of a test that is watched.
+    evidence : Evidence
+        What the networks so far say, as if they were all that was ever to be sampled.
+    mixture : NormalMixture
+        As `mixture_for` chooses it.
+
+    Returns
+    -------
+    Evidence
+        With p-values and intervals that hold at whatever look one stops.
+
+    Raises
+    ------
+    UndecidableError
+        If there are too few networks.
+    """
+    with judging():
+        layers = tuple(_finding(finding, mixture) for finding in evidence.layers)
+        headline = _finding(evidence.headline, mixture)
+    if claim.test in EVERY_LAYER:
+        outcomes, delta = [_outcome(finding) for finding in layers], _delta(claim)
+        joint = sequential.all_layers(outcomes, delta)
+        p_support, p_refute = joint.p_equivalence, joint.p_refute
+        # That every layer is exactly right: the smallest of the layers' p-values, times their number.
+        pvalue = min(1.0, len(outcomes) * min(outcome.pvalue for outcome in outcomes))
+        headline = replace(headline, outcome=replace(headline.outcome, pvalue=pvalue))
+    elif claim.test == "directional":
+        direction: equivalence.Direction = "below" if claim.below is not None else "above"
+        p_support, p_refute = equivalence.directional(headline.outcome, 0.0, direction=direction)
+    else:
+        delta = _delta(claim)
+        p_support = equivalence.p_equivalence(headline.outcome, delta)
+        p_refute = _outcome(headline).p_outside(delta)
+
+    def required(alpha: float, m: int) -> int | None:
+        return _required(claim, _outcome(headline), len(layers), alpha / m)
+
+    # The typical network's rate, which growth tests mention, is no claim and has a plain interval.
+    aside = (
+        "the typical network's interval is for a single look" if claim.test in ("growth_rate", "directional") else ""
+    )
+    return Evidence(layers, headline, p_support, p_refute, required, join_notes(evidence.note, aside))
+
+
+def _finding(finding: Finding, mixture: NormalMixture) -> Finding:
+    return replace(finding, outcome=SequentialOutcome.of(finding.outcome, mixture))
+
+
+def _outcome(finding: Finding) -> SequentialOutcome:
+    if not isinstance(finding.outcome, SequentialOutcome):
+        msg = f"expected an outcome that holds at any look, got {finding.outcome}"
+        raise TypeError(msg)
+    return finding.outcome
+
+
+def _delta(claim: Claim) -> float:
+    """Half-width of the margin on the scale of theta."""
+    return claim.margin if claim.test == "zero_mean" else claim.log_margin
+
+
+def _required(claim: Claim, outcome: SequentialOutcome, layers: int, alpha: float) -> int | None:
+    """Number of networks that would decide a claim, were the estimate of the deciding layer the truth."""
+    if claim.test == "directional":
+        return sequential.networks_to_decide(outcome, abs(outcome.theta), alpha=alpha)
+    inside = _delta(claim) - abs(outcome.theta)
+    if inside >= 0.0:
+        return sequential.networks_to_decide(outcome, inside, alpha=alpha)
+    sides = 2 * (layers if claim.test in EVERY_LAYER else 1)
+    return sequential.networks_to_decide(outcome, -inside, alpha=alpha / sides)
