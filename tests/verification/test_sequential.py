@@ -187,6 +187,19 @@ def test_few_networks_decide_nothing():
     assert "starts at 50 networks" in str(stop.evidence)
 
 
+def test_a_network_that_no_test_can_judge_closes_the_claim_where_it_is_met(he):
+    """More networks cannot mend it; the other claims go on."""
+    table = he.values("preactivation_second_moment").copy()
+    table[1234, 2] = np.nan
+    name = "preactivation_second_moment"
+    samples = dict(he.samples) | {name: dataclasses.replace(he.samples[name], values=table)}
+    broken, other = follow(dataclasses.replace(he, samples=samples), [TRUE[2], TRUE[6]], alpha=1e-6).stopped
+    assert isinstance(broken.evidence, UndecidableError)
+    assert "NaN" in str(broken.evidence)
+    assert 1234 < broken.networks < 1234 * 1.1 + 100
+    assert not isinstance(other.evidence, UndecidableError)
+
+
 def test_misuse_is_named(he):
     watch = Watch("here", [claim()], looks=(500, 1000), alpha=0.05, m=1)
     with pytest.raises(ValueError, match="next look is at 500"):

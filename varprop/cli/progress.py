@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from varprop.cli.failures import say
-from varprop.study.run import RunProgress
+from varprop.study.filling import RunProgress
 
 if TYPE_CHECKING:
     from rich.progress import Task

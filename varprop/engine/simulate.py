@@ -167,6 +167,7 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
         samples=samples,
         seed=plan.seed,
         method=plan.method,
+        normals=plan.normals,
         per_input=keeps_inputs(plan),
     )
 

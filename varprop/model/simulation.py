@@ -77,6 +77,8 @@ class Simulation:
         What reproduces the draws ("unknown" for a user's own measurements).
     method : str
         How the weights were drawn: "matrix-free", "dense", or "measured" for a user's own.
+    normals : str
+        How normal numbers were made: "box-muller", "ziggurat", or "measured".
     per_input : bool
         Whether values are kept for every input, or averaged over the inputs.
     first : int
@@ -98,6 +100,7 @@ class Simulation:
     samples: Mapping[str, Measurements]
     seed: str = "unknown"
     method: str = "measured"
+    normals: str = "measured"
     per_input: bool = False
     first: int = 0
     pieces: Callable[[], Iterator[Mapping[str, Samples]]] | None = None
@@ -109,7 +112,7 @@ class Simulation:
     def __repr__(self) -> str:
         return (
             f"Simulation({self.network.label}; {self.n_networks} networks, {len(self.inputs)} input(s), "
-            f"{len(self.samples)} quantities, method {self.method!r}, seed {self.seed})"
+            f"{len(self.samples)} quantities, method {self.method!r}, normals {self.normals!r}, seed {self.seed})"
         )
 
     @property

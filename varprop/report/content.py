@@ -76,7 +76,7 @@ def study_document(run: Run) -> StudyDocument:
     return StudyDocument(
         name=study.name,
         title=study.title,
-        lead=f"{count(run.networks, 'random network')} for each of {count(len(simulations), 'configuration')}. {_tally(entries)}",
+        lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {_tally(entries)}",
         contradictions=contradictions(entries),
         remarks=tuple(
             f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
@@ -210,7 +210,23 @@ def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
         f"{percent(level_of_intervals)}: they lie inside the margin exactly where the verdict is “supported”. The network "
         "is the unit: nothing is pooled over the units of one network."
     )
+    if study.stopping == "sequential":
+        return (
+            meaning_of_verdicts,
+            level,
+            (
+                "A configuration was sampled only until its claims were decided, at looks fixed beforehand. P-values and intervals "
+                "are those of confidence sequences, which hold at whatever look one stops; the network numbers beside a verdict are "
+                "those by then."
+            ),
+        )
     return meaning_of_verdicts, level
+
+
+def _networks(run: Run) -> str:
+    """How many networks there are of each configuration."""
+    networks = count(run.networks, "random network")
+    return f"At most {networks}" if run.study.stopping == "sequential" else networks
 
 
 # ---- figures -----------------------------------------------------------------------------------------------------
@@ -330,7 +346,7 @@ def _reproduction(run: Run) -> Reproduction:
     more = "" if run.networks == study.networks else f" --networks {run.networks}"
     facts = (
         ("Seed", str(study.seed)),
-        ("Networks per configuration", count(run.networks)),
+        ("Networks per configuration", f"{'at most ' if study.stopping == 'sequential' else ''}{count(run.networks)}"),
         ("Inputs", given),
         ("Arithmetic", study.dtype),
         ("Level alpha", f"{study.alpha:g}"),

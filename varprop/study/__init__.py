@@ -4,7 +4,8 @@
 """
 
 from varprop.study.errors import Problem, RunStoppedError, StudyError
-from varprop.study.run import Run, RunProgress, Surprise, load_run, run_study
+from varprop.study.filling import RunProgress
+from varprop.study.run import Run, Surprise, load_run, run_study
 from varprop.study.schema import json_schema
 from varprop.study.study import Study, load_study
 

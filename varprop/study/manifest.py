@@ -55,7 +55,13 @@ def _git_commit() -> str | None:
 
 
 def make_manifest(
-    study: Study, plans: Mapping[str, Plan], *, before: Mapping[str, Any], samples_anew: bool, complete: bool
+    study: Study,
+    plans: Mapping[str, Plan],
+    *,
+    before: Mapping[str, Any],
+    samples_anew: bool,
+    complete: bool,
+    used: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Describe a run.
 
@@ -71,6 +77,8 @@ def make_manifest(
         Whether anything is sampled now; if not, the samples keep the environment that made them.
     complete : bool
         Whether every part is there.
+    used : mapping of str to int, optional
+        Networks that were sampled of each configuration, where it is not all that were planned.
 
     Returns
     -------
@@ -84,6 +92,7 @@ def make_manifest(
         "title": study.title,
         "seed": study.seed,
         "networks": next(iter(plans.values())).n_networks,
+        "stopping": study.stopping,
         "complete": complete,
         "draws_version": DRAWS_VERSION,
         "store_format": FORMAT,
@@ -95,10 +104,11 @@ def make_manifest(
                 **dict(configuration.fields),
                 "key": plan.key,
                 "method": plan.method,
+                "normals": plan.normals,
                 "dtype": plan.dtype,
                 "inputs": len(plan.inputs),
                 "block": plan.block,
-                "networks": plan.n_networks,
+                "networks": plan.n_networks if used is None else used[configuration.label],
             }
             for configuration, plan in ((c, plans[c.label]) for c in study.configurations)
         ],
@@ -125,7 +135,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        if not (isinstance(manifest["study"], str) and type(manifest["networks"]) is int):
+        counts = [manifest["networks"], *networks_used(manifest).values()]
+        if not (isinstance(manifest["study"], str) and all(type(count) is int for count in counts)):
             raise TypeError  # noqa: TRY301 - one message for every way of being damaged
     except (FileNotFoundError, NotADirectoryError):
         msg = "this is no run's folder (it has no manifest.json); name one that `varprop run` wrote, such as runs/STUDY"
@@ -136,3 +147,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     else:
         return dict(manifest)
     raise StudyError(str(folder), [Problem("", msg)])
+
+
+def networks_used(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many networks were sampled of each configuration, by its label."""
+    return {one["label"]: one["networks"] for one in manifest["configurations"]}

@@ -5,41 +5,28 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop.engine.executors import ExecutorLike
-from varprop.engine.plan import Plan
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
 from varprop.study.errors import Problem, RunStoppedError, StudyError
+from varprop.study.filling import RunProgress, fill
 from varprop.study.lock import locked
-from varprop.study.manifest import make_manifest, read_manifest, write_manifest
-from varprop.study.sampling import missing_blocks, remove_parts, sampled_parts
-from varprop.study.store import part_path, remove_temporary_files, write_atomically
+from varprop.study.manifest import networks_used, read_manifest
+from varprop.study.stopping import follow
+from varprop.study.store import write_atomically
 from varprop.study.stored import Store
 from varprop.study.study import Study, parse_study
+from varprop.verification.sequential import Watch
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DISK_FULL = frozenset(filter(None, (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)))
-
-
-@dataclass(frozen=True, slots=True)
-class RunProgress:
-    """How far a run is.
-
-    ``networks`` were just finished in ``configuration`` (0 in the first call), ``done`` of ``total`` are there, those
-    of earlier runs included.
-    """
-
-    configuration: str
-    networks: int
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +56,19 @@ class Run:
     path : Path
         ``runs/<study>``.
     networks : int
-        Networks per configuration, which may be other than the study's own number.
+        Networks per configuration, which may be other than the study's own number; of a sequential study the most that
+        there may be.
+    used : mapping of str to int
+        Networks of each configuration by its label: fewer where sequential claims were decided before.
+    watches : mapping of str to Watch, optional
+        The claims of a sequential study, if they have been judged already.
     """
 
     study: Study
     path: Path
     networks: int
+    used: Mapping[str, int]
+    watches: Mapping[str, Watch] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Run({self.study!r}, {self.networks} networks, at {str(self.path)!r})"
@@ -87,7 +81,8 @@ class Run:
     @cached_property
     def _simulations(self) -> dict[str, Simulation]:
         stores = {
-            c.label: Store(self.path, self.study.plan(c, networks=self.networks)) for c in self.study.configurations
+            c.label: Store(self.path, self.study.plan(c, networks=self.used[c.label]))
+            for c in self.study.configurations
         }
         for store in stores.values():
             store.check()
@@ -175,10 +170,13 @@ class Run:
     def _verdicts(self) -> pd.DataFrame:
         import pandas as pd
 
-        from varprop.verification.compare import COLUMNS, Case, assess
+        from varprop.verification.compare import COLUMNS, Case, assess, tabulate
 
         if not self.study.claims:
             return pd.DataFrame(columns=list(COLUMNS))  # a study may sample and plot without claiming anything
+        if self.study.stopping == "sequential":
+            found = [(label, one.claim, one.evidence) for label, watch in self._judged.items() for one in watch.stopped]
+            return tabulate(found, alpha=self.study.alpha)
         claims = {label: self.study.claims_about(label) for label in self._simulations}
         cases = [
             Case(configuration=label, simulation=simulation, claims=claims[label])
@@ -192,6 +190,14 @@ class Run:
         except (TypeError, ValueError) as error:
             raise StudyError(str(self.path / "study.toml"), [Problem("claims", str(error))]) from error
 
+    @property
+    def _judged(self) -> Mapping[str, Watch]:
+        """The claims of a sequential study: look by look again, if only the samples are there."""
+        if self.watches is not None:
+            return self.watches
+        plans = {c.label: self.study.plan(c, networks=self.networks) for c in self.study.configurations}
+        return follow(self.study, self.path, plans, lambda _: None)
+
     def verdicts(self) -> pd.DataFrame:
         """Test every claim.
 
@@ -199,7 +205,8 @@ class Run:
         -------
         DataFrame
             The columns of `verify`: for each claim, configuration and quantity a row with the verdict (layer NA) and
-            rows per layer without. The chance of any false verdict among them is the study's alpha.
+            rows per layer without. The chance of any false verdict among them is the study's alpha. Of a sequential study
+            p-values and intervals hold at whatever look the claim was decided, and ``n_networks`` counts those by then.
 
         Raises
         ------
@@ -257,7 +264,7 @@ def run_study(
         Called with a `RunProgress` at the start and after every block. An exception from it, KeyboardInterrupt
         too, stops the run; what is finished stays.
     networks : int, optional
-        Networks per configuration, in place of the study's own number.
+        Networks per configuration, in place of the study's own number; of a sequential study the most that there may be.
     workers : int, optional
         Threads or processes; the number of usable cores if None.
     fresh : bool
@@ -303,8 +310,11 @@ def run_study(
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            _sample_study(study, folder, plans, executor, progress, workers=workers, fresh=fresh)
-            run = Run(study, folder, study.networks if networks is None else networks)
+            watches = fill(study, folder, plans, executor, progress, workers=workers, fresh=fresh)
+            used = {
+                label: plan.n_networks if watches is None else watches[label].networks for label, plan in plans.items()
+            }
+            run = Run(study, folder, study.networks if networks is None else networks, used, watches)
             write_atomically(folder / "verdicts.csv", run.verdicts().to_csv(index=False, lineterminator="\n").encode())
             return run
 
@@ -321,44 +331,6 @@ def _disk_errors(folder: Path) -> Iterator[None]:
             raise RunStoppedError(msg) from error
         msg = f"cannot be written ({reason}); name a folder that can"
         raise StudyError(str(folder), [Problem("", msg)]) from error
-
-
-def _sample_study(
-    study: Study,
-    folder: Path,
-    plans: Mapping[str, Plan],
-    executor: ExecutorLike,
-    progress: Callable[[RunProgress], object] | None,
-    *,
-    workers: int | None,
-    fresh: bool,
-) -> None:
-    """Bring the folder to what the study asks for."""
-    remove_temporary_files(folder)
-    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
-    if fresh:
-        remove_parts(folder, plans)
-    missing = missing_blocks(folder, plans)
-    write_atomically(folder / "study.toml", study.text.encode())
-    try:
-        before = read_manifest(folder)
-    except StudyError:
-        before = {}  # none yet, or a damaged one, which holds nothing that samples need
-    manifest = make_manifest(study, plans, before=before, samples_anew=bool(missing), complete=not missing)
-    write_manifest(folder, manifest)
-    total = sum(plan.n_networks for plan in plans.values())
-    done = total - sum(block.networks for block in missing.values())
-    if progress is not None:
-        progress(RunProgress(study.configurations[0].label, 0, done, total))
-    for label, block, data in sampled_parts(plans, missing, executor, workers):
-        path = part_path(folder / "samples", plans[label], block)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-        done += block.networks
-        if progress is not None:
-            progress(RunProgress(label, block.networks, done, total))
-    if missing:
-        write_manifest(folder, {**manifest, "complete": True})
 
 
 def load_run(path: str | Path) -> Run:
@@ -394,4 +366,6 @@ def load_run(path: str | Path) -> Run:
         msg = f"its study.toml cannot be read ({error}); run the study again, its samples are kept"
         raise StudyError(str(folder), [Problem("", msg)]) from error
     study = parse_study(text, name=manifest["study"], source=str(source))
-    return Run(study, folder, manifest["networks"])
+    sampled = networks_used(manifest)
+    used = {c.label: sampled.get(c.label, manifest["networks"]) for c in study.configurations}
+    return Run(study, folder, manifest["networks"], used)

@@ -249,6 +249,11 @@ class Document(Table):
     seed: int = Field(ge=0, le=MAX_SEED, examples=[20150206])
     networks: int = Field(ge=1, le=MAX_NETWORKS, description="networks per configuration", examples=[2000])
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="chance of any false verdict", examples=[0.05])
+    stopping: Literal["fixed", "sequential"] = Field(
+        default="fixed",
+        description="whether a configuration is sampled until its claims are decided, networks being the most",
+        examples=["sequential"],
+    )
     inputs: (
         Annotated[
             Annotated[int, Field(ge=1, le=MAX_INPUTS), Tag("<integer>")]
@@ -270,6 +275,9 @@ class Document(Table):
     ) = Field(default=None, description="what is recorded; everything if left out", examples=[["pivot"]])
     dtype: Literal["float32", "float64"] = Field(default="float32", examples=["float32"])
     method: Literal["auto", "dense"] = Field(default="auto", examples=["auto"])
+    normals: Literal["auto", "box-muller", "ziggurat"] = Field(
+        default="auto", description="how normal numbers are made of random bits", examples=["box-muller"]
+    )
     network: NetworkTable = NetworkTable()
     grid: _Grids | None = None
     claims: list[ClaimTable] = Field(default_factory=list)

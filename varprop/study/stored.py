@@ -86,6 +86,7 @@ class Store:
             samples=samples,
             seed=plan.seed,
             method=plan.method,
+            normals=plan.normals,
             per_input=keeps_inputs(plan),
             pieces=self.pieces,
         )

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -46,14 +46,16 @@ class Study:
     seed : int
         Fixes every draw, together with what is sampled.
     networks : int
-        Networks per configuration.
+        Networks per configuration; at most as many if stopping is sequential.
     alpha : float
         Chance of any false verdict in the whole study.
+    stopping : {"fixed", "sequential"}
+        Whether all networks are sampled, or of each configuration only as many as its claims take to be decided.
     inputs : int, tuple of tuple of float, or None
         As the keyword of `varprop.simulate`.
     quantities : tuple of str, or None
         As the keyword of `varprop.simulate`.
-    dtype, method : str
+    dtype, method, normals : str
         As the keywords of `varprop.simulate`.
     configurations : tuple of Configuration
         In the order of the grid.
@@ -70,10 +72,12 @@ class Study:
     seed: int
     networks: int
     alpha: float
+    stopping: Literal["fixed", "sequential"]
     inputs: int | tuple[tuple[float, ...], ...] | None
     quantities: tuple[str, ...] | None
     dtype: str
     method: str
+    normals: str
     configurations: tuple[Configuration, ...]
     scopes: tuple[Scope, ...]
     figures: tuple[str, ...] | None
@@ -106,6 +110,7 @@ class Study:
             per_input=self.n_inputs > 1,
             method=self.method,
             dtype=self.dtype,
+            normals=self.normals,
         )
 
     def claims_about(self, label: str) -> tuple[Claim, ...]:
@@ -231,10 +236,12 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         seed=document.seed,
         networks=document.networks,
         alpha=document.alpha,
+        stopping=document.stopping,
         inputs=tuple(map(tuple, inputs)) if isinstance(inputs, list) else inputs,
         quantities=None if document.quantities is None else tuple(document.quantities),
         dtype=document.dtype,
         method=document.method,
+        normals=document.normals,
         configurations=found,
         scopes=tuple(scopes),
         figures=None if document.report.figures is None else tuple(document.report.figures),

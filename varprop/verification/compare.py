@@ -159,14 +159,38 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
         msg = "there is no claim to test; give at least one"
         raise ValueError(msg)
     equivalence.check_budget(alpha, m)
-    rows: list[dict[str, object]] = []
+    found: list[Found] = []
     for case in cases:
-        found = gather(case.claims, case.simulation, called=case.configuration)
-        for claim, evidence in zip(case.claims, found, strict=True):
-            if isinstance(evidence, UndecidableError):
-                rows.append(_undecided(claim, case.configuration, alpha, str(evidence)))
-            else:
-                rows += _rows(claim, case.configuration, evidence, alpha, m)
+        evidence = gather(case.claims, case.simulation, called=case.configuration)
+        found += [(case.configuration, claim, one) for claim, one in zip(case.claims, evidence, strict=True)]
+    return tabulate(found, alpha=alpha)
+
+
+Found = tuple[str, Claim, Evidence | UndecidableError]
+"""A configuration's label, a claim about it, and what the sample says."""
+
+
+def tabulate(found: Sequence[Found], *, alpha: float) -> pd.DataFrame:
+    """Turn the evidence for all claims of a report into its table of verdicts.
+
+    Parameters
+    ----------
+    found : sequence of tuple
+        Label, claim and evidence, one for each verdict; their number is m.
+    alpha : float
+        Bound on the probability that any verdict is false, in (0, 0.5].
+
+    Returns
+    -------
+    DataFrame
+        The columns of `verify`, claim by claim in the order given.
+    """
+    rows: list[dict[str, object]] = []
+    for configuration, claim, evidence in found:
+        if isinstance(evidence, UndecidableError):
+            rows.append(_undecided(claim, configuration, alpha, str(evidence)))
+        else:
+            rows += _rows(claim, configuration, evidence, alpha, len(found))
     return _frame(rows)
 
 

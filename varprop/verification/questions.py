@@ -59,6 +59,47 @@ class Question(Generic[Answer]):
         return Question(self.tables, lambda summed: function(self.conclude(summed)))
 
 
+class Tally(Generic[Answer]):
+    """A question under way: what was added up so far, of a sample that may still grow.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked of every piece.
+    """
+
+    def __init__(self, question: Question[Answer]) -> None:
+        self._question = question
+        self._summed: tuple[Summed, ...] = ()
+        self.error: ValueError | TypeError | None = None
+        """What there was instead of tables, `UndecidableError` if it is about the data; no further piece can mend it."""
+
+    def add(self, piece: Simulation) -> None:
+        """Take the tables of one piece, unless there was an error before."""
+        if self.error is not None:
+            return
+        try:
+            found = _summed(self._question.tables(piece))
+        except UndecidableError as error:
+            said = f"{error} (networks counted from {piece.first})" if piece.first else str(error)
+            self.error = UndecidableError(said)
+        except (ValueError, TypeError) as error:
+            self.error = error
+        else:
+            pairs = zip(self._summed, found, strict=True) if self._summed else ()
+            self._summed = tuple(before + more for before, more in pairs) or found
+
+    def answer(self) -> Answer | ValueError | TypeError:
+        """Return the answer that follows from the pieces so far, or the error that there is instead."""
+        if self.error is not None:
+            return self.error
+        try:
+            with judging():
+                return self._question.conclude(self._summed)
+        except UndecidableError as error:
+            return error
+
+
 def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[Answer | ValueError | TypeError]:
     """Put questions to a sample, all of them in one reading.
 
@@ -74,40 +115,13 @@ def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[A
     list
         The answers in order; in place of one the error that there was instead, `UndecidableError` if it is about the data.
     """
-    summed: list[tuple[Summed, ...] | ValueError | TypeError | None] = [None] * len(questions)
-    for piece in simulation.chunks() if questions else ():
-        for i, question in enumerate(questions):
-            before = summed[i]
-            if isinstance(before, Exception):
-                continue
-            try:
-                found = _summed(question.tables(piece))
-            except UndecidableError as error:
-                said = f"{error} (networks counted from {piece.first})" if piece.first else str(error)
-                summed[i] = UndecidableError(said)
-            except (ValueError, TypeError) as error:
-                summed[i] = error
-            else:
-                summed[i] = found if before is None else tuple(a + b for a, b in zip(before, found, strict=True))
-    answers: list[Answer | ValueError | TypeError] = []
-    for question, sums in zip(questions, summed, strict=True):
-        answer = _answer(question, sums)
-        answers.append(answer)
-    return answers
+    tallies = [Tally(question) for question in questions]
+    for piece in simulation.chunks() if tallies else ():
+        for tally in tallies:
+            tally.add(piece)
+    return [tally.answer() for tally in tallies]
 
 
 def _summed(tables: Sequence[Table]) -> tuple[Summed, ...]:
     with judging():
         return tuple(Summed(Moments.of(table.values, joint=table.joint), table.places) for table in tables)
-
-
-def _answer(
-    question: Question[Answer], summed: tuple[Summed, ...] | ValueError | TypeError | None
-) -> Answer | ValueError | TypeError:
-    if isinstance(summed, Exception):
-        return summed
-    try:
-        with judging():
-            return question.conclude(summed or ())
-    except UndecidableError as error:
-        return error

@@ -16,9 +16,9 @@ from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
 from varprop.stats.sequential import NormalMixture, SequentialOutcome
 from varprop.verification.claims import Claim
-from varprop.verification.evidence import gather
+from varprop.verification.evidence import GATHER, gather
 from varprop.verification.findings import Evidence, Finding, UndecidableError, join_notes, judging
-from varprop.verification.gathering import Gathering
+from varprop.verification.questions import Question, Tally
 
 FIRST_LOOK = 500
 """Ten times as many networks as a confidence sequence needs at least: before, means of skewed values are not normal yet."""
@@ -132,7 +132,7 @@ class Watch:
         self._alpha, self._m = alpha, m
         self._mixture = mixture_for(looks, alpha=alpha, m=m)
         self._taken = 0
-        self._gathered: dict[int, Gathering] = {}
+        self._tallies: dict[int, Tally[Evidence]] = {}
         self._stopped: dict[int, Stopped] = {}
 
     @property
@@ -180,21 +180,21 @@ class Watch:
         still_open = {i: claim for i, claim in enumerate(self._claims) if i not in self._stopped}
         watched = {i: claim for i, claim in still_open.items() if claim.test in WATCHED}
         for i, claim in watched.items():
-            if i not in self._gathered:
+            if i not in self._tallies:
                 with self._named(claim):
-                    self._gathered[i] = Gathering(claim, sample)
+                    self._tallies[i] = Tally(_question(claim, sample))
         read = before
         for piece in new:  # once, for all claims
             read += piece.n_networks
-            for i, claim in watched.items():
-                with self._named(claim):
-                    self._gathered[i].add(piece)
+            for i in watched:
+                self._tallies[i].add(piece)
         if read != size:
             msg = f"from {before} to {size} networks there are {size - before}, got {read - before}"
             raise ValueError(msg)
         for i, claim in watched.items():
-            found = self._at_this_look(claim, self._gathered[i])
-            if last or self._gathered[i].refused or self._decides(found):
+            with self._named(claim):
+                found = self._at_this_look(claim, self._tallies[i])
+            if last or self._tallies[i].error is not None or self._decides(found):
                 self._close(i, found)
         once = {i: claim for i, claim in still_open.items() if i not in watched and (last or claim.test in OWN_DRAWS)}
         judged = gather(list(once.values()), sample, called=self._configuration)
@@ -212,9 +212,14 @@ class Watch:
             msg = f"claim {claim.id!r} on {self._configuration!r}: {error}"
             raise type(error)(msg) from error
 
-    def _at_this_look(self, claim: Claim, gathered: Gathering) -> Evidence | UndecidableError:
+    def _at_this_look(self, claim: Claim, tally: Tally[Evidence]) -> Evidence | UndecidableError:
+        answer = tally.answer()
+        if isinstance(answer, UndecidableError):
+            return answer
+        if isinstance(answer, Exception):
+            raise answer
         try:
-            return at_any_look(claim, gathered.evidence(), self._mixture)
+            return at_any_look(claim, answer, self._mixture)
         except UndecidableError as error:
             return error
 
@@ -235,7 +240,7 @@ class Watch:
         else:
             found = replace(found, note=join_notes(note, found.note))
         self._stopped[i] = Stopped(claim, found, self.networks)
-        self._gathered.pop(i, None)
+        self._tallies.pop(i, None)
 
 
 def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evidence:
@@ -286,6 +291,15 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         "the typical network's interval is for a single look" if claim.test in ("growth_rate", "directional") else ""
     )
     return Evidence(layers, headline, p_support, p_refute, required, join_notes(evidence.note, aside))
+
+
+def _question(claim: Claim, sample: Simulation) -> Question[Evidence]:
+    """What a test that is watched adds up."""
+    question = GATHER[claim.test](claim, sample)
+    if not isinstance(question, Question):
+        msg = f"test {claim.test!r} judges whole samples and cannot be watched"
+        raise TypeError(msg)
+    return question
 
 
 def _finding(finding: Finding, mixture: NormalMixture) -> Finding:
