@@ -1,9 +1,11 @@
 import re
 
+import pandas as pd
 import pytest
 
 from varprop.report.calibration import calibration_markdown, level_figure, write_calibration
 from varprop.verification.calibration import selfcheck as checks
+from varprop.verification.savings import sequential_savings
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,16 @@ def test_the_page_names_every_count_that_is_not_as_it_should_be(frame):
     missed = calibration_markdown(right).split("These are not:")[1].split("![")[0]
     assert missed.count(f"| {frame.loc[0, 'test']} |") == 1
     assert f"**{promised - 1:,} of {promised:,} counts" in calibration_markdown(right)
+
+
+def test_savings_have_a_table_of_their_own(frame, tmp_path):
+    savings = sequential_savings(rng=1, margin=0.05, claims=[1], repeats=5)
+    written = write_calibration(frame, tmp_path, savings=savings)
+    assert written[-1].name == "sequential.csv"
+    assert pd.read_csv(written[-1])["planned_networks"].tolist() == savings["planned_networks"].tolist()
+    section = written[0].read_text(encoding="utf-8").split("## Stopping early")[1]
+    assert len([line for line in section.splitlines() if line.startswith("|")]) == 2 + len(savings)
+    assert "## Stopping early" not in calibration_markdown(frame)
 
 
 def test_every_part_has_its_table(frame):

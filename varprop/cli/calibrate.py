@@ -59,8 +59,9 @@ def calibrate(
             )
         if report is not None:
             from varprop.report.calibration import write_calibration
+            from varprop.verification.savings import sequential_savings
 
-            write_calibration(frame, report)
+            write_calibration(frame, report, savings=sequential_savings(rng=seed) if full else None)
             say(f"the report is in {report}")
         _show(frame, as_json=as_json)
         missed = frame[frame["met"].notna() & ~frame["met"].fillna(value=True).astype(bool)]

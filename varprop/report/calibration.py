@@ -26,7 +26,9 @@ _AT_MOST = frozenset({"dead_rate"})
 _Row = dict[Hashable, Any]
 
 
-def write_calibration(frame: pd.DataFrame, directory: str | Path) -> tuple[Path, ...]:
+def write_calibration(
+    frame: pd.DataFrame, directory: str | Path, *, savings: pd.DataFrame | None = None
+) -> tuple[Path, ...]:
     """Write what a check of the toolkit found.
 
     Parameters
@@ -35,6 +37,8 @@ def write_calibration(frame: pd.DataFrame, directory: str | Path) -> tuple[Path,
         What `varprop.verification.calibration.selfcheck.selfcheck` returns.
     directory : str or Path
         Made if it is missing. Gets ``README.md``, ``calibration.csv`` and ``levels.svg``.
+    savings : DataFrame, optional
+        What `varprop.verification.savings.sequential_savings` returns; goes to ``sequential.csv`` and to the page.
 
     Returns
     -------
@@ -42,10 +46,12 @@ def write_calibration(frame: pd.DataFrame, directory: str | Path) -> tuple[Path,
         Every file written. The same frame always gives the same bytes.
     """
     files = {
-        "README.md": calibration_markdown(frame),
+        "README.md": calibration_markdown(frame, savings=savings),
         "calibration.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
     }
+    if savings is not None:
+        files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -53,20 +59,23 @@ def write_calibration(frame: pd.DataFrame, directory: str | Path) -> tuple[Path,
     return tuple(folder / name for name in files)
 
 
-def calibration_markdown(frame: pd.DataFrame) -> str:
+def calibration_markdown(frame: pd.DataFrame, *, savings: pd.DataFrame | None = None) -> str:
     """Set the page.
 
     Parameters
     ----------
     frame : DataFrame
         As `write_calibration` takes it.
+    savings : DataFrame, optional
+        Likewise.
 
     Returns
     -------
     str
         Markdown that refers to ``levels.svg`` and ``calibration.csv`` in its own folder.
     """
-    return "\n".join(_lines(frame)).rstrip() + "\n"
+    stopping = () if savings is None else _stopping(savings)
+    return "\n".join([*_lines(frame), *stopping, "*Written by varprop; not edited by hand.*"]) + "\n"
 
 
 def _lines(frame: pd.DataFrame) -> Iterator[str]:
@@ -121,7 +130,33 @@ def _lines(frame: pd.DataFrame) -> Iterator[str]:
                     for row in rows.to_dict("records")
                 ],
             )
-    yield "*Written by varprop; not edited by hand.*"
+
+
+def _stopping(savings: pd.DataFrame) -> Iterator[str]:
+    """What looking early saves, and what it costs."""
+    yield from ["## Stopping early", ""]
+    yield (
+        "Networks that a claim about one step takes if sampling ends where a confidence sequence decides it "
+        "([sequential.csv](sequential.csv)). The plan is for a prediction that is exactly right, as one plans; the one beside "
+        "it is for the truth of its row, which nobody knows. Both have a power of 90 %."
+    )
+    yield ""
+    yield from _table(
+        ["Claims", "Truth, in margins", "Plan", "Plan for this truth", "Mean", "90 % quantile", "Decided", "Wrongly"],
+        [
+            [
+                row["claims"],
+                f"{row['truth']:g}",
+                f"{row['planned_networks']:,}",
+                f"{row['fixed_networks']:,}",
+                f"{row['mean_networks']:,.0f}",
+                f"{row['quantile_90']:,.0f}",
+                f"{100 * row['decided']:.4g} %",
+                f"{100 * row['false']:.4g} %",
+            ]
+            for row in savings.to_dict("records")
+        ],
+    )
 
 
 def _misses(rows: pd.DataFrame) -> Iterator[str]:
