@@ -1,6 +1,8 @@
+import warnings
+
 import pytest
 
-from varprop.study.errors import StudyError
+from varprop.study.errors import FewNetworksWarning, StudyError
 from varprop.study.planning import labels_of, plan_study, too_few
 from varprop.study.run import run_study
 
@@ -96,3 +98,18 @@ def test_the_warning_before_a_run_is_arithmetic(study):
     assert "forward" in warning
     assert too_few(study(margin=0.05), 10**6) == ""
     assert too_few(study(margin=0.05, more='expect = "refuted"')) == ""
+
+
+def test_a_run_that_cannot_decide_says_so_before_it_samples(study, tmp_path):
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        raise KeyboardInterrupt
+
+    with pytest.warns(FewNetworksWarning, match="40 networks are too few"), pytest.raises(KeyboardInterrupt):
+        run_study(study(margin=0.05), tmp_path, "serial", stop)
+    assert len(seen) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_study(study(margin=30.0), tmp_path, "serial")

@@ -3,13 +3,14 @@
 `load_study` reads the file, `run_study` samples what is missing and tests the claims, `load_run` opens what is there.
 """
 
-from varprop.study.errors import Problem, RunStoppedError, StudyError
+from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress
 from varprop.study.run import Run, Surprise, load_run, run_study
 from varprop.study.schema import json_schema
 from varprop.study.study import Study, load_study
 
 __all__ = [
+    "FewNetworksWarning",
     "Problem",
     "Run",
     "RunProgress",

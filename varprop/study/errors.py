@@ -62,6 +62,10 @@ class StudyError(ValueError):
         return "\n  ".join([f"{source}: {len(self.problems)} problems", *map(str, self.problems)])
 
 
+class FewNetworksWarning(UserWarning):
+    """A study asks for too few networks to decide its claims."""
+
+
 class RunStoppedError(RuntimeError):
     """A run that could not go on, and loses nothing by it: what was sampled is on disk, and the same call resumes."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
-from varprop.study.errors import Problem, RunStoppedError, StudyError
+from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress, fill
 from varprop.study.lock import locked
 from varprop.study.manifest import networks_used, read_manifest
+from varprop.study.planning import too_few
 from varprop.study.stopping import follow
 from varprop.study.store import write_atomically
 from varprop.study.stored import Store
@@ -162,7 +164,7 @@ class Run:
             tables = []
             for theory in dict.fromkeys([*claimed, "mean-field"]):
                 with contextlib.suppress(*(() if theory in claimed else (UnsupportedError,))):
-                    tables.append(predict(simulation.network, theory=theory, inputs=simulation.inputs))
+                    tables.append(predict(simulation.architecture, theory=theory, inputs=simulation.inputs))
             frames[label] = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
         return _stack(frames)
 
@@ -285,6 +287,8 @@ def run_study(
     -----
     RuntimeWarning
         If a part was damaged and is sampled again.
+    FewNetworksWarning
+        Before anything is sampled, if the plan of a claim says that so few networks will not decide it.
 
     Notes
     -----
@@ -307,6 +311,8 @@ def run_study(
     """
     folder = Path(directory) / study.name
     plans = {c.label: study.plan(c, networks=networks) for c in study.configurations}
+    if warning := too_few(study, networks):
+        warnings.warn(warning, FewNetworksWarning, stacklevel=2)
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
