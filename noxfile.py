@@ -118,9 +118,11 @@ def _audit(on: Session, framework: str) -> None:
 
 @session(default=False, venv_backend="virtualenv")  # as for the benchmark
 def torch(on: Session) -> None:
-    """Audit PyTorch's initialisers; write reports/frameworks/torch/. Arguments after -- go to `varprop audit`."""
+    """Measure models and audit PyTorch's initialisers; write reports/frameworks/torch/. Arguments go to `varprop audit`."""
     _install(on, "test")
     on.install("torch==2.13.0")
+    on.run("pytest", "--override-ini=addopts=--doctest-modules", "varprop/bridges/torch")
+    on.run("pytest", "tests/test_docs.py", "-k", "torch")
     _audit(on, "torch")
 
 

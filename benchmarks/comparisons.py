@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmarks.configuration import Configuration
-from benchmarks.contenders.registry import NORMALS, OURS, PEERS, PROCESSES, SERIAL, THREADS
+from benchmarks.contenders.registry import NORMALS, NORMS, OURS, PEERS, PROCESSES, SERIAL, THREADS
 
 Suite = Literal["peers", "draws", "workers", "width", "width, dense", "depth", "networks", "dense"]
 CORES = 2  # for every contender that uses more than one, whatever the machine has
@@ -62,7 +62,8 @@ def _peers() -> Iterable[Comparison]:
     for inputs in (1, 8):
         for width in (64, 256, 1024):
             configuration = Configuration(width, inputs=inputs)
-            names = (*ours, f"{OURS}, dense", *PEERS)
+            alone = (NORMS,) if inputs == 1 else ()
+            names = (*ours, *alone, f"{OURS}, dense", *PEERS)
             yield Comparison("peers", tuple(Entrant(name, configuration) for name in names), rounds=5)
         yield Comparison(
             "peers", tuple(Entrant(name, Configuration(256, inputs=inputs, activation="tanh")) for name in ours)

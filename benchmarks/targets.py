@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.contenders.registry import NORMALS, OURS, PEERS, PROCESSES, SERIAL, THREADS
+from benchmarks.contenders.registry import NORMALS, NORMS, OURS, PEERS, PROCESSES, SERIAL, THREADS
 from benchmarks.ratios import Spread, Where, ratio, slope, times
 
 if TYPE_CHECKING:
@@ -57,9 +57,10 @@ def _against_peers(laps: pd.DataFrame) -> Iterator[Target]:
     for width, bound in ((256, 300), (1024, 1000)):
         where: Where = {"suite": "peers", "width": width, "inputs": 1, "activation": "relu"}
         peer = fastest_peer(laps, where)
-        found = ratio(laps, {**where, "contender": peer}, {**where, "contender": OURS}) if peer else None
         named = f" ({peer})" if peer else ""
-        yield Target(f"Time of the fastest peer{named} over ours, width {width}, one input", "at least", bound, found)
+        for name, how in ((OURS, "ours"), (NORMS, 'ours with method="norms"')):
+            found = ratio(laps, {**where, "contender": peer}, {**where, "contender": name}) if peer else None
+            yield Target(f"Time of the fastest peer{named} over {how}, width {width}, one input", "at least", bound, found)
 
 
 def _against_normals(laps: pd.DataFrame) -> Iterator[Target]:

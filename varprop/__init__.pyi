@@ -29,5 +29,6 @@ from .verification.audit import audit as audit
 from .verification.calibrate import calibrate as calibrate
 from .verification.claims import Claim as Claim
 from .verification.compare import verify as verify
+from .verification.modules import module_gains as module_gains
 
 __version__: str

@@ -11,6 +11,7 @@ from typing import Any, cast
 from benchmarks.configuration import Configuration, Contender
 
 OURS = "varprop"
+NORMS = "varprop, norms"
 SERIAL = "varprop, 1 thread"
 THREADS = "varprop, threads"
 PROCESSES = "varprop, processes"
@@ -39,6 +40,7 @@ def _ours(**options: str) -> Entry:
 
 CONTENDERS = {
     OURS: _ours(executor="processes"),
+    NORMS: _ours(executor="processes", method="norms"),
     f"{OURS}, ziggurat": _ours(executor="processes", normals="ziggurat"),
     f"{OURS}, dense": _ours(executor="processes", method="dense"),
     SERIAL: _ours(),

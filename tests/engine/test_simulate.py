@@ -67,7 +67,8 @@ def test_configurations_have_streams_of_their_own():
     """Two networks with the same seed must not share draws: their comparison would not be one of independent samples."""
     one = vp.simulate(small("tanh"), n_networks=50, rng=5).values("pivot")
     other = vp.simulate(small("relu"), n_networks=50, rng=5).values("pivot")
-    assert not (one[:, 0] == other[:, 0]).any()
+    # With a shared stream all 50 would be equal; by chance, on float32's grid, three of them with probability below 1e-15.
+    assert (one[:, 0] == other[:, 0]).sum() < 3
 
 
 def dense_pass(net: vp.Network, x: np.ndarray, streams: Streams) -> dict[str, list[np.ndarray]]:
@@ -164,14 +165,17 @@ def test_saturation_needs_a_steepest_slope(activation, there):
 
 
 def test_homogeneous_networks_keep_their_digits_at_any_depth():
-    """He's variance divided by 16 for 400 layers: q falls by 2^-1600 ... as far as float64 holds it, then it is said."""
-    net = vp.mlp([32] * 201, activation="relu", weights={"name": "variance_scaling", "scale": 2 / 16})
+    """He's variance divided by 16 for 400 layers: q falls by 2^-1600 ... as far as float64 holds it, then it is said.
+
+    At width 48 one of 20 networks dies in 200 layers with probability 1.4e-11.
+    """
+    net = vp.mlp([48] * 201, activation="relu", weights={"name": "variance_scaling", "scale": 2 / 16})
     sim = vp.simulate(net, n_networks=20, rng=3, quantities=["preactivation_second_moment", "gradient_second_moment"])
     q = sim.values("preactivation_second_moment")
     assert (q[:, -1] > 0).all()
     assert np.isfinite(sim.values("gradient_second_moment")).all()
     np.testing.assert_allclose(np.log2(q[:, -1] / q[:, 0]).mean() / 200, -4, atol=0.3)
-    deeper = vp.mlp([32] * 601, activation="relu", weights={"name": "variance_scaling", "scale": 2 / 16})
+    deeper = vp.mlp([48] * 601, activation="relu", weights={"name": "variance_scaling", "scale": 2 / 16})
     with pytest.raises(ValueError, match="range of float64"):
         vp.simulate(deeper, n_networks=2, rng=3, quantities=["preactivation_second_moment"])
 

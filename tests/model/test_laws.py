@@ -11,8 +11,8 @@ from varprop.model import shapes
 from varprop.model.initializers import get_initializer
 
 FANS = {"fan_in": 60, "fan_out": 25}
-FALSE_ALARM = 1e-6  # of each test
-LIMIT = 4.9  # a standard normal exceeds it with probability 1e-6
+FALSE_ALARM = 1e-8  # of each test
+LIMIT = 5.74  # a standard normal exceeds it, on either side, with probability 1e-8
 floats = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -95,7 +95,7 @@ def test_sparse_without_zeros_is_normal():
 
 @floats
 def test_signs(dtype, rng):
-    """Both values and nothing else, as often as each other, whatever stands before. False alarm 1e-6, 17 z-tests."""
+    """Both values and nothing else, as often as each other, whatever stands before. False alarm 1e-8, 17 z-tests."""
     draws = get_initializer("rademacher", std=0.3).sample((501, 1999), **FANS, rng=rng, dtype=dtype)
     assert draws.dtype == dtype
     assert np.unique(draws).tolist() == [-dtype(0.3), dtype(0.3)]
@@ -115,7 +115,7 @@ def test_signs_of_any_number():
 
 @floats
 def test_student_t(dtype, rng):
-    """Kolmogorov's test of 400,000 draws, and the tails beyond 6 and 12 standard deviations. False alarm 1e-6 each."""
+    """Kolmogorov's test of 400,000 draws, and the tails beyond 6 and 12 standard deviations. False alarm 1e-8 each."""
     law = get_initializer("student_t", std=0.3)
     draws = law.sample((400, 1000), **FANS, rng=rng, dtype=dtype)
     assert draws.dtype == dtype
@@ -132,7 +132,7 @@ def test_student_t(dtype, rng):
 
 @floats
 def test_sparse(dtype, rng, monkeypatch):
-    """How many are not 0, where they stand, and their values. False alarm 1e-6 for each of the four tests."""
+    """How many are not 0, where they stand, and their values. False alarm 1e-8 for each of the four tests."""
     monkeypatch.setattr(shapes, "_SPARSE_CHUNK", 7001)  # so that the draws are of many chunks, and the last is short
     law = get_initializer("sparse", std=0.3, density=0.2)
     draws = law.sample((400, 1000), **FANS, rng=rng, dtype=dtype)
@@ -146,7 +146,7 @@ def test_sparse(dtype, rng, monkeypatch):
     assert abs(proportion_score(pairs, there.size // 2, 0.04)) < LIMIT
     values = draws[there].astype(np.float64)
     assert stats.kstest(values, "norm", args=(0, 0.3 / math.sqrt(0.2))).pvalue > FALSE_ALARM
-    assert stats.kstest(values, "norm", args=(0, 0.31 / math.sqrt(0.2))).pvalue < FALSE_ALARM  # negative control
+    assert stats.kstest(values, "norm", args=(0, 0.33 / math.sqrt(0.2))).pvalue < FALSE_ALARM  # negative control
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -183,7 +183,7 @@ def haar_pvalue(q, other):
 
 
 def test_orthogonal_matrices_are_uniform(rng):
-    """Eight statistics against SciPy's Haar matrices (Householder reflections), 5,000 of each. False alarm 1e-6."""
+    """Eight statistics against SciPy's Haar matrices (Householder reflections), 5,000 of each. False alarm 1e-8."""
     drawn = get_initializer("orthogonal").sample((5000, 4, 4), fan_in=4, fan_out=4, rng=rng)
     other = stats.ortho_group.rvs(4, size=5000, random_state=rng)
     assert haar_pvalue(drawn, other) > FALSE_ALARM
@@ -193,10 +193,13 @@ def test_orthogonal_matrices_are_uniform(rng):
 
 @pytest.mark.parametrize("fans", [(5, 5), (3, 8), (8, 3), (2, 1)], ids=str)
 def test_an_entry_of_an_orthogonal_matrix(fans, rng):
-    """Kolmogorov's test of one entry of each of 20,000 matrices. False alarm 1e-6, 4 cases."""
+    """Kolmogorov's test of one entry of each of 160,000 matrices. False alarm 1e-8 a case.
+
+    The control's distance is 8 / sqrt(n), ten standard errors beyond what is allowed.
+    """
     fan_in, fan_out = fans
     law = get_initializer("orthogonal", gain=1.5)
-    drawn = law.sample((20_000, fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng)[:, -1, 0]
+    drawn = law.sample((160_000, fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng)[:, -1, 0]
     assert stats.kstest(drawn, lambda x: law.cdf(x, fan_in=fan_in, fan_out=fan_out)).pvalue > FALSE_ALARM
     normal = stats.norm(0, math.sqrt(law.variance(fan_in=fan_in, fan_out=fan_out)))
     assert stats.kstest(drawn, normal.cdf).pvalue < FALSE_ALARM  # negative control: the same variance

@@ -9,7 +9,7 @@ from scipy import special, stats
 from varprop.numerics import normals
 from varprop.numerics.normals import SOURCES, box_muller, choose_normals
 
-FALSE_ALARM = 1e-6
+FALSE_ALARM = 1e-8
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 SIZE = 2**20
 
@@ -100,7 +100,7 @@ def pvalues(x: np.ndarray) -> dict[str, float]:
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 @pytest.mark.parametrize("name", SOURCES)
 def test_normals_are_normal(name, dtype, rng):
-    """Seventeen tests of 2^20 draws, Bonferroni at 1e-6: false alarm 1e-6 a case, 4 cases."""
+    """Seventeen tests of 2^20 draws, Bonferroni at 1e-8; fourth powers are skewed: false alarm 2e-8 a case."""
     found = pvalues(SOURCES[name](sfc(rng), (SIZE,), dtype))
     assert min(found.values()) > FALSE_ALARM / len(found), found
 
@@ -135,7 +135,7 @@ def test_wrong_normals_are_found(wrong, rng):
 @pytest.mark.montecarlo
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_a_thousand_million_draws_have_the_normal_law(dtype, fresh_seed):
-    """10^9 float32 draws (10^8 in float64): 4,096 equal bins, tails to 6, three moments. False alarm 1e-6 a case, 2 cases."""
+    """10^9 float32 draws (10^8 in float64): 4,096 equal bins, tails to 6, three moments. False alarm 2e-8 a case."""
     rng = np.random.Generator(np.random.SFC64(fresh_seed))
     rounds, size = (250 if dtype == F32 else 25), 4_000_000
     edges = np.concatenate([[-np.inf], special.ndtri(np.arange(1, 4096) / 4096), [np.inf]])

@@ -141,8 +141,9 @@ def test_reproduction_names_seed_versions_and_the_command_with_the_networks_that
 
 
 def test_figures_are_those_the_study_asks_for(make_run, tmp_path):
-    write_report(make_run(more='[report]\nfigures = ["forest", "exact-law"]'), tmp_path)
+    write_report(make_run(more='[report]\nfigures = ["forest", "exact-law", "histogram"]'), tmp_path)
     found = contents(tmp_path)
     assert "forward/forest.svg" in found
     assert not [name for name in found if "profile" in name]
-    assert "figure “exact-law”, which is not drawn" in found["forward/README.md"].decode()
+    assert "forward/exact-law.svg" in found
+    assert "figure “histogram”, which is not drawn" in found["forward/README.md"].decode()

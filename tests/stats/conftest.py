@@ -33,8 +33,8 @@ def rejections():
 
 @pytest.fixture
 def at_level():
-    """Counts of rejections, of 2,000, that agree with a level of .05: outside with probability 8e-7 if that is the level.
+    """Counts of rejections, of 2,000, that agree with a level of .05: outside with probability 1e-7 if that is the level.
 
-    A level of .096 or more, or of .018 or less, lies outside with probability .999.
+    A level of .1 or more, or of .016 or less, lies outside with probability .999.
     """
-    return range(56, 152)
+    return range(52, 157)

@@ -13,7 +13,7 @@ from varprop.stats.means import step_mean_layers
 def test_holds_its_joint_level(he_steps, at_level, rng):
     """Three correlated layers of width 16, 100 networks: the p-value and the band are the same event.
 
-    False alarm 8e-7. Control: the layers' own intervals miss somewhere 11 % of the time, within the region with
+    False alarm 1e-7. Control: the layers' own intervals miss somewhere 11 % of the time, within the region with
     probability below 1e-9.
     """
     joint, outside, alone = 0, 0, 0
@@ -33,7 +33,7 @@ def test_holds_its_joint_level(he_steps, at_level, rng):
 @pytest.mark.montecarlo
 @pytest.mark.parametrize(("width", "networks", "layers"), [(16, 100, 10), (64, 200, 20)])
 def test_holds_its_joint_level_over_depth(he_steps, rejections, at_level, rng, width, networks, layers):  # noqa: PLR0917 - fixtures
-    """False alarm 8e-7 a case."""
+    """False alarm 1e-7 a case."""
     assert rejections(lambda: band(he_steps(rng, (networks, layers), width), rng=rng).pvalue) in at_level
 
 

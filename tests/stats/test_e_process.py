@@ -17,7 +17,7 @@ from varprop.stats.e_process import (
 )
 
 REPLICATIONS = 2000
-AT_MOST = 151  # of 2,000 false alarms: more are seen with probability below 4e-7 if their rate is .05
+AT_MOST = 156  # of 2,000 false alarms: more are seen with probability below 4e-8 if their rate is .05
 LAYERS, WIDTH, EVERY, BUDGET = 10, 16, 10, 4000  # pivots of 10 layers of 16 units, a look after every 10 networks
 NU = LAYERS * WIDTH * EVERY
 DF = NU * np.arange(1, BUDGET // EVERY + 1)
@@ -86,7 +86,7 @@ def test_few_degrees_of_freedom_exclude_no_large_ratio():
 def test_false_alarms_over_all_looks(rng):
     """Both sides and each side: of 2,000 studies at most .05 ever reach E = 20, at 400 looks each.
 
-    False alarm at most 4e-7 for each of three counts. With the same numbers, a chi-square test at every look errs in 37 to
+    False alarm at most 4e-8 for each of three counts. With the same numbers, a chi-square test at every look errs in 37 to
     58 %: the negative control.
     """
     sums = totals(rng)
@@ -99,19 +99,20 @@ def test_false_alarms_over_all_looks(rng):
 
 
 def test_a_composite_null_is_the_worst_at_its_edge(rng):
-    """A truth below the null of "at most 1": even fewer false alarms; false alarm of the test below 4e-7."""
+    """A truth below the null of "at most 1": even fewer false alarms; false alarm of the test below 4e-8."""
     log_e = variance_ratio_e_process(totals(rng, ratio=0.995), DF, mixture=MIXTURE, alternative="greater")
     assert (log_e.max(axis=1) >= math.log(20)).sum() <= AT_MOST
 
 
 def test_an_error_of_one_percent_is_found_after_about_890_networks(rng):
-    """Half of the studies have stopped by then, in ten layers of 16 units.
+    """Nearly half of the studies have stopped by then, in ten layers of 16 units.
 
-    Of 2,000 the share lies in .42 to .58 with probability 1 - 1e-9 if it is between .47 and .53; the fixed plan takes 1,367.
+    In 40,000 the share was .468; of 2,000 it is off by .068, six standard errors, with probability 1e-9. The fixed plan
+    takes 1,367.
     """
     log_e = variance_ratio_e_process(totals(rng, ratio=1.01), DF, mixture=MIXTURE)
     by_then = log_e[:, DF <= 890 * LAYERS * WIDTH].max(axis=1) >= math.log(20)
-    assert 0.42 < by_then.mean() < 0.58
+    assert 0.4 < by_then.mean() < 0.536
 
 
 def test_misuse_is_named():

@@ -61,12 +61,12 @@ def test_the_price_of_21_verdicts():
     ],
 )
 def test_known_variances_are_those_of_samples(rng, test, quantity):
-    """The variance that a plan takes is what the test finds in 40,000 networks of the exact law.
+    """The variance that a plan takes is what the test finds in 80,000 networks of the exact law.
 
-    Its relative error is some 1/n = 1.6 % by theory, and by chance 2 % (a sample variance of values with excess kurtosis
-    under 10 has 1.7 %): 12 % is five of the latter, a false alarm of 6e-7 a case. Half the width is the control, 100 % off.
+    Its relative error is some 1/n = 1.6 % by theory, and by chance 1.3 % (a sample variance of values with excess
+    kurtosis under 11): 12 % is eight of the latter, a false alarm of 1e-9 a case, skewness included. Half the width is the control, 100 % off.
     """
-    width, steps, n = 64, 4, 40_000
+    width, steps, n = 64, 4, 80_000
     up = rng.binomial(width, 0.5, size=(n, steps + 1))
     positive, negative = (2.0 * rng.standard_gamma(units / 2.0) for units in (up, width - up))
     pivots, kept = (positive + negative)[:, 1:] / width, 2.0 * positive / width
@@ -97,27 +97,27 @@ def variance_of_plan(test, quantity, width, depth):
 def test_a_plan_delivers_its_power(rng, networks, power):
     """A true claim about a pivot of width 16, margin 5 %: supported in 90 % of 1,000 studies, and in 50 % with half the plan.
 
-    The second is the control, far outside what the first accepts. Six points around .9 are 6.3 standard errors, eight
-    around .5 are five: false alarm 1e-6 together.
+    The second is the control, far outside what the first accepts. Seven points around .9 are 7 standard errors, ten
+    around .5 are six: false alarm 1e-8 a case, with half a point for what plans neglect.
     """
     n = round(networks * required_networks(variance=2 / 16, margin=0.05))
     supported = np.mean(
         [p_equivalence(step_mean(rng.standard_gamma(8.0, n) / 8.0), DELTA) <= 0.05 for _ in range(1000)]
     )
-    assert abs(supported - power) < (0.06 if power == 0.9 else 0.08)
+    assert abs(supported - power) < (0.07 if power == 0.9 else 0.1)
 
 
 @pytest.mark.parametrize("effect", [0.02, 0.08, -0.12])
 def test_a_plan_for_another_truth_delivers_its_power(rng, effect):
-    """Inside the margin to support, outside it to refute: 90 % of 1,000 studies. False alarm 1e-6 a case (6 points)."""
+    """Inside the margin to support, outside it to refute: 90 % of 1,000 studies. False alarm 1e-8 a case (7 points)."""
     n = required_networks(variance=2 / 16, margin=0.05, theta=effect)
     verdict = p_equivalence if abs(effect) < DELTA else p_refute
     outcomes = [step_mean(math.exp(effect) * rng.standard_gamma(8.0, n) / 8.0) for _ in range(1000)]
-    assert abs(np.mean([verdict(outcome, DELTA) <= 0.05 for outcome in outcomes]) - 0.9) < 0.06
+    assert abs(np.mean([verdict(outcome, DELTA) <= 0.05 for outcome in outcomes]) - 0.9) < 0.07
 
 
 def test_a_plan_for_all_layers_delivers_its_power(rng):
-    """Ten layers at once: 90 % by the union bound, a little more since layers are independent. False alarm 1e-6 (6 points)."""
+    """Ten layers at once: 90 % by the union bound, a little more since layers are independent. False alarm 1e-8 (7 points)."""
     n = required_networks(variance=2 / 64, margin=0.05, layers=10)
     supported = np.mean(
         [
@@ -125,7 +125,7 @@ def test_a_plan_for_all_layers_delivers_its_power(rng):
             for _ in range(1000)
         ]
     )
-    assert abs(supported - 0.905) < 0.06
+    assert abs(supported - 0.905) < 0.07
     assert n > required_networks(variance=2 / 64, margin=0.05)
 
 
@@ -140,8 +140,8 @@ def test_a_plan_is_the_smallest_that_has_the_power(effect, unit_variance):
 def test_a_plan_of_few_networks_delivers_its_power(rng, effect):
     """A dozen normal logarithms: the t law's plan is right, the normal law's (the control) falls short.
 
-    By the exact noncentral law 4,000 studies of `planned` networks have the power within 1/3 of a point above .9; five
-    standard errors (2.4 points) around it are a false alarm of 6e-7. Planned by the normal law it would be under .87.
+    By the exact noncentral law 4,000 studies of `planned` networks have the power within 1/3 of a point above .9; six
+    standard errors (3 points) around it are a false alarm of 1e-8. Planned by the normal law it would be under .87.
     """
     variance, z = (DELTA / 3.6) ** 2 * 8, stats.norm.ppf(0.95)
     planned = required_networks(variance=variance, margin=0.05, theta=effect)
@@ -154,7 +154,7 @@ def test_a_plan_of_few_networks_delivers_its_power(rng, effect):
         distance = (abs(theta) - DELTA) if effect else (DELTA - abs(theta))
         return np.mean(stats.t.sf(distance / se, n - 1) <= 0.05)
 
-    assert abs(share(planned) - planned_power(n_networks=planned, variance=variance, margin=0.05, theta=effect)) < 0.024
+    assert abs(share(planned) - planned_power(n_networks=planned, variance=variance, margin=0.05, theta=effect)) < 0.03
     assert planned_power(n_networks=planned - 1, variance=variance, margin=0.05, theta=effect) < 0.9
     assert share(naive) < 0.9
 

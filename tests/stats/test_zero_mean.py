@@ -8,7 +8,7 @@ from varprop.stats.zero_mean import zero_mean
 
 
 def test_zero_mean_holds_its_level(rejections, at_level, rng):
-    """Linear units: width 16, 50 networks, of very different norms. False alarm 8e-7."""
+    """Linear units: width 16, 50 networks, of very different norms. False alarm 1e-7."""
 
     def pvalue():
         a = rng.lognormal(sigma=2.0, size=(50, 1)) * rng.standard_normal((50, 16))
@@ -18,7 +18,7 @@ def test_zero_mean_holds_its_level(rejections, at_level, rng):
 
 
 def test_zero_mean_covers_a_known_truth(at_level, rng):
-    """Units of +-1, + with probability .6: d has mean .2 exactly. False alarm 8e-7."""
+    """Units of +-1, + with probability .6: d has mean .2 exactly. False alarm 1e-7."""
     misses = 0
     for _ in range(2000):
         a = np.where(rng.random((100, 16)) < 0.6, 1.0, -1.0)

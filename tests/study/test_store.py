@@ -34,13 +34,13 @@ def written(tmp_path, plan, index=0):
 @pytest.mark.parametrize("inputs", [None, 1, 3], ids=["ones", "one", "three"])
 @pytest.mark.parametrize("per_input", [False, True])
 def test_values_read_back_exactly_nan_included(tmp_path, inputs, per_input):
-    plan = make(inputs=inputs, per_input=per_input)
+    plan = make(n_networks=400, inputs=inputs, per_input=per_input)
     path, block, values = written(tmp_path, plan)
     back = read_part(path, plan, block)
     assert list(back) == list(values)
     for name, array in values.items():
         np.testing.assert_array_equal(back[name], array, err_msg=name)
-    # The narrow ReLU network dies now and then, so the missing values are really tried.
+    # One narrow ReLU network in seven dies, so the missing values are really tried: none does with probability 1e-28.
     assert any(np.isnan(array).any() for array in values.values())
 
 

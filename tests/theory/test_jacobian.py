@@ -58,11 +58,11 @@ def sampled_squares(activation, *, width=400, weight_variance, q, depth, orthogo
     ],
 )
 def test_moments_against_singular_values(activation, weight_variance, orthogonal, rng):
-    """Depth 4, width 400, ten networks: Var(s^2) / E(s^2)^2 within 8 %, each network's ratio taken by itself.
+    """Depth 4, width 400, ten networks: Var(s^2) / E(s^2)^2 within 10 %, each network's ratio taken by itself.
 
-    One network's ratio has a standard deviation of 4 % or less and what is left out, of order depth^2 / width, is seen
-    to be 2 % or less: 8 % is (8 - 2) / (4 / sqrt(10)) = 4.7 standard errors away, a false alarm of 2e-6. The mean has
-    10 % at most, and 18 % allowed. Controls: the other ensemble, and a layer less, are outside.
+    One network's ratio has a standard deviation of 4.7 % or less and what is left out, of order depth^2 / width, is seen
+    to be 2 % or less: 10 % is (10 - 2) / (4.7 / sqrt(10)) = 5.4 standard errors away, a false alarm of 7e-8. The mean
+    has 9 % at most, and 18 % allowed: 6.3 standard errors. Controls: the other ensemble, and a layer less, are outside.
     """
     arguments = {"weight_variance": weight_variance, "q": 1.0, "depth": 4}
     ratios, means = [], []
@@ -71,12 +71,12 @@ def test_moments_against_singular_values(activation, weight_variance, orthogonal
         ratios.append(squares.var() / squares.mean() ** 2)
         means.append(squares.mean())
     theory = jacobian_moments(activation, **arguments, orthogonal=orthogonal)
-    assert np.mean(ratios) == pytest.approx(theory.relative_variance, rel=0.08)
+    assert np.mean(ratios) == pytest.approx(theory.relative_variance, rel=0.1)
     assert np.mean(means) == pytest.approx(theory.mean, rel=0.18)
     other = jacobian_moments(activation, **arguments, orthogonal=not orthogonal)
     shallow = jacobian_moments(activation, **(arguments | {"depth": 3}), orthogonal=orthogonal)
     for wrong in (other, shallow):
-        assert np.mean(ratios) != pytest.approx(wrong.relative_variance, rel=0.08)
+        assert np.mean(ratios) != pytest.approx(wrong.relative_variance, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["D.jac.linear.orth0", "D.jac.relu.orth1"])
@@ -167,7 +167,8 @@ def test_edges_against_singular_values(activation, gain, orthogonal, rng):
     """Depth 4: the largest squared singular value over the mean, at widths 100 and 400, extrapolated to infinity.
 
     It falls short by a multiple of width^(-2/3), some 6 % at width 400, which 4^(2/3) : 1 takes away. What is left has a
-    standard error below 1.7 % over 200 and 60 networks: 8 % allowed. Controls: a layer more, and one less.
+    standard error below 1.5 % over 200 and 60 networks, and 2.5 % of bias: 10 % allowed is 5 standard errors from that, a
+    false alarm of 6e-7 a case. Controls: a layer more, and one less.
     """
     arguments = {"weight_variance": gain, "depth": 4, "orthogonal": orthogonal}
     tops = {}
@@ -181,18 +182,21 @@ def test_edges_against_singular_values(activation, gain, orthogonal, rng):
         moments = jacobian_moments(activation, q=1.0, **(arguments | {"depth": depth}))
         return largest_squared_singular_value(activation, **(arguments | {"depth": depth})) / moments.mean
 
-    assert top == pytest.approx(edge(4), rel=0.08)
-    assert top != pytest.approx(edge(3), rel=0.08)
-    assert top != pytest.approx(edge(5), rel=0.08)
+    assert top == pytest.approx(edge(4), rel=0.1)
+    assert top != pytest.approx(edge(3), rel=0.1)
+    assert top != pytest.approx(edge(5), rel=0.1)
 
 
 def test_mean_singular_value(rng):
-    """Of one Gaussian matrix of width 400: sums of smooth functions of its spectrum fluctuate by 1/400 at most."""
+    """Of one Gaussian matrix of width 400: sums of smooth functions of its spectrum fluctuate by 1/400 at most.
+
+    Of the mean that is .25 %: 1.5 % allowed is six standard errors, a false alarm of 2e-9.
+    """
     quarter, _ = integrate.quad(lambda s: s * math.sqrt(4 - s * s) / math.pi, 0, 2)
     assert mean_singular_value(weight_variance=1) == pytest.approx(quarter, rel=1e-12)
     w = rng.standard_normal((400, 400)) * math.sqrt(3 / 400)
     sampled = np.linalg.svd(w, compute_uv=False).mean()
-    assert sampled == pytest.approx(mean_singular_value(weight_variance=3), rel=0.01)
+    assert sampled == pytest.approx(mean_singular_value(weight_variance=3), rel=0.015)
     # Glorot and Bengio's standard initialisation, Var(W) = 1 / (3 n).
     assert mean_singular_value(weight_variance=1 / 3) == pytest.approx(0.490, abs=5e-4)
 

@@ -194,7 +194,7 @@ def test_cosines_are_averaged_over_pairs_and_know_biases():
 
 
 def test_cosines_are_what_wide_networks_show():
-    """Mean over 1000 networks of width 1000, by a z-test with 3/width allowed for finite width; false alarm 1e-6."""
+    """Mean over 1000 networks of width 1000, by a z-test with 3/width allowed for finite width; false alarm 2e-9."""
     width, networks = 1000, 1000
     widths = [20, *[width] * 3]
     net = vp.mlp(widths, activation="tanh", weights="he_normal", biases={"name": "normal", "std": 0.3})
@@ -207,7 +207,7 @@ def test_cosines_are_what_wide_networks_show():
         executor="serial",
     )
     values = sim.values("cosine")
-    allowed = 5.1 * values.std(axis=0, ddof=1) / np.sqrt(networks) + 3 / width  # 5.1: 1e-6 over 3 layers
+    allowed = 6.2 * values.std(axis=0, ddof=1) / np.sqrt(networks) + 3 / width  # 6.2: 2e-9 over 3 layers
     off = np.abs(values.mean(axis=0) - cosines(net, inputs=sim.inputs)["predicted"])
     assert (off < allowed).all()
     # Negative control: theory without the biases.

@@ -20,5 +20,5 @@ def judge():
 
 @pytest.fixture
 def at_level():
-    """Counts of rejections, of 2,000, that agree with a level of .05: outside with probability 8e-7 if that is the level."""
-    return range(56, 152)
+    """Counts of rejections, of 2,000, that agree with a level of .05: outside with probability 1e-7 if that is the level."""
+    return range(52, 157)

@@ -125,7 +125,8 @@ LAWS = [
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: as_initializer(law).label)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_correct_initialiser_is_supported(law, dtype, rng):
-    """False alarm below 1e-6 a case: at a margin of 5 % the law with the heaviest tails is 6 standard errors from it."""
+    """False alarm below 1e-7 a case: at a margin of 5 % the law with the heaviest tails is 10.9 standard errors from it, of
+    which the verdict takes 5.3."""
     stated = as_initializer(law)
 
     def draw(shape, rng):
@@ -151,7 +152,7 @@ def test_two_per_cent_of_the_standard_deviation_are_found(law, factor, rng):
 
 
 def test_correct_initialisers_are_hardly_ever_refuted(rng):
-    """200 audits at alpha 1e-9: any refutation has probability below 1e-6."""
+    """200 audits at alpha 1e-9: any refutation has probability below 2e-7."""
     for _ in range(200):
         result = vp.audit(as_initializer("he_uniform"), (8, 12), law="he_uniform", n_draws=1000, alpha=1e-9, rng=rng)
         assert result.verdict != "refuted"
@@ -418,7 +419,7 @@ def test_frame_and_text_have_every_part(rng):
     result = vp.audit(normal(0.3), (40, 60), law="he_normal", n_draws=DRAWS, margin=0.05, rng=rng)
     frame = result.to_frame()
     assert frame["part"].tolist() == ["mean", "variance", "distribution", "bounds", "repeats", "independence"]
-    assert frame.loc[frame["part"] == "variance", "estimate"].item() == pytest.approx(0.09, rel=0.02)
+    assert frame.loc[frame["part"] == "variance", "estimate"].item() == pytest.approx(0.09, rel=0.03)
     text = str(result)
     assert all(name in text for name in (*frame["part"], result.verdict, "he_normal"))
     assert all(candidate.cause in text for candidate in result.candidates)

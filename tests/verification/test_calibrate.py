@@ -27,7 +27,7 @@ def outcomes(rng, *, truth=0.0, variance=0.04, n=100, studies=2000):
 
 @pytest.mark.parametrize("activation", ["relu", {"name": "leaky_relu", "slope": 0.3}, "linear"], ids=str)
 def test_the_law_of_norms_is_that_of_networks(rng, activation):
-    """Two roads to every layer's norms: the law, and matrices multiplied out. Twenty Kolmogorov-Smirnov tests at 5e-8: 1e-6."""
+    """Two roads to every layer's norms: the law, and matrices multiplied out. Twenty Kolmogorov-Smirnov tests at 5e-10: 1e-8."""
     network = vp.mlp([8, 5, 7, 6], activation=activation, weights="he_normal")
     assert has_law(network)
     law = layer_norms(network, n_networks=20_000, rng=rng)
@@ -37,7 +37,7 @@ def test_the_law_of_norms_is_that_of_networks(rng, activation):
         for mine, theirs in zip(law.values(name).T, sampled.values(name).T, strict=True):
             if np.nanstd(mine) > 1e-6:  # the first conditional variance is the same in all
                 present = [column[~np.isnan(column)] for column in (mine, theirs)]
-                assert stats.ks_2samp(*present).pvalue > 5e-8
+                assert stats.ks_2samp(*present).pvalue > 5e-10
 
 
 def test_another_law_is_told_apart(rng):
@@ -47,7 +47,7 @@ def test_another_law_is_told_apart(rng):
         for widths in ([8, 5, 7, 6], [8, 5, 14, 6])
     ]
     last = [one.values("preactivation_second_moment")[:, -1] for one in values]
-    assert stats.ks_2samp(*last).pvalue < 5e-8
+    assert stats.ks_2samp(*last).pvalue < 5e-10
 
 
 def test_the_law_knows_no_other_networks(rng):
@@ -137,8 +137,9 @@ def test_the_numbers_depend_on_the_seed_alone():
     options = {"widths": [8] * 4, "n_networks": 40, "repeats": 60}
     one, again = (calibrate("step_mean", **options, rng=4, executor=executor) for executor in ("serial", "threads"))
     pd.testing.assert_frame_equal(one, again)
-    other = calibrate("step_mean", **options, rng=5)
-    assert not other["events"].equals(one["events"])
+    # Two seeds may well give the same few counts; that eight others all do has probability below 1e-12.
+    others = (calibrate("step_mean", **options, rng=seed) for seed in range(5, 13))
+    assert not all(other["events"].equals(one["events"]) for other in others)
 
 
 def test_networks_of_the_engine_serve_as_well():

@@ -105,18 +105,18 @@ def test_weights_law(weights, theory, expected):
 
 
 def test_inconclusive_names_the_networks_that_would_decide():
-    """At alpha 1e-6 a hundred networks cannot support a 5 % margin, and refute it with probability below 1e-6."""
+    """At alpha 1e-9 a hundred networks cannot support a 5 % margin, and refute it with probability below 1e-9."""
     few = vp.simulate(RELU, n_networks=100, rng=303)
     claim = {"id": "few", "quantity": "preactivation_second_moment", "test": "cumulative_mean", "theory": "he"}
-    row = vp.verify(few, claims=[claim], alpha=1e-6).iloc[0]
+    row = vp.verify(few, claims=[claim], alpha=1e-9).iloc[0]
     assert row["verdict"] == "inconclusive"
     assert row["n_required"] > 100  # what is undecided takes more, whatever the estimate
     assert "networks would decide" in row["note"]
 
 
 def test_the_planned_number_of_networks_decides():
-    """Planned from the exact variance, 2/n for layer 1 and 5/n for each step; fails with probability 1e-6."""
-    planned = vp.required_networks(variance=(2 + 7 * 5) / 64, margin=0.05, power=1 - 1e-6)
+    """Planned from the exact variance, 2/n for layer 1 and 5/n for each step; fails with probability 1e-8."""
+    planned = vp.required_networks(variance=(2 + 7 * 5) / 64, margin=0.05, power=1 - 1e-8)
     sim = vp.simulate(RELU, n_networks=planned, rng=304, quantities=["preactivation_second_moment"])
     row = verdict(sim, quantity="preactivation_second_moment", test="cumulative_mean", theory="he")
     assert row["verdict"] == "supported"
@@ -163,10 +163,10 @@ def test_layers_restrict_a_claim(he):
 def test_a_sample_that_no_test_can_judge_is_inconclusive_and_says_why():
     """One claim on dead networks must not take the other verdicts of a report with it.
 
-    That a network of width 2 lives through 80 layers has probability 1e-10; that the pivots' mean leaves a margin of
-    100 % by chance, 30 standard errors, none to speak of. False alarm 2e-7.
+    That a network of width 2 lives through 120 layers has probability 1e-15; that the pivots' mean leaves a margin of
+    100 % by chance, 30 standard errors, none to speak of. False alarm 2e-12.
     """
-    dying = vp.mlp([2] * 81, activation="relu", weights="he_normal")
+    dying = vp.mlp([2] * 121, activation="relu", weights="he_normal")
     sim = vp.simulate(dying, n_networks=2000, rng=2)
     assert (sim.values("activation_second_moment")[:, -1] == 0).all()
     claims = [

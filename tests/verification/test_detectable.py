@@ -40,17 +40,20 @@ def test_point_nulls_are_adjusted_among_themselves():
 def test_the_budget_of_point_nulls_holds_over_a_report(rng):
     """Twenty true nulls in each of 2,000 reports: any adjusted p-value below .05 in at most 5 % of them.
 
-    More than 151 have probability 8e-7. Control: unadjusted, some p-value is below .05 in 64 %.
+    More than 156 have probability 8e-9. Control: unadjusted, some p-value is below .05 in 64 %.
     """
     p = rng.random((2000, 20))
     rejected = 20 * p.min(axis=1) <= 0.05  # the first step, without which Holm takes none
     assert [bool((holm(row) <= 0.05).any()) for row in p[:20]] == rejected[:20].tolist()
-    assert rejected.sum() <= 151
+    assert rejected.sum() <= 156
     assert (p <= 0.05).any(axis=1).sum() > 1000
 
 
 def test_a_difference_that_is_real_and_small_is_called_so():
-    """Weights of 1 % too much variance, 20,000 networks of width 64 and ten layers: z = 32 beside a margin of 5 %."""
+    """Weights of 1 % too much variance, 20,000 networks of width 64 and ten layers: z = 32 beside a margin of 5 %.
+
+    False alarm 1e-8, of the right prediction's p-value.
+    """
     net = vp.mlp([64] * 11, activation="relu", weights={"name": "variance_scaling", "scale": 2.02})
     sim = vp.simulate(
         net, n_networks=20_000, rng=901, quantities=["preactivation_second_moment", "conditional_variance"]
@@ -61,7 +64,7 @@ def test_a_difference_that_is_real_and_small_is_called_so():
     rows = rows[rows["verdict"].notna()].set_index("claim")
     assert rows["verdict"].tolist() == ["supported", "supported"]
     assert "detectable" in rows.loc["preserved", "note"]
-    assert rows.loc["he", "pvalue"] > 1e-6
+    assert rows.loc["he", "pvalue"] > 1e-8
 
 
 @pytest.mark.parametrize("name", sorted(TESTS))

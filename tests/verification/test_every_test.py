@@ -7,7 +7,7 @@ HEAD = """
 schema = 1
 title = "Every test"
 seed = 11
-networks = 4000
+networks = 8000
 
 [network]
 widths = "32x4"
@@ -36,7 +36,7 @@ def claim(test):
 
 
 def test_a_study_with_every_test(tmp_path):
-    """Margins are five standard errors and more (of ten claims, 1e-6 each, one is missed with probability 1e-5).
+    """Margins are seven standard errors and more beyond what a verdict takes: one is missed with probability below 1e-9.
 
     The equality of random networks is the one false claim.
     """

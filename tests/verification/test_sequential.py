@@ -155,10 +155,10 @@ def test_the_interval_lies_inside_the_margin_where_supported(he):
 
 def test_what_the_budget_does_not_decide_stays_open_and_says_what_would(he):
     tight = claim(margin=0.001)
-    (stop,) = follow(part(he, 0, 2000), [tight], alpha=1e-6).stopped
+    (stop,) = follow(part(he, 0, 2000), [tight], alpha=1e-9).stopped
     assert stop.networks == 2000
-    assert decide(stop.evidence.p_support, stop.evidence.p_refute, alpha=1e-6, m=1) == "inconclusive"
-    assert stop.evidence.required(1e-6, 1) > 2000
+    assert decide(stop.evidence.p_support, stop.evidence.p_refute, alpha=1e-9, m=1) == "inconclusive"
+    assert stop.evidence.required(1e-9, 1) > 2000
 
 
 def test_other_tests_are_judged_once(he):

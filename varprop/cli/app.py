@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop.cli.audit import audit
+from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
 from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
 from varprop.cli.plan import plan
@@ -189,6 +190,7 @@ def _write_reports(done: list[Run], directory: Path, *, png: bool = False) -> No
 
 app.command()(plan)
 app.command()(audit)
+app.command()(audit_model)
 app.command()(calibrate)
 
 

@@ -31,7 +31,7 @@ def calibrate(
     repeats: Annotated[int, typer.Option(min=1, max=REPEATS_MAX, help="Simulated studies of each kind.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Fixes every number.")] = _SEED,
     full: Annotated[
-        bool, typer.Option("--full", help="All networks, controls, reports and plans: some 15 minutes on two cores.")
+        bool, typer.Option("--full", help="All networks, controls, reports and plans: ten minutes on two cores.")
     ] = False,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report of the check there.")] = None,
     as_json: Json = False,

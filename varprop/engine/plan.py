@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
+from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
 from varprop.engine.rules import is_undrawn
 from varprop.model.layers import Dense, UnsupportedError
@@ -21,6 +22,9 @@ from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
+Method = Literal["matrix-free", "dense", "norms"]
+"""How weights are drawn: some not at all, all of them, or nothing but the norms that they lead to."""
+
 MAX_NETWORKS = 10**9
 # Numbers in one layer's signal of a tile, 512 kB in float32: with a quarter of it NumPy's cost per call shows (a tenth of
 # the time at width 64), with more a smaller L2 cache than the measured 1 MB ends.
@@ -28,6 +32,7 @@ _TILE_SIGNALS = 2**17
 _TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
 _BLOCK_NETWORKS = 2000  # a block is one file of a run: large enough to be few, small enough to be lost
 _BLOCK_DRAWS = 2**28  # below a second of work, so that two workers share what is worth sharing
+_NORMS_COST = 50  # of a layer with method "norms", in draws: five gamma and binomial numbers
 _MEMORY = 4 * 2**30  # of one tile; more than this does not fit a worker beside its siblings
 
 
@@ -53,7 +58,7 @@ class Plan:
     n_networks: int
     root: np.random.SeedSequence
     dtype: Literal["float32", "float64"]
-    method: Literal["matrix-free", "dense"]
+    method: Method
     normals: NormalsName
     per_input: bool
     where: dict[str, tuple[Place, ...]]
@@ -87,6 +92,8 @@ class Plan:
     @property
     def draws(self) -> int:
         """About how many random numbers the whole run takes, forward and backward."""
+        if self.method == "norms":
+            return self.n_networks * _NORMS_COST * len(self.network.widths)
         drawn, signals = _size(self.network, len(self.inputs), dense=self.method == "dense")
         return self.n_networks * (drawn + 2 * signals)
 
@@ -124,14 +131,18 @@ def make_plan(
     if dtype not in ("float32", "float64"):
         msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
         raise ValueError(msg)
-    if method not in ("auto", "dense"):
-        msg = f"method must be 'auto' or 'dense', got {method!r}"
+    if method not in ("auto", "dense", "norms"):
+        msg = f"method must be 'auto', 'dense' or 'norms', got {method!r}"
         raise ValueError(msg)
-    source = choose_normals(normals, dtype)
+    source = choose_normals(normals, "float64" if method == "norms" else dtype)
     root = root_sequence(rng)
     x = make_inputs(inputs, network, root)
     resolved = _method(network, method, n_inputs=len(x))
-    tile, block = block_sizes(network, n_inputs=len(x), dense=resolved == "dense")
+    tile, block = (
+        (_BLOCK_NETWORKS, _BLOCK_NETWORKS)
+        if resolved == "norms"
+        else block_sizes(network, n_inputs=len(x), dense=resolved == "dense")
+    )
     content = {
         "network": network.describe(),
         "inputs": _describe_inputs(inputs, x),
@@ -142,7 +153,7 @@ def make_plan(
         "block": block,
         "draws_version": DRAWS_VERSION,
     }
-    names = check_quantities(quantities)
+    names = _norms_among(quantities) if resolved == "norms" else check_quantities(quantities)
     where = {name: found for name in names if (found := places(network, name, inputs=len(x)))}
     if not where:
         msg = f"none of the asked quantities ({', '.join(names)}) exists in this network with {len(x)} input(s)"
@@ -200,8 +211,24 @@ def _describe_inputs(inputs: ArrayLike | int | None, x: Float64Array) -> object:
     return {"shape": list(x.shape), "sha256": hashlib.sha256(x.astype("<f8").tobytes()).hexdigest()}
 
 
-def _method(network: Network, method: str, *, n_inputs: int) -> Literal["matrix-free", "dense"]:
+def _norms_among(quantities: Iterable[str] | None) -> tuple[str, ...]:
+    """Return what of the asked quantities norms determine: all that there are if None is asked, else all or an error."""
+    if quantities is None:
+        return tuple(name for name in check_quantities(None) if name in NORMS)
+    names = check_quantities(quantities)
+    if others := [name for name in names if name not in NORMS]:
+        msg = f"method 'norms' does not determine {', '.join(others)}; use 'auto', or ask for {', '.join(NORMS)}"
+        raise ValueError(msg)
+    return names
+
+
+def _method(network: Network, method: str, *, n_inputs: int) -> Method:
     """Say "matrix-free" if any layer's weights can be left undrawn, so that the record is true to what was done."""
+    if method == "norms":
+        if why := why_not_norms(network, n_inputs):
+            msg = f"method 'norms' cannot sample this network: {why}; use 'auto'"
+            raise UnsupportedError(msg)
+        return "norms"
     undrawn = any(isinstance(layer, Dense) and is_undrawn(layer.weights, n_inputs) for layer in network.layers)
     return "matrix-free" if undrawn and method == "auto" else "dense"
 

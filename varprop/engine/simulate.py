@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.executors import ExecutorLike, run_tasks
+from varprop.engine.norms import sample_norms
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
 from varprop.engine.streams import Streams
@@ -55,8 +56,10 @@ def simulate(
         Names of what to record; all that exist if None. What is not asked for is not computed.
     per_input : bool, default False
         Keep the inputs apart instead of averaging over them.
-    method : {"auto", "dense"}
-        "auto" draws Gaussian layers without their matrices, which is exact in law, and all others in full; "dense"
+    method : {"auto", "dense", "norms"}
+        "auto" draws Gaussian layers, and orthogonal ones if there is one input, without their matrices, which is exact in
+        law, and all others in full; "norms" draws nothing but the norms of the signals, which is exact too and costs the
+        same at any width, for ReLU-like activations, Gaussian weights, no biases, one input, and second moments; "dense"
         draws every entry of every matrix.
     dtype : {"float32", "float64"}
         Of the signals; what is recorded is float64.
@@ -127,7 +130,11 @@ def run_block(plan: Plan, index: int) -> BlockValues:
     tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
     for _ in range(0, block.networks, plan.tile):
         # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
-        recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
+        if plan.method == "norms":
+            square = float(np.square(plan.inputs).sum())
+            recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)
+        else:
+            recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
         for name, found in recorded.items():
             # Places first while tiles are gathered, so that every copy is of contiguous numbers.
             tiles[name].append(np.stack([found[place] for place in plan.where[name]]))

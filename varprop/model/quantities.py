@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,10 +50,18 @@ _ALL = (
     Quantity("weight_gradient_second_moment", "gradient", "mean of (dLoss/dW)^2 over the layer's weights"),
 )
 QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _ALL}
+"""What varprop's own sampler records."""
+
+_OF_MODULES = (
+    Quantity("input_second_moment", "activation", "mean square of what a module is fed"),
+    Quantity("input_gradient_second_moment", "gradient", "mean of (dLoss/dx)^2 over what a module is fed, through it"),
+)
+MODULE_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for quantity in _OF_MODULES}
+"""These, and what is recorded of modules of another framework's model alone."""
 
 
-def check_quantities(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the names in canonical order, each once; None means all.
+def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantity] = QUANTITIES) -> tuple[str, ...]:
+    """Return the names in canonical order, each once; None means all that are known.
 
     Raises
     ------
@@ -66,16 +74,16 @@ def check_quantities(names: Iterable[str] | None) -> tuple[str, ...]:
     ('preactivation_mean', 'pivot')
     """
     if names is None:
-        return tuple(QUANTITIES)
+        return tuple(known)
     if isinstance(names, str):
         names = (names,)
     wanted = set(names)
-    for name in sorted(wanted - set(QUANTITIES)):
-        near = difflib.get_close_matches(str(name), QUANTITIES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(QUANTITIES)}"
+    for name in sorted(wanted - set(known)):
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
         msg = f"unknown quantity {name!r}{hint}"
         raise ValueError(msg)
     if not wanted:
         msg = "quantities is empty; name at least one, or pass None for all"
         raise ValueError(msg)
-    return tuple(name for name in QUANTITIES if name in wanted)
+    return tuple(name for name in known if name in wanted)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
-from varprop.model.layers import Dense
+from varprop.model.frames import places_of_rows, spread
+from varprop.model.layers import UnsupportedError
+from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, Site
-from varprop.model.quantities import QUANTITIES, check_quantities
+from varprop.model.quantities import MODULE_QUANTITIES, check_quantities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +69,10 @@ class Simulation:
 
     Parameters
     ----------
-    network : Network
-        What was sampled.
+    network : Network or ModuleNetwork
+        What was sampled; the latter is a model of another framework, of which the modules alone are known.
     inputs : ndarray, shape (inputs, input_size)
-        The inputs that every network saw.
+        The inputs that every network saw; of a model with several, the first.
     samples : mapping of str to Measurements
         Values by quantity.
     seed : str
@@ -95,7 +97,7 @@ class Simulation:
     ((5, 2), (1, 2))
     """
 
-    network: Network
+    network: Network | ModuleNetwork
     inputs: Float64Array
     samples: Mapping[str, Measurements]
     seed: str = "unknown"
@@ -116,12 +118,29 @@ class Simulation:
         )
 
     @property
+    def architecture(self) -> Network:
+        """What was sampled, as layers with their laws.
+
+        Raises
+        ------
+        UnsupportedError
+            If the modules alone are known.
+        """
+        if isinstance(self.network, ModuleNetwork):
+            msg = (
+                f"of {self.network.label} only the modules are known, not their laws and widths; test theory 'preserved' "
+                "on it, by step_mean"
+            )
+            raise UnsupportedError(msg)
+        return self.network
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """Names of the recorded quantities, in canonical order."""
         return tuple(self.samples)
 
     def _get(self, quantity: str) -> Measurements:
-        check_quantities([quantity])
+        check_quantities([quantity], known=MODULE_QUANTITIES)
         if quantity not in self.samples:
             msg = f"{quantity!r} was not recorded; this simulation has {', '.join(self.samples)}"
             raise ValueError(msg)
@@ -253,7 +272,9 @@ class Simulation:
         return frame
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame, network: Network, *, inputs: Float64Array | None = None) -> Simulation:
+    def from_frame(
+        cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: Float64Array | None = None
+    ) -> Simulation:
         """Take a user's own measurements.
 
         Parameters
@@ -261,8 +282,9 @@ class Simulation:
         frame : DataFrame
             Columns ``network``, ``layer``, ``quantity``, ``value``, and optionally ``module`` and ``input``.
             Network identifiers may be anything; every (network, layer, quantity) stands once.
-        network : Network
-            What was measured: theories take widths, laws and activations from it.
+        network : Network or ModuleNetwork
+            What was measured: theories take widths, laws and activations from it. Rows of the latter need a ``module``
+            and no ``layer``.
         inputs : ndarray, shape (inputs, input_size), optional
             What was fed in; all ones if None.
 
@@ -283,11 +305,12 @@ class Simulation:
         >>> vp.Simulation.from_frame(mine, net).values("pivot").ravel().tolist()
         [0.9, 1.2]
         """
-        missing = {"network", "layer", "quantity", "value"} - set(frame.columns)
+        where = "module" if isinstance(network, ModuleNetwork) else "layer"
+        missing = {"network", where, "quantity", "value"} - set(frame.columns)
         if missing:
             msg = (
                 f"the frame has no column {', '.join(sorted(missing))}; "
-                "it needs network, layer, quantity and value (one row for each)"
+                f"it needs network, {where}, quantity and value (one row for each)"
             )
             raise ValueError(msg)
         values = frame["value"].to_numpy(dtype=np.float64)
@@ -297,20 +320,18 @@ class Simulation:
             raise ValueError(msg)
         per_input = "input" in frame.columns
         network_ids, rows = np.unique(frame["network"].to_numpy(), return_inverse=True)
-        x = (
-            np.ones((1, *network.input_shape))
-            if inputs is None
-            else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
-        )
+        shape = network.input_shape if isinstance(network, Network) else (1,)
+        x = np.ones((1, *shape)) if inputs is None else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
         names = frame["quantity"].astype(str).to_numpy()
         samples = {}
-        for name in check_quantities(dict.fromkeys(names)):
+        for name in check_quantities(dict.fromkeys(names), known=MODULE_QUANTITIES):
             here = names == name
             part = frame[here]
             axes: list[np.ndarray] = [rows[here]]
-            if per_input and not QUANTITIES[name].joint:
+            if per_input and not MODULE_QUANTITIES[name].joint:
                 axes.append(np.unique(part["input"].to_numpy(), return_inverse=True)[1])
-            samples[name] = _spread(name, _places(part, network, name), axes, len(network_ids), values[here])
+            places = places_of_rows(part, network, name)
+            samples[name] = Samples(*spread(name, places, axes, len(network_ids), values[here], network=network))
         return cls(network=network, inputs=x, samples=samples, per_input=per_input)
 
 
@@ -327,44 +348,6 @@ def _long(sample: Measurements, code: int, modules: list[str]) -> tuple[np.ndarr
 
 def _integers(columns: Sequence[np.ndarray], rows: np.ndarray) -> list[NDArray[np.int64]]:
     return [column[rows].astype(np.int64) for column in columns]
-
-
-def _order(place: Place) -> tuple[int, int, int, str]:
-    """Sort by layer, then by module, numbers before names."""
-    layer, module = place
-    return (layer, 0, int(module), "") if module.isdigit() else (layer, 1, 0, module)
-
-
-def _places(part: pd.DataFrame, network: Network, name: str) -> list[Place]:
-    """(layer, module) of every row; without a module, the one place of that layer where the quantity exists."""
-    layers = part["layer"].to_numpy(dtype=np.int64)
-    if "module" in part.columns:
-        return list(zip(layers.tolist(), part["module"].astype(str).tolist(), strict=True))
-    known: dict[int, str] = {}
-    for site in network.sites:
-        if isinstance(site.noun, Dense) != (QUANTITIES[name].place == "activation"):
-            known.setdefault(site.layer, site.module)
-    unknown = sorted(set(layers.tolist()) - set(known))
-    if unknown:
-        msg = f"{name} does not exist at layer {unknown[0]} of this network; it has layers {sorted(known)}"
-        raise ValueError(msg)
-    return [(layer, known[layer]) for layer in layers.tolist()]
-
-
-def _spread(name: str, places: list[Place], axes: list[np.ndarray], n_networks: int, values: Float64Array) -> Samples:
-    """Spread long rows over an array of (networks, places[, inputs]); what has no row is NaN."""
-    columns = tuple(sorted(set(places), key=_order))
-    index = {place: i for i, place in enumerate(columns)}
-    network, *which = axes
-    where = (network, np.array([index[place] for place in places]), *which)
-    shape = (n_networks, len(columns), *(int(code.max()) + 1 for code in which))
-    flat = np.ravel_multi_index(where, shape)
-    if len(np.unique(flat)) < len(flat):
-        msg = f"{name} has two rows for one network and layer; keep one, or average them first"
-        raise ValueError(msg)
-    out = np.full(shape, np.nan)
-    out.flat[flat] = values
-    return Samples(out, columns)
 
 
 def site_place(site: Site) -> Place:

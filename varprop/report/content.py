@@ -17,6 +17,7 @@ from varprop.report.document import (
     StudyDocument,
     Table,
 )
+from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.records import is_standardised
 from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from varprop.study.study import Study
     from varprop.verification.claims import Claim
 
-FIGURES = ("profile", "forest")
+FIGURES = ("profile", "forest", "exact-law")
 """What ``[report] figures`` may ask for."""
+_USUAL_FIGURES = ("profile", "forest")
 _UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
 """Profiles of a study that claims nothing."""
 _VERSIONS = ("varprop", "numpy", "scipy")
@@ -67,12 +69,14 @@ def study_document(run: Run) -> StudyDocument:
     study, verdicts = run.study, run.verdicts()
     simulations = run.simulations()
     entries = ledger_entries(study.claims, verdicts)
-    wanted = FIGURES if study.figures is None else study.figures
+    wanted = _USUAL_FIGURES if study.figures is None else study.figures
     pictures: list[Picture] = []
     if "profile" in wanted:
         pictures += _profiles(study, simulations, run.predictions())
     if "forest" in wanted and entries:
         pictures += _forests(study, verdicts)
+    if "exact-law" in wanted:
+        pictures += exact_law_pictures(simulations)
     return StudyDocument(
         name=study.name,
         title=study.title,

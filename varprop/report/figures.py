@@ -14,6 +14,7 @@ from varprop.report.wording import axis_label, plain
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _COLUMNS = 3
@@ -68,37 +69,57 @@ def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
     Figure
         Measured means with their 95 % intervals, the 5-95 % range over networks, and a line for each theory.
     """
-    import seaborn as sns
-    from matplotlib.figure import Figure
-
     configurations = list(dict.fromkeys(summary["configuration"]))
-    columns = min(_COLUMNS, len(configurations))
-    rows = -(-len(configurations) // columns)
-    width, height = _LONE_PANEL if len(configurations) == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
     scales = []
     theories = list(dict.fromkeys(predictions["theory"]))
     with house_style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-        for axes, configuration in zip(grid.flat, configurations, strict=False):
+        figure, panels = panel_grid(len(configurations), sharex=True)
+        for axes, configuration in zip(panels, configurations, strict=True):
             mine = predictions[predictions["configuration"] == configuration]
             measured = summary[summary["configuration"] == configuration]
             # One scale for all would flatten every panel beside one that spans many decades.
             scales.append(ProfileScale.fit(measured, mine))
             draw_profile(axes, measured, mine, scale=scales[-1], theories=theories)
             if configuration:
-                axes.set_title(_panel_title(configuration), loc="left", parse_math=False)
-            sns.despine(ax=axes)
-        for axes in grid.flat[len(configurations) :]:
-            axes.remove()
-        for column in range(columns):  # the lowest panel of a column keeps its layer numbers
-            lowest = max(row for row in range(rows) if row * columns + column < len(configurations))
-            grid[lowest, column].tick_params(labelbottom=True)
+                axes.set_title(panel_title(configuration), loc="left", parse_math=False)
         figure.supxlabel("layer", fontsize=9)
         figure.supylabel(axis_label(summary["quantity"].iloc[0]), fontsize=9)
-        columns = 4 if width > _LONE_PANEL[0] else 2  # as many names as stand side by side
+        columns = 4 if figure.get_figwidth() > _LONE_PANEL[0] else 2  # as many names as stand side by side
         figure.legend(**profile_legend(theories, scales), loc="outside upper left", ncols=columns, frameon=False)
     return figure
+
+
+def panel_grid(panels: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
+    """Make a figure of so many panels, at most three side by side.
+
+    Parameters
+    ----------
+    panels : int
+        At least one.
+    sharex : bool
+        Whether all have one axis, of which then only the lowest panel of each column shows the numbers.
+
+    Returns
+    -------
+    Figure
+    list of Axes
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    columns = min(_COLUMNS, panels)
+    rows = -(-panels // columns)
+    size = _LONE_PANEL if panels == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
+    for axes in grid.flat[panels:]:
+        axes.remove()
+    for column in range(columns):
+        lowest = max(row for row in range(rows) if row * columns + column < panels)
+        grid[lowest, column].tick_params(labelbottom=True)
+    for axes in grid.flat[:panels]:
+        sns.despine(ax=axes)
+    return figure, list(grid.flat[:panels])
 
 
 def forest_figure(verdicts: pd.DataFrame) -> Figure:
@@ -130,6 +151,6 @@ def forest_figure(verdicts: pd.DataFrame) -> Figure:
     return figure
 
 
-def _panel_title(configuration: str) -> str:
+def panel_title(configuration: str) -> str:
     """A configuration's label, broken where a panel ends."""
     return "\n".join(textwrap.wrap(plain(configuration), 40, max_lines=3, placeholder=" …"))

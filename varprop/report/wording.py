@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import MODULE_QUANTITIES
 
 MISSING = "–"
 """What a table shows where there is no number."""
@@ -34,6 +34,8 @@ _AXIS_LABELS = {
     "saturated_fraction": "saturated",
     "dead_fraction": "dead",
     "cosine": "cosine",
+    "input_second_moment": "x²",
+    "input_gradient_second_moment": "(∂L/∂x)²",
 }
 
 SYMBOL_KEY = "z: pre-activations, a: activations, δ = dLoss/dz"
@@ -48,7 +50,7 @@ def meaning(quantity: str) -> str:
     """Say in one phrase what a recorded quantity is."""
     if quantity == "weights":  # drawn from their law for a test of it, not recorded by a sampler
         return "value of a single weight"
-    return QUANTITIES[quantity].meaning if quantity in QUANTITIES else quantity.replace("_", " ")
+    return MODULE_QUANTITIES[quantity].meaning if quantity in MODULE_QUANTITIES else quantity.replace("_", " ")
 
 
 def number(value: float) -> str:

@@ -274,7 +274,7 @@ class Document(Table):
         | None
     ) = Field(default=None, description="what is recorded; everything if left out", examples=[["pivot"]])
     dtype: Literal["float32", "float64"] = Field(default="float32", examples=["float32"])
-    method: Literal["auto", "dense"] = Field(default="auto", examples=["auto"])
+    method: Literal["auto", "dense", "norms"] = Field(default="auto", examples=["auto"])
     normals: Literal["auto", "box-muller", "ziggurat"] = Field(
         default="auto", description="how normal numbers are made of random bits", examples=["box-muller"]
     )

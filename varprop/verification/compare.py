@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from varprop.model.simulation import Simulation
-from varprop.stats import equivalence, power
+from varprop.model.modules import ModuleNetwork
+from varprop.model.simulation import Place, Simulation
+from varprop.stats import equivalence
 from varprop.stats.outcome import Outcome
-from varprop.theory import get_theory
+from varprop.theory import Theory, get_theory
 from varprop.verification.claims import TESTS, Claim, as_claim
 from varprop.verification.detectable import with_point_nulls
 from varprop.verification.evidence import cumulative_findings, gather
-from varprop.verification.findings import Evidence, Finding, UndecidableError
+from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one
+from varprop.verification.modules import STEPS, preserved_findings
 from varprop.verification.questions import ask
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def verify(
         From `simulate`, or a user's own measurements through ``Simulation.from_frame``.
     theory : str, optional
         Test every recorded quantity of which this theory predicts a positive value, in every layer: the mean over
-        networks against the prediction (``cumulative_mean``), each row a claim of its own.
+        networks against the prediction (``cumulative_mean``), each row a claim of its own. Of a model of which the modules
+        alone are known "preserved" can be tested, from what enters each module to what leaves it (``step_mean``).
     claims : sequence of Claim or dict, optional
         Test these instead: for each a row with the verdict (layer missing), and a row per layer for exploration.
     margin : float, default 0.05
@@ -197,6 +200,8 @@ def tabulate(found: Sequence[Found], *, alpha: float) -> pd.DataFrame:
 def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: float) -> pd.DataFrame:
     """Test every place of every quantity as a claim of its own."""
     rule = get_theory(theory)
+    if isinstance(simulation.network, ModuleNetwork):
+        return _verify_modules(simulation, rule, margin, alpha)
     asked = [
         Claim(id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin)
         for quantity in TESTS["cumulative_mean"].quantities
@@ -211,22 +216,41 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
     if not claims:
         msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
         raise ValueError(msg)
-    m, delta = len(claims), math.log1p(margin)
+    placed = [(claim, finding.place, finding) for claim, finding in claims]
+    return _frame(_rows_of_places(placed, simulation.network.label, alpha))
+
+
+def _verify_modules(simulation: Simulation, theory: Theory, margin: float, alpha: float) -> pd.DataFrame:
+    """Test every module's step, forward and backward, as a claim of its own: there is no prediction over depth."""
+    placed: list[tuple[Claim, Place | None, Finding | UndecidableError]] = []
+    for quantity, needed in STEPS.items():
+        if not set(needed) <= set(simulation.quantities):
+            continue
+        name = f"{theory.name}.{quantity}"
+        claim = Claim(id=name, quantity=quantity, test="step_mean", theory=theory.name, margin=margin)
+        placed += [(claim, place, one) for place, one in preserved_findings(simulation, theory, quantity)]
+    if not placed:
+        msg = f"the step of a module needs second moments of what enters and leaves it; recorded were {simulation.quantities}"
+        raise ValueError(msg)
+    return _frame(_rows_of_places(placed, simulation.network.label, alpha))
+
+
+def _rows_of_places(
+    placed: Sequence[tuple[Claim, Place | None, Finding | UndecidableError]], configuration: str, alpha: float
+) -> list[dict[str, object]]:
+    """Rows that are each a claim about one place."""
+    m = len(placed)
     equivalence.check_budget(alpha, m)
     rows = []
-    for claim, finding in claims:
-        evidence = Evidence(
-            (),
-            finding,
-            equivalence.p_equivalence(finding.outcome, delta),
-            equivalence.p_refute(finding.outcome, delta),
-            lambda a, m, f=finding: power.networks_to_decide(f.outcome, delta, alpha=a, m=m),  # type: ignore[misc]
-            finding.outcome.note,
-        )
-        verdict = _rows(claim, simulation.network.label, evidence, alpha, m)[0]
-        verdict["layer"], verdict["module"] = finding.place or (None, None)
+    for claim, place, found in placed:
+        if isinstance(found, UndecidableError):
+            verdict = _undecided(claim, configuration, alpha, str(found))
+        else:
+            evidence = about_one((), found, math.log1p(claim.margin))
+            verdict = _rows(claim, configuration, evidence, alpha, m)[0]
+        verdict["layer"], verdict["module"] = place or (None, None)
         rows.append(verdict)
-    return _frame(rows)
+    return rows
 
 
 def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m: int) -> list[dict[str, object]]:

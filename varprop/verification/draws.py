@@ -34,7 +34,7 @@ def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, Fl
         If a law's entries are not independent or have no fourth moment, so that the test's error would be the wrong one.
     """
     seen = set()
-    for site in simulation.network.sites:
+    for site in simulation.architecture.sites:
         noun = site.noun
         if not isinstance(noun, Dense) or (noun.weights.label, site.fans) in seen:
             continue

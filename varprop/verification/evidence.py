@@ -178,7 +178,7 @@ def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> Q
         If the theory says nothing of the quantity.
     """
     said = _said(simulation, theory, quantity)
-    product = is_product(simulation.network, quantity)
+    product = is_product(simulation.architecture, quantity)
 
     def tables(piece: Simulation) -> tuple[Table, ...]:
         table, places = Measured(piece).table(quantity)
@@ -200,7 +200,7 @@ def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, flo
     """What a theory predicts, at the places that were measured, in the order in which the signal travels."""
     said = {
         (p.layer, p.module): p.predicted
-        for p in said_of(simulation.network, get_theory(theory), simulation.inputs)
+        for p in said_of(simulation.architecture, get_theory(theory), simulation.inputs)
         if p.quantity == quantity
     }
     kept = {place: said[place] for place in Measured(simulation).places(quantity) if place in said}
@@ -226,7 +226,7 @@ def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]
 
 def _rates(claim: Claim, simulation: Simulation, expected: float) -> Question[tuple[growth.GrowthRate, list[Finding]]]:
     """Ask for both growth rates, and every step's mean gain on its own."""
-    product = is_product(simulation.network, claim.quantity)
+    product = is_product(simulation.architecture, claim.quantity)
 
     def tables(piece: Simulation) -> tuple[Table, ...]:
         kept = in_layers(claim, Table(*Measured(piece).table(claim.quantity)))

@@ -36,7 +36,7 @@ def pivot_law(claim: Claim, simulation: Simulation) -> Evidence:
     """
     require_one_input(simulation, "pivot_law")
     units = {}
-    for link in links(simulation.network):
+    for link in links(simulation.architecture):
         weights, biases = link.noun.weights, link.noun.biases
         if not weights.gaussian or not (biases.name == "zeros" or biases.gaussian):
             msg = (
@@ -95,7 +95,7 @@ def dead_rate(claim: Claim, simulation: Simulation) -> Evidence:
         If no formula gives the probability, or there are several inputs.
     """
     require_one_input(simulation, "dead_rate")
-    expected = dead_probabilities(simulation.network)
+    expected = dead_probabilities(simulation.architecture)
     findings = []
     for place, column in columns_of(claim, simulation):
         dead = int(np.count_nonzero(only_input(column) == 0.0))
@@ -142,7 +142,7 @@ def _laws(claim: Claim, simulation: Simulation, test: str) -> Iterator[tuple[Pla
     """Values and exact law of every layer that the claim is about and that varies between networks."""
     require_one_input(simulation, test)
     quantity = cast("LawQuantity", claim.quantity)
-    network, orthogonal = _gaussian_counterpart(simulation.network)
+    network, orthogonal = _gaussian_counterpart(simulation.architecture)
     found = {
         place: finite_width_law(network, place[0], quantity=quantity, inputs=simulation.inputs, orthogonal=orthogonal)
         for place in places_of(claim, simulation)

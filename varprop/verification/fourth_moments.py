@@ -38,7 +38,7 @@ def pivot_variances(simulation: Simulation) -> dict[Place, float]:
     expansion in 1/width is 3 % off at width 16; it is taken over up to 2,000 other networks drawn for it, whose error in the
     variance is below .2 % from width 8 on.
     """
-    chain = links(simulation.network)
+    chain = links(simulation.architecture)
     for link in chain:
         _require_moments(link)
     excess = dict.fromkeys((site_place(link.site) for link in chain), 0.0)

@@ -72,7 +72,7 @@ def activation_map(claim: Claim, simulation: Simulation) -> Question[Evidence]:
         If pre-activations are not normal enough: other weights or biases than Gaussian ones, few inputs to the layer, and
         an activation that is more than two slopes.
     """
-    for link in links(simulation.network):
+    for link in links(simulation.architecture):
         _require_normal(claim, link)
 
     def tables(piece: Simulation) -> tuple[Table, ...]:
@@ -144,7 +144,7 @@ def _expected(claim: Claim, simulation: Simulation) -> dict[Place, float] | None
         return None
     said = {
         (p.layer, p.module): p.predicted
-        for p in said_of(simulation.network, get_theory(claim.theory), simulation.inputs)
+        for p in said_of(simulation.architecture, get_theory(claim.theory), simulation.inputs)
         if p.quantity == claim.quantity
     }
     silent = [place for place in places if place not in said]

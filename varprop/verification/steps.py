@@ -8,11 +8,13 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
+from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.numerics.averages import mean_of_present
 from varprop.theory import Theory
 from varprop.verification.chain import Link, Measured, links
+from varprop.verification.modules import module_steps
 
 Expected = Callable[[Theory, Measured, tuple[Link, ...], int], "Float64Array | None"]
 """Conditional expectation of a quantity at link number i, shape (networks, inputs); None where no step ends there."""
@@ -52,10 +54,12 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
     pre-activation's mean square, :math:`F(v_l)` for an activation's, and
     :math:`n_{l+1} \sigma_w^2 D(v_l)\, \overline{\delta_{l+1}^2}` for a gradient's.
     """
+    if isinstance(simulation.network, ModuleNetwork):
+        return module_steps(simulation, theory, quantity)
     measured = Measured(simulation)
     measured.require_separate_inputs()
-    chain = links(simulation.network)
-    _require_centred(simulation.network, chain)
+    chain = links(simulation.architecture)
+    _require_centred(simulation.architecture, chain)
     expected = EXPECTED[quantity]
     ratios, places = [], []
     order = range(len(chain)) if quantity != "gradient_second_moment" else range(len(chain) - 1, -1, -1)

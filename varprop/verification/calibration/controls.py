@@ -24,7 +24,7 @@ def pooled_neurons_t(study: Simulation, rng: np.random.Generator) -> Outcome:
     Given its conditional variance v a unit is N(0, v), so that its square is v chi2_1.
     """
     v = study.values("conditional_variance")
-    units = v[:, [-1]] * rng.chisquare(1.0, size=(len(v), study.network.widths[-1]))
+    units = v[:, [-1]] * rng.chisquare(1.0, size=(len(v), study.architecture.widths[-1]))
     return mean_outcome("t over pooled neurons", units.ravel() / v[0, 0], null=1.0)
 
 

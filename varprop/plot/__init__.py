@@ -1,0 +1,31 @@
+"""Figures for a script or a notebook: each function draws on matplotlib Axes and returns them.
+
+They draw what a report's figures draw, in the style that matplotlib is set to. ``ax=None`` makes a new figure.
+
+Examples
+--------
+>>> import varprop as vp
+>>> net = vp.mlp([32] * 6, activation="relu", weights="he_normal")
+>>> ax = vp.plot.profile(vp.simulate(net, n_networks=50, rng=1), theories=["he", "mean-field"])
+>>> ax.get_xlabel()
+'layer'
+"""
+
+from __future__ import annotations
+
+from varprop.plot.depth import profile
+from varprop.plot.maps import correlation_map, length_map, phase_diagram
+from varprop.plot.statistics import band, exact_law, power, pvalues
+from varprop.plot.verdicts import forest
+
+__all__ = [
+    "band",
+    "correlation_map",
+    "exact_law",
+    "forest",
+    "length_map",
+    "phase_diagram",
+    "power",
+    "profile",
+    "pvalues",
+]

@@ -1,0 +1,48 @@
+"""Verdicts, a row each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from varprop.report.forest import draw_forest, forest_legend, forest_size
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+from varprop.plot.axes import legend_above, new_axes
+
+
+def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw every verdict: measured over predicted with its interval, and the margin it is held against.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        What `verify` returns, or `Run.verdicts()`; rows without a verdict are left out.
+    ax : Axes, optional
+        Where to draw; a new figure, tall enough for all rows, if None.
+
+    Returns
+    -------
+    Axes
+        A row for each verdict, told by colour and by marker. Rows outside the axis stand at its edge with an arrow and
+        their value. If all are tests of a zero mean, the axis is their standardised mean.
+
+    Raises
+    ------
+    ValueError
+        If no row bears a verdict.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([32] * 4, activation="relu", weights="he_normal")
+    >>> out = vp.verify(vp.simulate(net, n_networks=200, rng=1), theory="he")
+    >>> vp.plot.forest(out).get_xlabel()
+    'measured / predicted'
+    """
+    ax = new_axes(figsize=forest_size(verdicts)) if ax is None else ax
+    draw_forest(ax, verdicts)
+    legend_above(ax, forest_legend(), columns=4)
+    return ax
