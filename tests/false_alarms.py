@@ -1,7 +1,14 @@
-"""What the tests declare of their false alarms, and which of them use chance: `python tests/false_alarms.py` sums it up."""
+"""What the tests declare of their false alarms, and which of them use chance. `python tests/false_alarms.py` says it all.
 
+Every test that uses chance bears ``@pytest.mark.false_alarm(rate)``: the probability, of each parametrised case, that it
+fails where nothing is wrong. 0 is for what is exact whatever is drawn, or wrong with probability below 1e-15.
+"""
+
+import contextlib
 import inspect
+import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,32 +18,29 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-SESSIONS = ("montecarlo", "cluster")
-"""Markers that are sessions of their own; what pyproject.toml selects without being asked is the ordinary suite."""
+BUDGETS = {"ordinary": 1e-4, "montecarlo": 1e-3, "cluster": 1e-4}
+"""Of a session, all its cases counted; the ordinary suite is what pyproject.toml selects, the others are markers."""
 
-FIXTURES = frozenset({"rng", "fresh_seed"})
+FIXTURES = frozenset({"rng", "fresh_seed", "varprop"})
+"""Fixtures that draw, or (`varprop`) start a process that does."""
+
 CALLS = frozenset(
-    {
-        "default_rng",
-        "SeedSequence",
-        "Generator",
-        "fresh_seed",
-        "rvs",
-        "random",
-        "simulate",
-        "simulate_plan",
-        "run_study",
-    }
+    {"CliRunner", "Generator", "SeedSequence", "audit", "audit_bridge", "calibrate", "default_rng", "plan_study"}
+    | {"random", "run_study", "rvs", "selfcheck", "sequential_savings", "simulate"}
 )
-"""Names that draw, as a function or as an attribute (`np.random`, `vp.simulate`)."""
+"""Names that draw, as functions or as attributes (`np.random`, `vp.simulate`)."""
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Every global and attribute that a function names, in the functions inside it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+def chance_of(item: pytest.Function) -> str | None:
+    """How a test comes to use chance: a fixture's name, or that of what it calls; None if it does not."""
+    seen: set[CodeType] = set()
+    for name, definitions in item._fixtureinfo.name2fixturedefs.items():
+        if name in FIXTURES:
+            return name
+        functions = [one.func for one in definitions if is_ours(one.func)]
+        for way in filter(None, (draws(one, seen) for one in functions)):
+            return f"{name} > {way}"
+    return draws(item.function, seen)
 
 
 def draws(function: Callable[..., Any], seen: set[CodeType]) -> str | None:
@@ -45,31 +49,29 @@ def draws(function: Callable[..., Any], seen: set[CodeType]) -> str | None:
     if not isinstance(function, FunctionType) or function.__code__ in seen:
         return None
     seen.add(function.__code__)
-    for name in _names(function.__code__):
+    for name in names(function.__code__):
         if name in CALLS:
             return name
         found = function.__globals__.get(name)
-        module = getattr(found, "__module__", None) or ""
-        if module.startswith("varprop.engine"):
-            return f"{module}.{name}"
-        if isinstance(found, FunctionType) and Path(found.__code__.co_filename).is_relative_to(HERE):
-            deeper = draws(found, seen)
-            if deeper:
-                return f"{name} > {deeper}"
+        if str(getattr(found, "__module__", None)).startswith("varprop.engine"):
+            return name
+        way = draws(found, seen) if is_ours(found) else None
+        if way:
+            return f"{name} > {way}"
     return None
 
 
-def chance_of(item: pytest.Function) -> str | None:
-    """How a test comes to use chance: a fixture's name, or that of what it calls; None if it does not."""
-    seen: set[CodeType] = set()
-    for name, definitions in item._fixtureinfo.name2fixturedefs.items():  # noqa: SLF001 - pytest has no public way
-        if name in FIXTURES:
-            return name
-        own = [one.func for one in definitions if Path(inspect.getfile(one.func)).is_relative_to(HERE)]
-        found = next(filter(None, (draws(one, seen) for one in own)), None)
-        if found:
-            return f"{name} > {found}"
-    return draws(item.function, seen)
+def names(code: CodeType) -> Iterator[str]:
+    """Every global and attribute that a function names, in the functions inside it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names(constant)
+
+
+def is_ours(found: object) -> bool:
+    """Tell whether something is a function that is written in the tests."""
+    return isinstance(found, FunctionType) and Path(found.__code__.co_filename).is_relative_to(HERE)
 
 
 class Declarations:
@@ -77,32 +79,52 @@ class Declarations:
 
     def __init__(self) -> None:
         self.tests: dict[str, dict[str, Any]] = {}
+        self._chance: dict[Callable[..., Any], str | None] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note what is collected, before any of it is deselected."""
         for item in items:
             if isinstance(item, pytest.Function):
-                markers = list(item.iter_markers("false_alarm"))
+                if item.function not in self._chance:
+                    self._chance[item.function] = chance_of(item)
+                declared = item.get_closest_marker("false_alarm")
+                session = next((name for name in BUDGETS if item.get_closest_marker(name)), None)
                 self.tests[item.nodeid] = {
-                    "declared": [marker.args for marker in markers],
-                    "chance": chance_of(item),
-                    "session": next((name for name in SESSIONS if item.get_closest_marker(name)), None),
+                    "chance": self._chance[item.function],
+                    "declared": declared and list(declared.args),
+                    "session": session,
                 }
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """What is left is the ordinary suite."""
         for item in session.items:
             if item.nodeid in self.tests:
                 self.tests[item.nodeid]["session"] = "ordinary"
 
 
-def collect(path: str) -> int:
-    """Collect the tests and write what they declare, as JSON."""
-    plugin = Declarations()
-    quiet = ["--collect-only", "-qq", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    status = pytest.main([*quiet, f"--rootdir={HERE.parent}", str(HERE)], plugins=[plugin])
-    Path(path).write_text(json.dumps(plugin.tests), encoding="utf-8")
-    return status
+def collect() -> dict[str, dict[str, Any]]:
+    """Collect the tests as `pytest` does, and give what each declares by its id."""
+    plugin, said = Declarations(), io.StringIO()
+    arguments = ["--collect-only", "-qq", "-p", "no:cacheprovider", "--rootdir", str(HERE.parent)]
+    with contextlib.redirect_stdout(said):
+        status = pytest.main([*arguments, str(HERE)], plugins=[plugin])
+    if status != pytest.ExitCode.OK:
+        msg = f"pytest cannot collect the tests:\n{said.getvalue()}"
+        raise RuntimeError(msg)
+    return plugin.tests
+
+
+def summary(tests: dict[str, dict[str, Any]], session: str) -> str:
+    """One line about a session."""
+    marked = [one["declared"][0] for one in tests.values() if one["session"] == session and one["declared"]]
+    at_risk = sum(rate > 0 for rate in marked)
+    return f"{session}: {math.fsum(marked):.1e} of {BUDGETS[session]:.0e}, {at_risk} of {len(marked)} cases that use chance"
 
 
 if __name__ == "__main__":
-    sys.exit(collect(sys.argv[1]))
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(json.dumps(collect()), encoding="utf-8")
+    else:
+        collected = collect()
+        sys.stdout.writelines(f"{summary(collected, session)}\n" for session in BUDGETS)

@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 
 import varprop as vp
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 @pytest.fixture(autouse=True)
 def close_figures():

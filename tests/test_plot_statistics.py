@@ -65,6 +65,7 @@ def test_power_is_what_the_plan_counts_on():
     assert np.interp(needed, *line.get_data()) == pytest.approx(0.9, abs=0.01)
 
 
+@pytest.mark.false_alarm(0)
 def test_what_cannot_be_drawn_is_refused(simulation):
     tanh = vp.simulate(vp.mlp([4, 4], activation="tanh", weights="he_normal"), n_networks=5, rng=1)
     with pytest.raises(TypeError, match="tanh"):

@@ -39,10 +39,14 @@ def values_at(sim, quantity, layer):
 def as_many_dead(q, probability):
     """Tell whether the number of dead networks agrees with its law: outside either tail, exactly, of half a false alarm."""
     dead = int((q == 0).sum())
-    below, above = special.bdtr(dead, len(q), probability), special.bdtrc(dead - 1, len(q), probability) if dead else 1.0
+    below, above = (
+        special.bdtr(dead, len(q), probability),
+        special.bdtrc(dead - 1, len(q), probability) if dead else 1.0,
+    )
     return min(below, above) > FALSE_ALARM / 2
 
 
+@pytest.mark.false_alarm(6e-8)
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("activation", ["relu", LEAKY], ids=["relu", "leaky"])
 def test_log_of_q_has_the_exact_law(widths, activation):
@@ -59,6 +63,7 @@ def test_log_of_q_has_the_exact_law(widths, activation):
         assert as_many_dead(q, law.dead_probability)
 
 
+@pytest.mark.false_alarm(8e-8)
 @pytest.mark.parametrize(
     "quantity",
     ["conditional_variance", "activation_second_moment", "gradient_second_moment", "weight_gradient_second_moment"],
@@ -80,6 +85,7 @@ def test_other_mean_squares_have_theirs(quantity):
             assert ks(neighbour, values) > KS_LIMIT
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("control", ["width 9", "log-normal", "He constant 5 % off"])
 def test_wrong_laws_are_seen(control):
     """Negative controls at width 8, layer 10; the log-normal approximation has mean and variance -+5/(2n) a layer.
@@ -107,6 +113,7 @@ def test_wrong_laws_are_seen(control):
     assert ks(law, q) > KS_LIMIT
 
 
+@pytest.mark.false_alarm(1.1e-8)
 def test_a_normal_law_of_the_right_moments_is_seen():
     """Even with ln q's own mean and variance, the normal law is wrong at width 8 and layer 10.
 
@@ -157,6 +164,7 @@ FORWARD = ("preactivation_second_moment", "conditional_variance", "activation_se
 GRADIENTS = ("gradient_second_moment", "weight_gradient_second_moment")
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize(
     ("activation", "weights", "bias"),
     [
@@ -167,8 +175,7 @@ GRADIENTS = ("gradient_second_moment", "weight_gradient_second_moment")
     ],
 )
 def test_exact_means_and_deviations(activation, weights, bias, worst_z):
-    """Widths 20-24-16-20, 40,000 networks: every row that is exact, mean and deviation. False alarm 1e-7 a case.
-    """
+    """Widths 20-24-16-20, 40,000 networks: every row that is exact, mean and deviation. False alarm 1e-7 a case."""
     net = vp.mlp([20, 24, 16, 20], activation=activation, weights=weights, biases=bias)
     sim = sample(net, *FORWARD, *GRADIENTS, "pivot", networks=40_000, seed=np.random.SeedSequence(60505))
     rows = [row for row in finite_width_predictions(net) if row.exact and row.sd_exact]
@@ -176,6 +183,7 @@ def test_exact_means_and_deviations(activation, weights, bias, worst_z):
     assert max(worst_z(sim, rows, allowance=lambda _: (0, 0))) < limit(2 * len(rows))
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_gaussian_deviations_do_not_fit_uniform_weights(worst_z):
     """Negative control: one-hot input, ReLU; a uniform weight's fourth power is 3/5 of a normal one's.
 
@@ -208,6 +216,7 @@ def second_order(network):
     return allowance
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize(
     ("activation", "weights", "depth"),
     [("tanh", "lecun_normal", 10), ("erf", "lecun_normal", 6), ("gelu", "he_normal", 4), ("tanh", "lecun_uniform", 4)],
@@ -230,6 +239,7 @@ def test_recursions_to_order_one_over_width(activation, weights, depth, worst_z)
         assert abs(q.mean() - mean_field) / (q.std(ddof=1) / math.sqrt(networks)) > limit(1)
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_unequal_widths(worst_z):
     """Widths 96-64-24-80-48 with biases: each layer's own width enters. False alarm 1e-7; control: all widths 64."""
     arguments = {"activation": "tanh", "weights": "lecun_normal", "biases": {"name": "normal", "std": 0.2}}
@@ -241,6 +251,7 @@ def test_unequal_widths(worst_z):
         assert (z < limit(2 * len(rows))) == fits
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_kurtosis_of_the_weights_enters_the_mean():
     """Width 16, tanh, uniform weights, 240,000 networks, layer 2. False alarm 1e-7.
 
@@ -254,6 +265,7 @@ def test_kurtosis_of_the_weights_enters_the_mean():
     assert z[0] < limit(1) < z[1]
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_smooth_gradients_deviate_as_predicted(worst_z):
     """Deviations of tanh's gradients at width 128, layers 1 to 6, 20,000 networks, to leading order.
 

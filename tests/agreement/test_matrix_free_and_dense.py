@@ -65,6 +65,7 @@ def smallest_pvalue(one: vp.Simulation, other: vp.Simulation) -> tuple[float, in
     return min(1.0, len(pvalues) * min(pvalues)), len(pvalues)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("case", CASES)
 def test_the_law_is_the_same(case):
     """Two-sample tests of 30 and more joint statistics, 8,000 networks. False alarm 1e-8 a case."""
@@ -76,6 +77,7 @@ def test_the_law_is_the_same(case):
     assert pvalue > FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_a_variance_that_is_5_percent_off_is_seen():
     """Negative control of the same comparison, at sixteen times the networks that a shift of .05 / sd needs."""
     free = sample("tanh, three inputs", networks=8_000, seed=53, method="auto")
@@ -83,6 +85,7 @@ def test_a_variance_that_is_5_percent_off_is_seen():
     assert smallest_pvalue(free, dense)[0] < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.montecarlo
 @pytest.mark.parametrize("case", CASES)
 def test_the_law_is_the_same_in_the_large(case, fresh_seed):

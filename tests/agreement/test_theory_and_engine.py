@@ -50,6 +50,7 @@ def limit(comparisons: int) -> float:
     return -special.ndtri(FALSE_ALARM / comparisons / 2)
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize("case", EXACT)
 def test_exact_predictions_are_met(case, largest_z):
     """Widths 24-32-20-28, biases, means over 8,000 networks by a z-test. False alarm 1e-7 a case."""
@@ -60,6 +61,7 @@ def test_exact_predictions_are_met(case, largest_z):
     assert z < limit(comparisons)
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize("weights", ["he_normal", "he_uniform"])
 def test_several_inputs_one_of_them_large(weights, largest_z):
     """Exact for every input alone and so for their average. False alarm 1e-7 a case."""
@@ -69,6 +71,7 @@ def test_several_inputs_one_of_them_large(weights, largest_z):
     assert z < limit(comparisons)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize(
     ("weights", "theory"),
     [
@@ -90,6 +93,7 @@ def test_a_wrong_variance_is_seen(weights, theory):
     assert z.max() > limit(3)
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_gaussian_weights_need_no_width_for_a_step(normal_score):
     """Every pivot's conditional mean is 1 at width 3 as at any other, for any activation. False alarm 1e-7."""
     net = vp.mlp([3] * 6, activation="gelu", weights="he_normal", biases={"name": "normal", "std": 1.0})

@@ -1,7 +1,5 @@
 """Every law of the weights: what theory calls exact is met by sampled networks, and the rest is not called exact."""
 
-import math
-
 import numpy as np
 import pytest
 from scipy import special
@@ -45,6 +43,7 @@ def limit(comparisons):
     return -special.ndtri(FALSE_ALARM / comparisons / 2)
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize("biases", ["zeros", {"name": "normal", "std": 0.4}], ids=["no biases", "biases"])
 @pytest.mark.parametrize("activation", ["relu", LEAKY, "linear", "tanh"], ids=str)
 @pytest.mark.parametrize("law", LAWS)
@@ -78,6 +77,7 @@ def test_which_gradients_are_called_exact(law):
         assert all(exact(vp.mlp(WIDTHS, activation="linear", weights=LAWS[law]), "finite-width").values())
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("law", ["rademacher", "sparse"])
 def test_gradients_through_atoms_are_rightly_not_called_exact(law, z_scores):
     """Eight inputs of all ones: signs cancel in 27 % of the units, sparse weights are all 0 in 17 % (density 0.2).
@@ -93,6 +93,7 @@ def test_gradients_through_atoms_are_rightly_not_called_exact(law, z_scores):
     assert said.max() > 10
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize("activation", [vp.get_activation(**LEAKY), vp.get_activation("linear")], ids=lambda a: a.name)
 def test_gradient_steps_of_orthogonal_weights(activation, normal_score):
     """Every step's mean ratio, given the gradient above, at width 8. False alarm 1e-7 a case."""
@@ -102,6 +103,7 @@ def test_gradient_steps_of_orthogonal_weights(activation, normal_score):
     assert max(normal_score(column, 1.0) for column in ratios[:, :6].T) < limit(6)
 
 
+@pytest.mark.false_alarm(0)
 def test_the_pivot_of_orthogonal_weights_that_do_not_narrow_is_1():
     """All of the signal's length goes through: nothing of the fluctuation that independent weights add."""
     net = vp.mlp([16, 16, 24, 12], activation="tanh", weights="orthogonal")
@@ -110,6 +112,7 @@ def test_the_pivot_of_orthogonal_weights_that_do_not_narrow_is_1():
     assert pivot[:, 2].std() > 0.01
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize("law", ["student_t", "rademacher", "sparse"])
 @pytest.mark.parametrize("activation", ["relu", LEAKY], ids=str)
 def test_finite_width_moments_of_independent_laws(law, activation, normal_score):
@@ -138,6 +141,7 @@ def test_finite_width_theory_refuses_what_it_does_not_cover():
         vp.theory.finite_width_law(net({"name": "rademacher", "std": 1}), 2)
 
 
+@pytest.mark.false_alarm(0)
 def test_the_test_of_a_weight_law_refuses_what_it_cannot_judge():
     claim = vp.Claim(id="law", quantity="weights", test="weights_law", theory="he", margin=0.05)
     for weights, message in [

@@ -10,6 +10,8 @@ from varprop import bridges
 from varprop.bridges import Bridge, BridgeError, Case
 from varprop.cli.app import app
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 def invoke(*arguments):
     return CliRunner().invoke(app, ["audit", *map(str, arguments)], prog_name="varprop")
@@ -41,6 +43,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(bridges, "load_bridge", load)
 
 
+@pytest.mark.false_alarm(2e-6)
 def test_a_law_that_is_not_the_stated_one_makes_status_1_and_a_report(tmp_path):
     done = invoke("toy", "--draws", 400_000)
     assert done.exit_code == 1, done.output
@@ -51,6 +54,7 @@ def test_a_law_that_is_not_the_stated_one_makes_status_1_and_a_report(tmp_path):
     }
 
 
+@pytest.mark.false_alarm(1e-6)
 def test_only_some_make_no_report(tmp_path):
     done = invoke("toy", "--only", "right", "--draws", 400_000, "--json")
     assert done.exit_code == 0, done.output

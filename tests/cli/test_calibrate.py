@@ -1,6 +1,11 @@
 import json
 
+import pytest
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
+
+@pytest.mark.false_alarm(1e-6)
 def test_one_test_on_networks_of_ones_own(varprop):
     done = varprop("calibrate", "step_mean", "--widths", "8x3", "--repeats", 100, "--networks", 50, "--json")
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from varprop.cli.app import app
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 def invoke(*arguments):
     return CliRunner().invoke(app, list(map(str, arguments)), prog_name="varprop")

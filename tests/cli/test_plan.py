@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 STUDY = """
 schema = 1
 title = "A study to plan"
@@ -31,6 +33,7 @@ def planned(tmp_path):
     return planned
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_a_plan_names_the_number_to_write(varprop, planned):
     done = varprop("plan", planned(100))
     assert done.returncode == 1
@@ -42,6 +45,7 @@ def test_a_plan_names_the_number_to_write(varprop, planned):
     assert enough.returncode == 0, enough.stderr
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_a_plan_for_a_program(varprop, planned):
     done = varprop("plan", planned(10**6), "--json", "--workers", 3)
     assert done.returncode == 0

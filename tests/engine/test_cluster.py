@@ -18,6 +18,8 @@ from varprop.engine import cluster
 from varprop.engine.cluster import dask_executor
 from varprop.engine.executors import run_tasks
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 NETWORK = vp.mlp([8] * 4, activation="relu", weights="he_normal")
 BLAS_THREADS = (
     "[one['num_threads'] for one in __import__('threadpoolctl').threadpool_info() if one['user_api'] == 'blas']"

@@ -16,6 +16,8 @@ import varprop as vp
 from varprop.engine import executors
 from varprop.engine.executors import run_tasks, usable_cores
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 # As text for `eval`, which workers of any kind can look up.
 BLAS_THREADS = (
     "[one['num_threads'] for one in __import__('threadpoolctl').threadpool_info() if one['user_api'] == 'blas']"

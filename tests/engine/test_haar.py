@@ -101,9 +101,7 @@ def dense(fans, rng, gain: float = GAIN) -> DenseMap:
     return DenseMap(get_initializer("orthogonal", gain=gain), fans, streams(rng))
 
 
-def compared(
-    linear, fans, rng, *, case: str = "live", parallel: bool = False, networks: int = NETWORKS
-) -> float:
+def compared(linear, fans, rng, *, case: str = "live", parallel: bool = False, networks: int = NETWORKS) -> float:
     """P-value of a map against the dense definition."""
     a = signals(case, fans[0], networks)
     free = statistics(*through(linear, a, parallel=parallel), a)
@@ -113,6 +111,7 @@ def compared(
     return smallest_pvalue(free, drawn)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("case", ["live", "dead", "some dead"])
 @pytest.mark.parametrize("fans", FANS.values(), ids=FANS)
 def test_haar_map_has_the_law_of_the_dense_definition(fans, case, rng):
@@ -120,6 +119,7 @@ def test_haar_map_has_the_law_of_the_dense_definition(fans, case, rng):
     assert compared(HaarMap(GAIN, fans, streams(rng)), fans, rng, case=case) > FALSE_ALARM
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("fans", FANS.values(), ids=FANS)
 def test_a_gradient_parallel_to_the_output(fans, rng):
     """Likewise where nothing of delta is across u. False alarm 1e-8 a case."""
@@ -180,12 +180,14 @@ class WrongBetaBack(HaarMap):
         return back + self._gain * along[..., None] * e
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("fans", [(6, 6), (4, 9), (9, 4)], ids=["square", "tall", "wide"])
 def test_two_directions_drawn_one_by_one_are_another_road_to_the_same_law(fans, rng):
     """The textbook form, h and g apart, and Beta variables as such. False alarm 1e-8 a case."""
     assert compared(TwoVectors(GAIN, fans, streams(rng)), fans, rng) > FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize(
     ("wrong", "fans"),
     [
@@ -201,11 +203,13 @@ def test_errors_in_the_law_are_seen(wrong, fans, rng):
     assert compared(wrong(GAIN, fans, streams(rng)), fans, rng, networks=FOR_CONTROLS) < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_gaussian_weights_of_the_same_variance_are_seen(rng):
     """Negative control: what is compared tells orthogonal weights from independent ones."""
     assert compared(GaussianMap(GAIN / 3, (9, 4), streams(rng)), (9, 4), rng, networks=FOR_CONTROLS) < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize(("dtype", "rel"), [(np.float32, 2e-6), (np.float64, 1e-13)])
 @pytest.mark.parametrize("fans", [*FANS.values(), (700, 700), (300, 800), (800, 300), (3000, 1)])
 def test_identities_of_every_single_draw(fans, dtype, rel, rng):
@@ -229,6 +233,7 @@ def test_identities_of_every_single_draw(fans, dtype, rel, rng):
     assert back.max() <= 1 + rel
 
 
+@pytest.mark.false_alarm(0)
 def test_a_layer_of_one_unit_is_a_sign(rng):
     linear = HaarMap(GAIN, (1, 1), streams(rng))
     a = np.full((1000, 1, 1), 2.0, np.float32)
@@ -239,6 +244,7 @@ def test_a_layer_of_one_unit_is_a_sign(rng):
     assert 300 < (u > 0).sum() < 700
 
 
+@pytest.mark.false_alarm(0)
 def test_a_gain_of_zero_gives_exactly_nothing(rng):
     linear = HaarMap(0.0, (5, 3), streams(rng))
     a = rng.standard_normal((10, 1, 5))
@@ -261,12 +267,14 @@ class Zeros(Streams):
         return drawn
 
 
+@pytest.mark.false_alarm(0)
 def test_a_normal_vector_of_zero_is_drawn_again():
     linear = HaarMap(1.0, (1, 1), Zeros(np.random.Generator(np.random.SFC64(5)), dense=False))
     a = np.ones((100, 1, 1), np.float32)
     np.testing.assert_allclose(np.abs(linear.apply(a, row_dot(a, a))), 1.0, rtol=1e-6)
 
 
+@pytest.mark.false_alarm(0)
 def test_one_input_is_left_undrawn_and_several_are_not():
     layer = Dense(5, weights="orthogonal")
     source = Streams(np.random.Generator(np.random.SFC64(5)), dense=False)
@@ -281,7 +289,7 @@ def test_one_input_is_left_undrawn_and_several_are_not():
 WIDTHS = {"several widths": [7, 5, 9, 9, 4, 6], "down to one unit": [3, 4, 1, 3, 2, 2]}
 
 
-def sample(widths, activation, seed, *, method, gain=1.4, inputs=None, biases="zeros", networks=NETWORKS):  # noqa: PLR0913 - a network's parts
+def sample(widths, activation, seed, *, method, gain=1.4, inputs=None, biases="zeros", networks=NETWORKS):
     net = vp.mlp(widths, activation=activation, weights={"name": "orthogonal", "gain": gain}, biases=biases)
     return vp.simulate(net, n_networks=networks, rng=seed, inputs=inputs, method=method, executor="serial")
 
@@ -315,6 +323,7 @@ def network_pvalue(one, other) -> tuple[float, int]:
     return min(1.0, len(pvalues) * min(pvalues)), len(pvalues)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("widths", WIDTHS.values(), ids=WIDTHS)
 def test_networks_have_the_law_of_those_with_matrices(widths, activation):
@@ -327,6 +336,7 @@ def test_networks_have_the_law_of_those_with_matrices(widths, activation):
     assert pvalue > FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_a_wrong_beta_variable_is_seen_through_networks(monkeypatch):
     """Negative control of the comparison of networks: every length's mean changes by a few per cent."""
     drawn = sample(WIDTHS["several widths"], "tanh", 64, method="dense")
@@ -336,6 +346,7 @@ def test_a_wrong_beta_variable_is_seen_through_networks(monkeypatch):
     assert network_pvalue(free, drawn)[0] < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_gradients_that_forget_the_forward_pass_are_seen(monkeypatch):
     """Negative control: a fresh matrix for the way back has the right marginals and the wrong joint law."""
 
@@ -351,6 +362,7 @@ def test_gradients_that_forget_the_forward_pass_are_seen(monkeypatch):
     assert network_pvalue(free, drawn)[0] < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_linear_networks_of_one_width_keep_every_length():
     """A square orthogonal network without activations is one rotation: each layer's signal and gradient keep theirs."""
     sim = sample([64] * 12, "linear", 67, method="auto", gain=1.0)
@@ -359,6 +371,7 @@ def test_linear_networks_of_one_width_keep_every_length():
     np.testing.assert_allclose(back, np.broadcast_to(back[:, -1:], back.shape), rtol=1e-5)
 
 
+@pytest.mark.false_alarm(0)
 def test_several_inputs_take_the_definition():
     x = np.random.default_rng(9).standard_normal((2, 4))
     sim = sample([4, 3, 4], "relu", 68, method="auto", inputs=x)
@@ -381,6 +394,7 @@ def test_a_plan_counts_what_is_drawn():
     assert full.draws - one.draws == 10 * (50 * 40 + 40 * 30)
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_biases_beside_orthogonal_weights():
     """Biases are added, not rotated: 20,000 networks against the definition. False alarm 1e-8."""
     biases = {"name": "normal", "std": 0.5}

@@ -89,6 +89,7 @@ def pair(case: str, fans: tuple[int, int], rng: np.random.Generator, *, dense_st
     return smallest_pvalue(free, dense)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("fans", [(6, 6), (4, 9), (9, 4)], ids=["square", "tall", "wide"])
 @pytest.mark.parametrize("case", ["one", "three", "dead", "one of three dead", "collinear", "more than fan_in"])
 def test_gaussian_map_has_the_law_of_the_dense_definition(case, fans, rng):
@@ -96,11 +97,13 @@ def test_gaussian_map_has_the_law_of_the_dense_definition(case, fans, rng):
     assert pair(case, fans, rng, dense_std=0.4) > FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_a_standard_deviation_that_is_5_percent_off_is_seen(rng):
     """Negative control: the same comparison rejects sigma_w * 1.05."""
     assert pair("three", (6, 6), rng, dense_std=0.42) < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_forgetting_what_the_forward_pass_told_about_w_is_seen(rng):
     """Negative control: a fresh matrix for the way back has the right marginals and the wrong joint law."""
     a, fans = inputs("three", 6), (6, 6)
@@ -115,6 +118,7 @@ def test_forgetting_what_the_forward_pass_told_about_w_is_seen(rng):
     assert smallest_pvalue(free, statistics(u, h, a)) < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(0)
 def test_dead_inputs_give_exactly_nothing_and_collinear_ones_stay_collinear(rng):
     a = np.stack([np.zeros(8), np.arange(8.0), 3.0 * np.arange(8.0)]).astype(np.float32)
     rows = np.broadcast_to(a, (50, 3, 8))
@@ -123,6 +127,7 @@ def test_dead_inputs_give_exactly_nothing_and_collinear_ones_stay_collinear(rng)
     np.testing.assert_allclose(u[:, 2], 3.0 * u[:, 1], rtol=1e-5)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rank", [0, 1, 3, 5])
 def test_root_and_inverse_of_a_semidefinite_gram_matrix(rank, dtype, rng):

@@ -5,6 +5,8 @@ import pytest
 
 from varprop.engine.signal import Signal, SignalRangeError, gram, row_count, row_dot, row_sum
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 @pytest.mark.parametrize("units", [1, 7, 1024, 1025, 65_536])
 def test_float32_sums_keep_a_relative_error_of_1e_6(units, rng):

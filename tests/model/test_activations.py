@@ -133,6 +133,7 @@ def test_the_input_is_neither_changed_nor_returned(phi):
     assert z.tolist() == [-1.0, 2.0]
 
 
+@pytest.mark.false_alarm(0)
 @every_activation
 def test_slopes_agree_with_differences(phi, rng):
     z = rng.normal(0, 3, 2000)

@@ -93,6 +93,7 @@ def test_sparse_without_zeros_is_normal():
     assert not get_initializer("sparse", std=0.3, density=0.99).gaussian
 
 
+@pytest.mark.false_alarm(1e-8)
 @floats
 def test_signs(dtype, rng):
     """Both values and nothing else, as often as each other, whatever stands before. False alarm 1e-8, 17 z-tests."""
@@ -113,6 +114,7 @@ def test_signs_of_any_number():
     assert np.abs(scaled.sample((9,), **FANS, rng=1)) == pytest.approx(math.sqrt(2 / 60))
 
 
+@pytest.mark.false_alarm(3e-8)
 @floats
 def test_student_t(dtype, rng):
     """Kolmogorov's test of 400,000 draws, and the tails beyond 6 and 12 standard deviations. False alarm 1e-8 each."""
@@ -130,6 +132,7 @@ def test_student_t(dtype, rng):
     assert stats.binomtest(int((np.abs(draws) > 1.8).sum()), draws.size, other).pvalue < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(4e-8)
 @floats
 def test_sparse(dtype, rng, monkeypatch):
     """How many are not 0, where they stand, and their values. False alarm 1e-8 for each of the four tests."""
@@ -149,6 +152,7 @@ def test_sparse(dtype, rng, monkeypatch):
     assert stats.kstest(values, "norm", args=(0, 0.33 / math.sqrt(0.2))).pvalue < FALSE_ALARM  # negative control
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("fans", [(6, 6), (4, 9), (9, 4), (1, 1), (1, 3), (3, 1)], ids=str)
 def test_orthogonal_matrices_are_orthogonal(fans, dtype, rng):
@@ -182,6 +186,7 @@ def haar_pvalue(q, other):
     return min(1.0, len(pvalues) * min(pvalues))
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_orthogonal_matrices_are_uniform(rng):
     """Eight statistics against SciPy's Haar matrices (Householder reflections), 5,000 of each. False alarm 1e-8."""
     drawn = get_initializer("orthogonal").sample((5000, 4, 4), fan_in=4, fan_out=4, rng=rng)
@@ -191,6 +196,7 @@ def test_orthogonal_matrices_are_uniform(rng):
     assert haar_pvalue(np.linalg.qr(rng.standard_normal((5000, 4, 4)))[0], other) < FALSE_ALARM
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("fans", [(5, 5), (3, 8), (8, 3), (2, 1)], ids=str)
 def test_an_entry_of_an_orthogonal_matrix(fans, rng):
     """Kolmogorov's test of one entry of each of 160,000 matrices. False alarm 1e-8 a case.

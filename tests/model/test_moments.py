@@ -237,6 +237,7 @@ def test_series_agrees_with_the_double_integral(name):
             assert np.abs(series - direct).max() <= 2e-14 * size
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("name", ["tanh", "silu", "softsign"])
 def test_many_covariances_agree_with_one_at_a_time(name, rng):
     phi = get_activation(name)
@@ -362,6 +363,7 @@ def test_cancellation_at_small_q_is_as_documented(name):
         assert error < 2e-15 / math.sqrt(q)
 
 
+@pytest.mark.false_alarm(0)
 @every_activation
 def test_many_values_agree_with_one_at_a_time(phi, rng):
     q = np.exp(rng.normal(0, 1, (50, 20)))

@@ -10,6 +10,8 @@ from varprop.model.simulation import Samples, Simulation
 from varprop.model.summary import COLUMNS, PROBABILITIES
 from varprop.numerics.quantiles import EXACT
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 def simulate(values, quantity="preactivation_second_moment", **keywords):
     values = np.asarray(values, dtype=float)

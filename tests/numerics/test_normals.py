@@ -97,6 +97,7 @@ def pvalues(x: np.ndarray) -> dict[str, float]:
     return found
 
 
+@pytest.mark.false_alarm(2e-8)
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 @pytest.mark.parametrize("name", SOURCES)
 def test_normals_are_normal(name, dtype, rng):
@@ -125,6 +126,7 @@ def common_radius(rng):
     return both.reshape(2, -1, normals._PAIRS).swapaxes(0, 1)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("wrong", [twelve_uniforms, scaled, repeated, common_radius])
 def test_wrong_normals_are_found(wrong, rng):
     """Negative controls, decided by tens of standard errors."""
@@ -132,6 +134,7 @@ def test_wrong_normals_are_found(wrong, rng):
     assert min(found.values()) < FALSE_ALARM / len(found)
 
 
+@pytest.mark.false_alarm(2e-8)
 @pytest.mark.montecarlo
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_a_thousand_million_draws_have_the_normal_law(dtype, fresh_seed):
@@ -163,6 +166,7 @@ def _binned(x: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.diff(np.searchsorted(np.sort(x), edges[1:-1].astype(x.dtype)), prepend=0, append=len(x))
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (2**15,), (2**15 + 1,), (7, 3, 2**12), (0,), (4, 0)])
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_any_shape_is_filled(shape, dtype, rng):
@@ -171,17 +175,20 @@ def test_any_shape_is_filled(shape, dtype, rng):
     assert np.isfinite(drawn).all()
 
 
+@pytest.mark.false_alarm(0)
 def test_the_same_bits_give_the_same_normals():
     first, second = (box_muller(np.random.Generator(np.random.SFC64(5)), (100_001,), F32) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox])
 def test_other_generators_of_64_bit_words_will_do(bits):
     x = box_muller(np.random.Generator(bits(7)), (1000,), F32)
     assert 0.5 < x.std() < 1.5
 
 
+@pytest.mark.false_alarm(0)
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(TypeError, match="64-bit words such as SFC64, got MT19937"):
         box_muller(np.random.Generator(np.random.MT19937(1)), (3,), F32)

@@ -9,6 +9,8 @@ from varprop.bridges import Bridge, Case
 from varprop.report.audits import audits_markdown, write_audits
 from varprop.verification.audit.frameworks import audit_bridge, to_frame
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 DRAWS = 400_000
 
 
@@ -37,6 +39,7 @@ def audits(bridge):
     return audit_bridge(bridge, n_draws=DRAWS, rng=1)
 
 
+@pytest.mark.false_alarm(2e-6)
 def test_verdicts_and_what_contradicts(audits):
     """A margin of 2 % is 14 standard errors, of which a verdict takes 5."""
     assert [one.audit.verdict for one in audits] == ["supported", "refuted", "refuted", "supported"]
@@ -57,6 +60,7 @@ def test_progress_is_told_every_name(bridge):
     assert names == [case.name for case in bridge.cases]
 
 
+@pytest.mark.false_alarm(2e-6)
 def test_the_page_has_every_case_and_tells_what_is_refuted(audits):
     page = audits_markdown(to_frame(audits), framework="toy 1", seed=1)
     assert "3 initialisers" in page

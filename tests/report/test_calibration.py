@@ -7,6 +7,8 @@ from varprop.report.calibration import calibration_markdown, level_figure, write
 from varprop.verification.calibration import selfcheck as checks
 from varprop.verification.savings import sequential_savings
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 @pytest.fixture(scope="module")
 def frame():

@@ -5,6 +5,8 @@ import pytest
 
 import varprop as vp
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 STUDY = """\
 schema = 1
 title = "He, small"

@@ -6,6 +6,8 @@ from scipy import stats
 from varprop.model.simulation import Samples, Simulation
 from varprop.report.summary import frame_summary, layer_summary
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 def simulate(values, quantity="preactivation_second_moment"):
     values = np.asarray(values, dtype=float)

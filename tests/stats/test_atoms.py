@@ -5,6 +5,7 @@ from scipy import stats
 from varprop.stats.atoms import stepped_law
 
 
+@pytest.mark.false_alarm(0)
 def test_without_atoms_it_is_scipys_distance(rng):
     draws = rng.standard_normal(500)
     fit, expected = stepped_law(draws, stats.norm.cdf, test="weights_law"), stats.kstest(draws, "norm")
@@ -24,6 +25,7 @@ def test_a_value_beside_an_atom_is_off_it():
     assert fit.theta == pytest.approx(0.5)
 
 
+@pytest.mark.false_alarm(0)
 def test_an_atom_that_is_too_light_is_found(rng):
     """Half the draws 0 where the law has 90 %: a distance of 0.2 on either side of 0, known to within 0.03."""
     draws = np.where(rng.random(20_000) < 0.5, 0.0, rng.standard_normal(20_000))

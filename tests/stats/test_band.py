@@ -10,6 +10,7 @@ from varprop.stats.band import band
 from varprop.stats.means import step_mean_layers
 
 
+@pytest.mark.false_alarm(2e-7)
 def test_holds_its_joint_level(he_steps, at_level, rng):
     """Three correlated layers of width 16, 100 networks: the p-value and the band are the same event.
 
@@ -30,6 +31,7 @@ def test_holds_its_joint_level(he_steps, at_level, rng):
     assert alone > at_level[-1]
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.montecarlo
 @pytest.mark.parametrize(("width", "networks", "layers"), [(16, 100, 10), (64, 200, 20)])
 def test_holds_its_joint_level_over_depth(he_steps, rejections, at_level, rng, width, networks, layers):  # noqa: PLR0917 - fixtures
@@ -37,6 +39,7 @@ def test_holds_its_joint_level_over_depth(he_steps, rejections, at_level, rng, w
     assert rejections(lambda: band(he_steps(rng, (networks, layers), width), rng=rng).pvalue) in at_level
 
 
+@pytest.mark.false_alarm(2e-9)
 def test_one_layer_is_the_t_interval(rng):
     """Within the Monte Carlo error of a 95 % quantile from 20,000 draws.
 
@@ -50,6 +53,7 @@ def test_one_layer_is_the_t_interval(rng):
     assert layer.p_above(0.1) == single.p_above(0.1)
 
 
+@pytest.mark.false_alarm(2e-9)
 def test_copies_of_a_layer_cost_nothing(rng):
     """Ten copies have the band of one, where Bonferroni's would be 1.43 times as wide. Quantiles as above, 2e-9."""
     ratios = rng.gamma(8.0, 1 / 8, size=(150, 1))
@@ -58,6 +62,7 @@ def test_copies_of_a_layer_cost_nothing(rng):
     assert (high - low) / (2 * layer.se) == pytest.approx(stats.t.ppf(0.975, 149), abs=0.08)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_independent_layers_have_sidaks_band(rng):
     """Twenty independent columns of 40,000: correlations below .03, so the quantile is that of independent maxima.
 
@@ -68,6 +73,7 @@ def test_independent_layers_have_sidaks_band(rng):
     assert (high - low) / (2 * layer.se) == pytest.approx(stats.norm.ppf(0.5 + 0.95 ** (1 / 20) / 2), abs=0.12)
 
 
+@pytest.mark.false_alarm(0)
 def test_far_out_bonferroni_takes_over(rng):
     found = band(rng.gamma(8.0, 1 / 8, size=(150, 5)), rng=rng)
     layer = found.layers[0]
@@ -78,6 +84,7 @@ def test_far_out_bonferroni_takes_over(rng):
     assert wrong.pvalue == pytest.approx(5 * smallest, rel=1e-9)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_refutes_one_wrong_layer_and_not_a_right_one(rng):
     """4,000 networks of width 16, one of eight layers 20 % off: 24 standard errors beyond a margin of 5 %.
 
@@ -88,6 +95,7 @@ def test_refutes_one_wrong_layer_and_not_a_right_one(rng):
     assert band(ratios, rng=rng).p_refute(math.log(1.05)) < 1e-9
 
 
+@pytest.mark.false_alarm(0)
 def test_the_same_generator_gives_the_same_band(rng):
     ratios = rng.gamma(8.0, 1 / 8, size=(150, 5))
     once, again = (band(ratios, rng=np.random.default_rng(3)) for _ in range(2))
@@ -95,12 +103,14 @@ def test_the_same_generator_gives_the_same_band(rng):
     assert once.layers[0].interval(0.95) == again.layers[0].interval(0.95)
 
 
+@pytest.mark.false_alarm(0)
 def test_networks_not_at_risk_leave_their_layers(rng):
     ratios = rng.gamma(8.0, 1 / 8, size=(150, 2))
     ratios[:20, 1] = np.nan
     assert [layer.n for layer in band(ratios, rng=rng).layers] == [150, 130]
 
 
+@pytest.mark.false_alarm(0)
 def test_what_has_no_band_is_refused(rng):
     with pytest.raises(ValueError, match="100 networks at risk"):
         band(np.ones((99, 3)), rng=rng)
@@ -111,6 +121,7 @@ def test_what_has_no_band_is_refused(rng):
         found.p_refute(0.0)
 
 
+@pytest.mark.false_alarm(0)
 def test_layers_without_spread_are_judged_by_comparison(rng):
     same = band(np.ones((120, 3)), rng=rng)
     assert same.pvalue == 1.0

@@ -15,6 +15,7 @@ LAWS = {
 LOOKS = {"over calls", "along axis 0", "along axis 1", "neighbours", "successive calls"}
 
 
+@pytest.mark.false_alarm(2e-7)
 @pytest.mark.parametrize("law", LAWS)
 def test_independent_entries_of_any_law_pass_at_the_level(at_level, rng, law):
     """2,000 sets of 120 entries, two looks. False alarm 1e-7, twice a case."""
@@ -26,12 +27,14 @@ def test_independent_entries_of_any_law_pass_at_the_level(at_level, rng, law):
     assert all(count in at_level for count in counts.values()), counts
 
 
+@pytest.mark.false_alarm(0)
 def test_the_looks_have_names(rng):
     names = set(dependence(rng.standard_normal((3, 4, 5)), rng=rng))
     assert names == LOOKS | {f"{name}, magnitudes" for name in LOOKS}
     assert "neighbours" not in dependence(rng.standard_normal((9, 1)), rng=rng)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_it_is_the_analysis_of_variance_of_scipy(rng):
     """Of normal scores, which for normal draws are the draws but for some 1 %: F by scipy.stats.f_oneway.
 
@@ -45,6 +48,7 @@ def test_it_is_the_analysis_of_variance_of_scipy(rng):
     assert look.pvalue == pytest.approx(2 * stats.f.sf(look.statistic, look.between, look.within), rel=1e-9)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_lags_are_correlations(rng):
     """An autoregression of 0.3: sqrt(n) 0.3 is 42 standard errors, and the estimate is within 0.05 of it.
 
@@ -56,6 +60,7 @@ def test_lags_are_correlations(rng):
     assert dependence(x, rng=rng)["neighbours"].theta == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.false_alarm(1e-12)
 @pytest.mark.parametrize(
     ("make", "name"),
     [
@@ -74,6 +79,7 @@ def test_what_depends_is_found(make, name, rng):
     assert p_refute(look, 0.02) < 1e-12
 
 
+@pytest.mark.false_alarm(0)
 def test_a_margin_is_on_the_log_of_the_ratio(rng):
     look = dependence(rng.standard_normal((50, 20)), rng=rng)["along axis 0"]
     ratio = look.statistic
@@ -82,12 +88,14 @@ def test_a_margin_is_on_the_log_of_the_ratio(rng):
     assert look.p_above(-5.0) < 1e-9
 
 
+@pytest.mark.false_alarm(0)
 def test_lines_that_are_constant_are_certain(rng):
     look = dependence(np.repeat(rng.standard_normal((6, 4, 1)), 50, axis=2), rng=rng)["along axis 1"]
     assert math.isfinite(look.theta)
     assert look.pvalue < 1e-100
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((1, 2)), np.full((3, 4), np.nan)])
 def test_what_cannot_be_looked_at_is_refused(bad, rng):
     with pytest.raises(ValueError, match="three or more finite"):

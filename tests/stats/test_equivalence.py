@@ -21,6 +21,7 @@ def estimate(theta, se, df=199):
 # --- p-values -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("shift", [0.8, 0.97, 1.0, 1.04, 1.3])
 def test_equivalence_agrees_with_statsmodels(he_steps, rng, shift):
     """The two one-sided tests of statsmodels on the networks' influences, moved to the estimate."""
@@ -66,6 +67,7 @@ def test_a_margin_must_mean_something(delta):
             test(estimate(0.0, 0.01), delta)
 
 
+@pytest.mark.false_alarm(2e-7)
 @pytest.mark.parametrize("side", [1, -1])
 def test_levels_at_the_margin(at_level, rng, side):
     """A truth exactly on the margin: each verdict is given in 5 % of 2,000 studies, when its null is the true one.
@@ -81,6 +83,7 @@ def test_levels_at_the_margin(at_level, rng, side):
     assert refuted in at_level
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_level_of_a_mean_of_zero_at_its_margin(rejections, at_level, rng):
     """Units of +-1, + with probability .525: d has mean .05, the margin itself. False alarm 1e-7."""
 
@@ -94,6 +97,7 @@ def test_level_of_a_mean_of_zero_at_its_margin(rejections, at_level, rng):
 # --- direction ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.false_alarm(0)
 def test_direction_is_the_one_sided_test(rng):
     values = rng.normal(0.1, 1.0, size=50)
     outcome = Outcome.from_estimate("growth_rate_mean", theta=values.mean(), se=stats.sem(values), df=49, n=50)
@@ -134,6 +138,7 @@ def test_the_farthest_layer_decides_beyond_the_reach_of_p_values(se):
     assert joint.p_equivalence == 1.0
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_one_bad_layer_of_ten_is_enough_and_none_is_not(rng):
     """Level and power over ten layers: any false refutation in at most 5 % of 500 studies, one layer 50 % off always.
 
@@ -186,6 +191,7 @@ def test_what_decides_nothing_is_refused(arguments, message):
         decide(p_support, p_against, alpha=alpha, m=m)
 
 
+@pytest.mark.false_alarm(4e-8)
 @pytest.mark.parametrize("dependent", [False, True], ids=["independent", "dependent"])
 def test_a_report_seldom_has_any_false_verdict(at_level, rng, dependent):
     """The guarantee, at its worst: 30 claims whose truths all lie on the margin, half of them just inside, half outside.

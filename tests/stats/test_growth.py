@@ -22,6 +22,7 @@ def profiles(he_steps):
     return draw
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize(("width", "rate"), [(16, typical_truth(16)), (4, typical_truth(4))])
 def test_the_typical_rate_holds_its_level(profiles, rejections, at_level, rng, width, rate):  # noqa: PLR0917 - fixtures
     """100 networks, six layers; at width 4 a third of them die. False alarm 1e-7 a case."""
@@ -32,6 +33,7 @@ def test_the_typical_rate_holds_its_level(profiles, rejections, at_level, rng, w
     assert rejections(pvalue) in at_level
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize(("product", "layers", "width"), [(True, 20, 16), (False, 4, 48)])
 def test_the_mean_rate_holds_its_level(profiles, rejections, at_level, rng, product, layers, width):  # noqa: PLR0917 - fixtures
     """False alarm 1e-7 a case."""
@@ -41,6 +43,7 @@ def test_the_mean_rate_holds_its_level(profiles, rejections, at_level, rng, prod
     )
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_the_typical_network_shrinks_where_the_mean_is_kept(profiles, rng):
     """Why both rates are reported: a test of the typical rate against 0 refutes He, wrongly.
 
@@ -59,12 +62,14 @@ def test_the_truth_at_width_64():
     assert typical_truth(64) == pytest.approx(-5 / 128, rel=0.05)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_the_warning_comes_only_without_the_product_form(profiles, rng):
     values = profiles(rng, 200, 50, 16)
     assert "doubtful" in growth_rate(values).mean_network.note
     assert not growth_rate(values, product=True).mean_network.note
 
 
+@pytest.mark.false_alarm(0)
 def test_the_mean_rate_is_the_cumulative_mean_per_layer(profiles, rng):
     """Starting from a first layer that is the same in all networks, both forms are the cumulative mean's."""
     values = np.column_stack([np.full(50, 2.0), 2.0 * profiles(rng, 50, 4, 16)])
@@ -74,6 +79,7 @@ def test_the_mean_rate_is_the_cumulative_mean_per_layer(profiles, rng):
         assert (4 * rate.theta, 4 * rate.se) == pytest.approx((total.theta, total.se), rel=1e-12)
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_the_mean_rate_agrees_with_the_jackknife(profiles, rng):
     """A second road to estimate and error, when the first layer is random too: leaving out one network at a time."""
     values = profiles(rng, 500, 4, 32)
@@ -109,6 +115,7 @@ def test_dead_networks_are_counted():
     assert (rate.typical_network.n, rate.mean_network.n) == (2, 3)
 
 
+@pytest.mark.false_alarm(0)
 def test_regression_is_the_mean_of_the_networks_own_slopes(profiles, rng):
     """Second road: in a balanced panel the clustered regression averages the networks' own slopes.
 
@@ -123,6 +130,7 @@ def test_regression_is_the_mean_of_the_networks_own_slopes(profiles, rng):
     assert (outcome.df, outcome.n) == (39, 40)
 
 
+@pytest.mark.false_alarm(3e-9)
 def test_regression_and_increments_agree(profiles, rng):
     """Where growth is steady both estimate the same rate. False alarm 3e-9 (their difference is less spread than either)."""
     values = profiles(rng, 500, 6, 32)
@@ -130,6 +138,7 @@ def test_regression_and_increments_agree(profiles, rng):
     assert abs(increments.theta - regression.theta) < 6 * max(increments.se, regression.se)
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_ordinary_errors_are_too_small(he_steps, at_level, rng):
     """Negative control: layers taken for independent observations, 50 networks of width 48 and 20 layers.
 

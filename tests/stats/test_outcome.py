@@ -16,6 +16,7 @@ def estimate(theta, se, df=99.0):
     return Outcome.from_estimate("step_mean", theta=theta, se=se, df=df, n=100)
 
 
+@pytest.mark.false_alarm(0)
 def test_agrees_with_the_t_test_of_scipy(rng):
     values = rng.normal(0.2, 1.0, size=30)
     ours = Outcome.from_estimate("step_mean", theta=values.mean(), se=stats.sem(values), df=29, n=30)

@@ -52,6 +52,7 @@ def test_the_price_of_21_verdicts():
     assert many / one == pytest.approx(1.84, abs=0.005)
 
 
+@pytest.mark.false_alarm(1e-9)
 @pytest.mark.parametrize(
     ("test", "quantity"),
     [
@@ -93,6 +94,7 @@ def variance_of_plan(test, quantity, width, depth):
     return n * (math.log1p(1e-4) / quantiles) ** 2
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize(("networks", "power"), [(1.0, 0.9), (0.5, 0.5)], ids=["as planned", "half as many"])
 def test_a_plan_delivers_its_power(rng, networks, power):
     """A true claim about a pivot of width 16, margin 5 %: supported in 90 % of 1,000 studies, and in 50 % with half the plan.
@@ -107,6 +109,7 @@ def test_a_plan_delivers_its_power(rng, networks, power):
     assert abs(supported - power) < (0.07 if power == 0.9 else 0.1)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("effect", [0.02, 0.08, -0.12])
 def test_a_plan_for_another_truth_delivers_its_power(rng, effect):
     """Inside the margin to support, outside it to refute: 90 % of 1,000 studies. False alarm 1e-8 a case (7 points)."""
@@ -116,6 +119,7 @@ def test_a_plan_for_another_truth_delivers_its_power(rng, effect):
     assert abs(np.mean([verdict(outcome, DELTA) <= 0.05 for outcome in outcomes]) - 0.9) < 0.07
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_a_plan_for_all_layers_delivers_its_power(rng):
     """Ten layers at once: 90 % by the union bound, a little more since layers are independent. False alarm 1e-8 (7 points)."""
     n = required_networks(variance=2 / 64, margin=0.05, layers=10)
@@ -136,6 +140,7 @@ def test_a_plan_is_the_smallest_that_has_the_power(effect, unit_variance):
     assert power_to_support(n - 1, unit_variance, abs(effect)) < 0.9
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("effect", [0.0, 0.15])
 def test_a_plan_of_few_networks_delivers_its_power(rng, effect):
     """A dozen normal logarithms: the t law's plan is right, the normal law's (the control) falls short.

@@ -14,6 +14,7 @@ LAWS = {
 }
 
 
+@pytest.mark.false_alarm(2e-7)
 @pytest.mark.parametrize("law", LAWS)
 def test_true_laws_pass_at_their_level(at_level, rng, law):
     """2,000 matrices of 2,000 entries. False alarm 1e-7, twice a case."""
@@ -23,6 +24,7 @@ def test_true_laws_pass_at_their_level(at_level, rng, law):
     assert sum(result.variance.pvalue <= 0.05 for result in results) in at_level
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_the_laws_own_kurtosis_matters(rejections, at_level, rng):
     """Negative control: Laplace draws judged with the normal's kurtosis reject 21 % instead of 5 %.
 
@@ -32,6 +34,7 @@ def test_the_laws_own_kurtosis_matters(rejections, at_level, rng):
     assert rejections(lambda: weights_law(draw(rng, 2000), variance=1.0, kurtosis=3.0).variance.pvalue) > at_level[-1]
 
 
+@pytest.mark.false_alarm(2.1e-8)
 def test_the_two_tests_look_at_different_things(rng):
     """A variance 10 % too large fails the variance alone; a shift of 0.1 sigma fails the mean. 20,000 entries.
 
@@ -45,6 +48,7 @@ def test_the_two_tests_look_at_different_things(rng):
     assert weights_law(0.1 + rng.standard_normal(20_000), mean=0.1, variance=1.0, kurtosis=3.0).mean.pvalue > 1e-8
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_an_unscaled_truncated_normal_is_refuted(rng):
     """Cut at two standard deviations and not rescaled, a normal law keeps .774 of its variance.
 
@@ -56,6 +60,7 @@ def test_an_unscaled_truncated_normal_is_refuted(rng):
     assert p_refute(outcome, math.log(1.05)) < 1e-9
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_exchanged_fans_are_refuted(rng):
     """A (512, 128) matrix scaled by its fan_out where the law has fan_in: a quarter of the variance, for certain."""
     fan_out, fan_in = 512, 128
@@ -64,6 +69,7 @@ def test_exchanged_fans_are_refuted(rng):
     assert p_refute(weights_law(draws, variance=2 / fan_out, kurtosis=3.0).variance, math.log(1.05)) > 1e-6
 
 
+@pytest.mark.false_alarm(0)
 def test_agrees_with_scipy_on_the_mean(rng):
     draws = rng.normal(0.3, 2.0, size=50)
     ours = weights_law(draws, mean=0.1, variance=4.0, kurtosis=3.0).mean
@@ -72,6 +78,7 @@ def test_agrees_with_scipy_on_the_mean(rng):
     assert ours.theta == pytest.approx((draws.mean() - 0.1) / 2.0)
 
 
+@pytest.mark.false_alarm(0)
 def test_agrees_with_chi_square_on_the_variance(rng):
     """For normal draws the sum of squares has an exact law, which the p-value approaches: within .0054 at 5,000 entries, whatever the draws."""
     draws = rng.standard_normal(5000)
@@ -101,6 +108,7 @@ def test_what_has_no_law_is_refused(draws, law, message):
 CDFS = {"normal": stats.norm.cdf, "uniform": stats.uniform(-math.sqrt(3), 2 * math.sqrt(3)).cdf}
 
 
+@pytest.mark.false_alarm(2e-7)
 @pytest.mark.parametrize("law", CDFS)
 def test_distributions_pass_at_their_level(at_level, rng, law):
     """2,000 matrices of 500 entries: the whole distribution, and its ends. False alarm 1e-7, twice a case."""
@@ -111,6 +119,7 @@ def test_distributions_pass_at_their_level(at_level, rng, law):
     assert all(one.within_bounds for one in found)
 
 
+@pytest.mark.false_alarm(1.1e-8)
 def test_the_same_variance_does_not_make_the_same_law(rng):
     """Uniform draws of the normal's mean and variance, 10,000: a distance of .057, missed with probability below 1e-9."""
     draw, kurtosis = LAWS["uniform"]
@@ -120,6 +129,7 @@ def test_the_same_variance_does_not_make_the_same_law(rng):
     assert found.distribution.second_pvalue < 1e-6  # no draw beyond sqrt(3), of 10,000
 
 
+@pytest.mark.false_alarm(0)
 def test_one_draw_outside_the_bounds_refutes(rng):
     """Of a million only one: invisible to every other test but that of the extremes."""
     draws = rng.uniform(-1.0, 1.0, 10_000)
@@ -139,6 +149,7 @@ def test_a_distribution_function_has_values_from_0_to_1():
     assert weights_law([0.5, -0.5], variance=1.0, kurtosis=3.0).distribution is None
 
 
+@pytest.mark.false_alarm(1.8e-6)
 def test_the_fan_that_scaled_the_draws_is_named(rng):
     """A (512, 128) matrix: the two variances are 300 standard errors apart. False alarm 6e-7 each (five standard errors)."""
     candidates = {"fan_in": 2 / 128, "fan_out": 2 / 512, "fan_avg": 2 / 320}

@@ -7,6 +7,7 @@ from scipy import stats
 from varprop.stats.zero_mean import zero_mean
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_zero_mean_holds_its_level(rejections, at_level, rng):
     """Linear units: width 16, 50 networks, of very different norms. False alarm 1e-7."""
 
@@ -17,6 +18,7 @@ def test_zero_mean_holds_its_level(rejections, at_level, rng):
     assert rejections(pvalue) in at_level
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_zero_mean_covers_a_known_truth(at_level, rng):
     """Units of +-1, + with probability .6: d has mean .2 exactly. False alarm 1e-7."""
     misses = 0
@@ -27,6 +29,7 @@ def test_zero_mean_covers_a_known_truth(at_level, rng):
     assert misses in at_level
 
 
+@pytest.mark.false_alarm(1e-11)
 def test_zero_mean_of_relu_is_far_from_zero(rng):
     """E relu / sqrt(E relu^2) = 1 / sqrt(pi) = .56 at large width; found for certain with 50 networks of width 1,000."""
     a = np.maximum(rng.standard_normal((50, 1000)), 0.0)
@@ -35,6 +38,7 @@ def test_zero_mean_of_relu_is_far_from_zero(rng):
     assert outcome.pvalue < 1e-9
 
 
+@pytest.mark.false_alarm(0)
 def test_zero_mean_is_the_plain_t_test_of_d(rng):
     mean, second = rng.normal(size=20), rng.uniform(10, 20, size=20)
     theirs = stats.ttest_1samp(mean / np.sqrt(second), 0.0)

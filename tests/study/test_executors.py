@@ -9,6 +9,8 @@ import pytest
 
 from varprop.study import RunStoppedError, load_study, run_study
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 TABLES = """
 [network]
 widths = "6x3"

@@ -12,7 +12,10 @@ import pytest
 
 from varprop.study import load_study, run_study
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor tmpfs")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor tmpfs"),
+    pytest.mark.false_alarm(0),
+]
 
 TABLES = """
 [network]

@@ -6,6 +6,8 @@ from varprop.study.errors import FewNetworksWarning, StudyError
 from varprop.study.planning import labels_of, plan_study, too_few
 from varprop.study.run import run_study
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 CLAIM = """
 [network]
 widths = "16x5"
@@ -40,6 +42,7 @@ def test_a_plan_says_networks_time_and_disk(study):
     assert 100 < plan.bytes(1) < 10_000
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_too_small_a_study_is_named(study):
     plan = plan_study(study(margin=0.05))
     assert plan.networks > plan.study.networks == 40
@@ -60,6 +63,7 @@ def test_only_expected_claims_that_nothing_decides_count(study):
         assert (len(plan.undecided), len(plan.undecidable), plan.networks) == (count, 1, None)
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_a_plan_does_not_touch_the_run(study, tmp_path):
     """The pilot is no part of it, in files or in draws."""
     wanted = study()

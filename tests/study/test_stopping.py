@@ -12,6 +12,8 @@ from varprop.study.filling import RunProgress
 from varprop.verification.evidence import gather
 from varprop.verification.sequential import look_schedule
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 SEQUENTIAL = 'stopping = "sequential"'
 BUDGET = 30_000
 TABLES = """
@@ -104,6 +106,7 @@ def test_stopping_is_fixed_unless_asked_for(parse):
         parse(top='stopping = "early"')
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_each_configuration_stops_where_its_claims_are_decided(undisturbed):
     """True claims at 10 to 60 standard errors, one false by 50 %, and one that the budget is too small for.
 
@@ -226,6 +229,7 @@ def test_a_configuration_without_claims_is_sampled_to_the_budget(write, tmp_path
     assert run.verdicts().empty
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_an_edited_claim_is_judged_on_the_samples_there(write, study, undisturbed, tmp_path):
     """A wider margin is decided earlier: nothing is sampled, and nothing that is there is removed."""
     wider = load_study(write(TABLES.replace("margin = 0.05", "margin = 0.2"), networks=BUDGET, top=SEQUENTIAL))

@@ -16,6 +16,8 @@ from varprop.study.store import (
     write_atomically,
 )
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 
 def make(n_networks=30, **keywords):
     network = vp.mlp([4, 3, 5, 1], activation="relu", weights="he_normal")

@@ -10,6 +10,8 @@ import pytest
 import varprop as vp
 from varprop.study import StudyError, load_run, load_study, run_study, stored
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 TABLES = """
 [network]
 widths = "6x3"

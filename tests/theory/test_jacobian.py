@@ -47,6 +47,7 @@ def sampled_squares(activation, *, width=400, weight_variance, q, depth, orthogo
     return np.linalg.eigvalsh(jacobian @ jacobian.T)
 
 
+@pytest.mark.false_alarm(1e-7)
 @pytest.mark.parametrize(
     ("activation", "weight_variance", "orthogonal"),
     [
@@ -159,6 +160,7 @@ def test_orthogonal_linear_layers_stretch_nothing():
     assert jacobian_moments("linear", weight_variance=1, q=1, depth=30, orthogonal=True).variance == 0
 
 
+@pytest.mark.false_alarm(6e-7)
 @pytest.mark.parametrize(
     ("activation", "gain", "orthogonal"),
     [("linear", 1.0, False), ("relu", 2.0, True), ({"name": "leaky_relu", "slope": 0.3}, 1.8, False)],
@@ -187,6 +189,7 @@ def test_edges_against_singular_values(activation, gain, orthogonal, rng):
     assert top != pytest.approx(edge(5), rel=0.1)
 
 
+@pytest.mark.false_alarm(2e-9)
 def test_mean_singular_value(rng):
     """Of one Gaussian matrix of width 400: sums of smooth functions of its spectrum fluctuate by 1/400 at most.
 

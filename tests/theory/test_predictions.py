@@ -122,6 +122,7 @@ def test_gradients_are_exact_up_to_the_probability_of_dying(width, exact_layers)
     assert set(rows.loc[rows["exact"], "layer"]) == exact_layers
 
 
+@pytest.mark.false_alarm(0)
 def test_rows_join_with_what_is_simulated():
     net = vp.mlp([12, 10, 14], activation="relu", weights="he_normal")
     frame = vp.simulate(net, n_networks=3, rng=1).to_frame()
@@ -193,6 +194,7 @@ def test_cosines_are_averaged_over_pairs_and_know_biases():
     np.testing.assert_allclose(cosines(net, inputs=x)["predicted"], np.mean(found, axis=0), rtol=1e-12)
 
 
+@pytest.mark.false_alarm(2e-9)
 def test_cosines_are_what_wide_networks_show():
     """Mean over 1000 networks of width 1000, by a z-test with 3/width allowed for finite width; false alarm 2e-9."""
     width, networks = 1000, 1000

@@ -25,6 +25,7 @@ def outcomes(rng, *, truth=0.0, variance=0.04, n=100, studies=2000):
     return [Outcome.from_estimate("step_mean", theta=theta, se=se, df=n - 1, n=n) for theta, se in pairs]
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("activation", ["relu", {"name": "leaky_relu", "slope": 0.3}, "linear"], ids=str)
 def test_the_law_of_norms_is_that_of_networks(rng, activation):
     """Two roads to every layer's norms: the law, and matrices multiplied out. Twenty Kolmogorov-Smirnov tests at 5e-10: 1e-8."""
@@ -40,6 +41,7 @@ def test_the_law_of_norms_is_that_of_networks(rng, activation):
                 assert stats.ks_2samp(*present).pvalue > 5e-10
 
 
+@pytest.mark.false_alarm(0)
 def test_another_law_is_told_apart(rng):
     """The control of the test above: twice the units in one layer."""
     values = [
@@ -50,6 +52,7 @@ def test_another_law_is_told_apart(rng):
     assert stats.ks_2samp(*last).pvalue < 5e-10
 
 
+@pytest.mark.false_alarm(0)
 def test_the_law_knows_no_other_networks(rng):
     for network in (
         vp.mlp([8, 8], activation="tanh", weights="he_normal"),
@@ -61,6 +64,7 @@ def test_the_law_knows_no_other_networks(rng):
             layer_norms(network, n_networks=2, rng=rng)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("test", sorted(JUDGES))
 def test_a_study_cut_out_is_judged_as_it_would_be_alone(test):
     """What is judged in bulk is what `gather` says of the same networks on their own."""
@@ -80,6 +84,7 @@ def test_every_test_is_calibrated_or_said_why_not():
     assert set(TESTS) - set(JUDGES) == {"identity", "weights_law", "directional"}
 
 
+@pytest.mark.false_alarm(6.4e-6)
 def test_rates_of_a_test_that_is_right(rng):
     """Normal samples: all eight rates agree with what is promised. False alarm 8e-7 each."""
     found = outcomes(rng)
@@ -94,6 +99,7 @@ def test_rates_of_a_test_that_is_right(rng):
     assert max(rate.value for rate in rates if rate.rate.startswith("false")) > 0.03
 
 
+@pytest.mark.false_alarm(8e-7)
 def test_rates_of_a_truth_that_is_not_zero(rng):
     """Moved to the truth, a test of a biased prediction is as right as any; unmoved (the control) it is not."""
     found = outcomes(rng, truth=0.07)
@@ -102,6 +108,7 @@ def test_rates_of_a_truth_that_is_not_zero(rng):
     assert not wrong.accepted
 
 
+@pytest.mark.false_alarm(1e-9)
 @pytest.mark.parametrize(
     ("spoil", "which"), [(0.7, "level"), (1.6, "level"), (0.7, "coverage"), (0.7, "false support")]
 )
@@ -118,12 +125,14 @@ def test_rates_of_a_test_that_is_wrong(rng, spoil, which):
     assert not all(rate.accepted for rate in rates if rate.rate == which)
 
 
+@pytest.mark.false_alarm(0)
 def test_a_study_without_an_answer_rejects_nothing(rng):
     rate = next(point_rates([None] * 5, alpha=0.05, truth=0.0, at_most=True, null=True))
     assert (rate.events, rate.studies, rate.accepted) == (0, 5, True)
     assert Rate(rate="x", alpha=0.05, theta=0.0, events=1, studies=5, planned=np.nan).accepted is None
 
 
+@pytest.mark.false_alarm(9e-7)
 def test_calibrate_gives_a_tidy_table():
     table = calibrate("cumulative_mean", widths=[16] * 6, n_networks=50, repeats=100, rng=3)
     assert tuple(table.columns) == COLUMNS
@@ -133,6 +142,7 @@ def test_calibrate_gives_a_tidy_table():
     assert table["accepted"].dropna().all()
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_the_numbers_depend_on_the_seed_alone():
     options = {"widths": [8] * 4, "n_networks": 40, "repeats": 60}
     one, again = (calibrate("step_mean", **options, rng=4, executor=executor) for executor in ("serial", "threads"))
@@ -142,6 +152,7 @@ def test_the_numbers_depend_on_the_seed_alone():
     assert not all(other["events"].equals(one["events"]) for other in others)
 
 
+@pytest.mark.false_alarm(2.4e-6)
 def test_networks_of_the_engine_serve_as_well():
     """Tanh has no law of norms; its steps have mean 1 all the same, and over depth the truth is measured. 8e-7 each."""
     options = {"widths": [16] * 4, "activation": "tanh", "weights": "xavier_normal", "n_networks": 100, "repeats": 300}
@@ -153,6 +164,7 @@ def test_networks_of_the_engine_serve_as_well():
     assert not null_is_exact("step_mean", vp.mlp([16] * 4, activation="tanh", weights="xavier_uniform"))
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_wrong_weights_are_found_out():
     """A variance 5 % too large is (1.05)^5 = 28 % over five layers, six standard errors at 500 networks."""
     wrong = vp.get_initializer("variance_scaling", scale=2.1, mode="fan_in", distribution="normal")
@@ -165,6 +177,7 @@ def test_wrong_weights_are_found_out():
     assert right["value"].iloc[0] < 0.4
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize(
     ("test", "wrong"),
     [
@@ -183,6 +196,7 @@ def test_nonsense_is_refused(test, wrong):
         calibrate(test, **{"widths": [8, 8, 8], "rng": 1, "repeats": 2} | wrong)
 
 
+@pytest.mark.false_alarm(0)
 def test_a_test_that_does_not_apply_is_refused():
     with pytest.raises(UnsupportedError, match="Gaussian"):
         calibrate("pivot_law", widths=[8, 8, 8], weights="he_uniform", repeats=2, rng=1)
@@ -208,6 +222,7 @@ def test_a_verdict_about_a_truth_at_the_end_is_false_either_way():
     assert not checks._false_verdict(None, 30)
 
 
+@pytest.mark.false_alarm(4e-7)
 def test_the_check_covers_tests_controls_reports_and_plans(monkeypatch):
     """All of it in small. At 12 studies of each kind no test is out of its region but the controls, which all are."""
     small = (checks.Family("relu", "he_normal", ((8, 3),), ("step_mean", "exact_law", "dead_rate")),)
@@ -222,6 +237,7 @@ def test_the_check_covers_tests_controls_reports_and_plans(monkeypatch):
     pd.testing.assert_frame_equal(table, checks.selfcheck(full=True, seed=1, repeats=12, executor="threads"))
 
 
+@pytest.mark.false_alarm(2e-4)
 @pytest.mark.montecarlo
 def test_the_quick_check_is_met():
     """2,000 studies of every kind: false alarm 8e-7 for each of some 170 counts, 2e-4 in all."""

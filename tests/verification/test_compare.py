@@ -30,6 +30,7 @@ def verdict(sim, **claim):
     return rows.iloc[0]
 
 
+@pytest.mark.false_alarm(0)
 def test_the_columns_are_the_contract(he):
     table = vp.verify(he, theory="he", margin=0.1)
     assert tuple(table.columns) == COLUMNS
@@ -41,6 +42,7 @@ def test_the_columns_are_the_contract(he):
     assert ((table["ci_low"] < table["ratio"]) & (table["ratio"] < table["ci_high"])).all()
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_true_claims_are_supported_and_false_ones_refuted(he, ten_percent_off):
     """Each of these is decided by ten standard errors and more; a false verdict has probability below 1e-12."""
     forward = {"quantity": "preactivation_second_moment", "test": "step_mean"}
@@ -57,6 +59,7 @@ def test_true_claims_are_supported_and_false_ones_refuted(he, ten_percent_off):
     assert verdict(he, **zero)["verdict"] == "refuted"
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_pooling_neurons_would_be_wrong(he):
     """Negative control: a t interval that counts units as replicates is too narrow by the law of q's spread.
 
@@ -70,12 +73,14 @@ def test_pooling_neurons_would_be_wrong(he):
     assert honest > 8 * pooled
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_a_growth_rate_tells_both_rates(he):
     row = verdict(he, quantity="preactivation_second_moment", test="growth_rate", theory="preserved")
     assert row["verdict"] == "supported"
     assert "of a typical one 0.9" in row["note"]
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_directional_claims(ten_percent_off):
     above = {"quantity": "preactivation_second_moment", "test": "directional"}
     assert verdict(ten_percent_off, **above, above=1.05)["verdict"] == "supported"
@@ -86,6 +91,7 @@ def test_directional_claims(ten_percent_off):
     assert row["estimate"] == pytest.approx(1.1, rel=0.02)
 
 
+@pytest.mark.false_alarm(1e-12)
 @pytest.mark.parametrize(
     ("weights", "theory", "expected"),
     [
@@ -104,6 +110,7 @@ def test_weights_law(weights, theory, expected):
     assert verdict(sim, quantity="weights", test="weights_law", theory=theory)["verdict"] == expected
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_inconclusive_names_the_networks_that_would_decide():
     """At alpha 1e-9 a hundred networks cannot support a 5 % margin, and refute it with probability below 1e-9."""
     few = vp.simulate(RELU, n_networks=100, rng=303)
@@ -114,6 +121,7 @@ def test_inconclusive_names_the_networks_that_would_decide():
     assert "networks would decide" in row["note"]
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_the_planned_number_of_networks_decides():
     """Planned from the exact variance, 2/n for layer 1 and 5/n for each step; fails with probability 1e-8."""
     planned = vp.required_networks(variance=(2 + 7 * 5) / 64, margin=0.05, power=1 - 1e-8)
@@ -122,6 +130,7 @@ def test_the_planned_number_of_networks_decides():
     assert row["verdict"] == "supported"
 
 
+@pytest.mark.false_alarm(0)
 def test_m_counts_every_claim_of_the_report(he):
     claims = [vp.Claim(id=f"c{i}", quantity="pivot", test="step_mean", theory="xavier", margin=0.1) for i in range(10)]
     one = assess([Case("a", he, (claims[0],))], alpha=0.05)
@@ -132,6 +141,7 @@ def test_m_counts_every_claim_of_the_report(he):
     assert len(ten[ten["layer"].isna()]) == 10
 
 
+@pytest.mark.false_alarm(0)
 def test_the_interval_lies_inside_the_margin_exactly_where_supported(he):
     for margin in (0.005, 0.02, 0.05, 0.1, 0.3):
         table = vp.verify(he, theory="he", margin=margin)
@@ -139,6 +149,7 @@ def test_the_interval_lies_inside_the_margin_exactly_where_supported(he):
         assert (inside == (table["verdict"] == "supported")).all()
 
 
+@pytest.mark.false_alarm(0)
 def test_a_users_own_frame(he):
     frame = he.to_frame()
     again = vp.Simulation.from_frame(frame, RELU)
@@ -152,6 +163,7 @@ def test_a_users_own_frame(he):
     np.testing.assert_allclose(mine["ratio"], expected["ratio"], rtol=1e-12)
 
 
+@pytest.mark.false_alarm(0)
 def test_layers_restrict_a_claim(he):
     claim = {"id": "late", "quantity": "pivot", "test": "step_mean", "theory": "xavier", "layers": (5, 8)}
     table = vp.verify(he, claims=[claim])
@@ -160,6 +172,7 @@ def test_layers_restrict_a_claim(he):
         vp.verify(he, claims=[claim | {"layers": (20, 30)}])
 
 
+@pytest.mark.false_alarm(2e-12)
 def test_a_sample_that_no_test_can_judge_is_inconclusive_and_says_why():
     """One claim on dead networks must not take the other verdicts of a report with it.
 
@@ -180,6 +193,7 @@ def test_a_sample_that_no_test_can_judge_is_inconclusive_and_says_why():
     assert table.loc[table["claim"] == "alive", "verdict"].iloc[0] == "supported"
 
 
+@pytest.mark.false_alarm(0)
 def test_misuse_is_named(he):
     with pytest.raises(TypeError, match="from_frame"):
         vp.verify(he.to_frame(), theory="he")

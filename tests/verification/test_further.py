@@ -19,6 +19,7 @@ def he():
     return vp.simulate(RELU, n_networks=20_000, rng=701, executor="serial")
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_pooled_steps(he, judge):
     """Four steps of variance 5/16, 20,000 networks: a standard error of .2 %, 24 of which are the margin."""
     row = judge(he, "pooled_step_mean", FORWARD, theory="he")
@@ -28,6 +29,7 @@ def test_pooled_steps(he, judge):
     assert judge(he, "pooled_step_mean", FORWARD, theory="xavier")["verdict"] == "refuted"
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_a_band(he, judge):
     row = judge(he, "band", FORWARD, theory="he")
     assert row["verdict"] == "supported"
@@ -42,6 +44,7 @@ def test_a_band(he, judge):
     np.testing.assert_allclose(widths[0] / widths[1], 1.27, atol=0.05)
 
 
+@pytest.mark.false_alarm(1e-7)
 def test_an_activations_map_on_gaussian_networks(at_level):
     """tanh at width 16: 2,000 studies of 100 networks, layer 3. False alarm 1e-7."""
     net = vp.mlp([16] * 4, activation="tanh", weights="xavier_normal")
@@ -51,6 +54,7 @@ def test_an_activations_map_on_gaussian_networks(at_level):
     assert sum(step_mean(column).pvalue <= 0.05 for column in studies) in at_level
 
 
+@pytest.mark.false_alarm(1.1e-8)
 def test_an_activations_map_needs_normal_preactivations(judge):
     """tanh after uniform weights is off by half a percent at width 16, which 200,000 networks find: hence the refusal.
 
@@ -73,6 +77,7 @@ def test_an_activations_map_needs_normal_preactivations(judge):
     assert judge(sim, "activation_map", "activation_second_moment")["verdict"] == "supported"
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("biases", ["zeros", "torch_linear"])
 def test_the_spread_of_uniform_networks(judge, activation, biases):
@@ -90,6 +95,7 @@ def test_the_spread_of_uniform_networks(judge, activation, biases):
         assert judge(gaussian, "spread", "pivot", margin=0.06)["verdict"] == "refuted"
 
 
+@pytest.mark.false_alarm(0)
 def test_the_expected_variances():
     """Gaussian: 2/n, whatever the biases. Uniform: in layer 1 from the input alone; in layer 2 of a linear network of
     uniform weights the signal is nearly normal, with 3 / (n + 2) for its fourth moment. Within 2 % of the small term."""
@@ -109,6 +115,7 @@ def test_the_expected_variances():
     assert second == pytest.approx((2 - 1.2 * 2.4 / 64) / 32, rel=2e-3)
 
 
+@pytest.mark.false_alarm(0)
 def test_a_dead_layer_and_heavy_tails_have_no_spread(judge):
     heavy = vp.mlp([8, 8], activation="relu", weights={"name": "student_t", "df": 4.0, "std": 0.1})
     sim = vp.simulate(heavy, n_networks=50, rng=707, quantities=["pivot"])
@@ -118,6 +125,7 @@ def test_a_dead_layer_and_heavy_tails_have_no_spread(judge):
         judge(vp.simulate(RELU, n_networks=20, rng=1, inputs=2, per_input=True), "spread", "pivot")
 
 
+@pytest.mark.false_alarm(0)
 def test_constant_weights_keep_the_units_of_a_layer_alike(judge):
     """And random ones do not: the symmetry that initialisation has to break."""
     alike = vp.mlp([8] * 4, activation="tanh", weights={"name": "constant", "value": 0.1})
@@ -131,6 +139,7 @@ def test_constant_weights_keep_the_units_of_a_layer_alike(judge):
     assert "variance over units of up to" in row["note"]
 
 
+@pytest.mark.false_alarm(0)
 def test_orthogonal_linear_networks_are_all_alike(judge):
     net = vp.mlp([16] * 4, activation="linear", weights="orthogonal")
     sim = vp.simulate(net, n_networks=200, rng=710, quantities=[FORWARD])
@@ -143,11 +152,13 @@ def test_orthogonal_linear_networks_are_all_alike(judge):
     assert "200 different values in 200 networks" in row["note"]
 
 
+@pytest.mark.false_alarm(0)
 def test_dead_networks_are_left_out_of_equality(judge):
     sim = vp.simulate(vp.mlp([2] * 4, activation="relu", weights="he_normal"), n_networks=300, rng=712)
     assert "networks have no value and are left out" in judge(sim, "identity", "pivot")["note"]
 
 
+@pytest.mark.false_alarm(0)
 def test_a_theory_has_to_speak_of_what_is_compared(judge, he):
     with pytest.raises(ValueError, match="layers"):
         judge(he, "pooled_step_mean", FORWARD, theory="he", layers=(8, 9))

@@ -16,6 +16,7 @@ def sample(weights, widths=(64, 32, 64)):
     return vp.simulate(net, n_networks=2, rng=801, quantities=["pivot"], method="dense")
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize(
     "weights", ["he_normal", "xavier_uniform", "torch_linear", {"name": "truncated_normal", "std": 0.1}]
 )
@@ -28,6 +29,7 @@ def test_laws_are_what_they_state(judge, weights):
     assert "independence of entries" in row["note"]
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_classical_faults_are_named(judge):
     truncated = judge(
         sample({"name": "truncated_normal", "std": (2 / 64) ** 0.5}, (64, 32)), "weights_law", "weights", theory="he"
@@ -60,6 +62,7 @@ def copied_rows(shape, scale, rng, dtype):
     return draws.astype(dtype)
 
 
+@pytest.mark.false_alarm(1e-12)
 @pytest.mark.parametrize(
     ("sampler", "said"),
     [
@@ -76,6 +79,7 @@ def test_what_the_variance_does_not_show_is_refuted(judge, sampler, said):
     assert row["ratio"] == pytest.approx(1.0, abs=0.01)  # of variances
 
 
+@pytest.mark.false_alarm(1e-8)
 def test_an_honest_sampler_of_that_kind_passes(judge):
     """Control of the three above. False alarm 1e-8."""
     row = judge(sample(lying(UNIFORM.sample)), "weights_law", "weights")
@@ -83,6 +87,7 @@ def test_an_honest_sampler_of_that_kind_passes(judge):
     assert row["pvalue"] > 1e-8
 
 
+@pytest.mark.false_alarm(1e-12)
 def test_large_layers_are_drawn_in_part(judge):
     """A layer of 4 million weights: as many rows as hold a million."""
     net = vp.mlp([2048, 2048], activation="relu", weights="he_normal")
@@ -92,6 +97,7 @@ def test_large_layers_are_drawn_in_part(judge):
     assert row["verdict"] == "supported"
 
 
+@pytest.mark.false_alarm(0)
 def test_layers_that_are_not_there_are_refused(judge):
     with pytest.raises(ValueError, match="no layer with weights"):
         judge(sample("he_normal"), "weights_law", "weights", layers=(5, 6))

@@ -15,6 +15,8 @@ from varprop.verification.evidence import needed_quantities
 from varprop.verification.findings import UndecidableError
 from varprop.verification.questions import Question, Summed, Table, ask
 
+pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
+
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")
 TANH = vp.mlp([16] * 6, activation="tanh", weights="xavier_normal", biases={"name": "normal", "std": 0.1})
 FORWARD = {"quantity": "preactivation_second_moment"}

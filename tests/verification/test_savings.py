@@ -14,6 +14,7 @@ from varprop.verification.sequential import look_schedule, mixture_for
 DELTA = math.log(1.05)
 
 
+@pytest.mark.false_alarm(0)
 def test_running_sums_are_the_tests_themselves():
     looks, width = np.array(look_schedule(3000)), 16
     theta, se = _running(np.random.default_rng(9), looks, width, 2)
@@ -30,6 +31,7 @@ def test_running_sums_are_the_tests_themselves():
                 assert refuted[study, i] == (outcome.p_outside(DELTA) <= 0.05)
 
 
+@pytest.mark.false_alarm(1e-6)
 def test_the_table_shows_where_looking_pays():
     """Means over 60 studies; what is asserted holds with ten standard errors to spare. False verdicts: at most .05 a row,
     more than 14 of 60 have probability below 1e-6.
@@ -43,6 +45,7 @@ def test_the_table_shows_where_looking_pays():
     assert (table.loc[[0.0, 5.0], "decided"] > 0.5).all()
 
 
+@pytest.mark.false_alarm(0)
 def test_misuse_is_named():
     with pytest.raises(ValueError, match="width of 1 to 1000"):
         sequential_savings(rng=1, width=0)

@@ -83,7 +83,7 @@ def test_a_budget_of_nothing_is_refused():
 
 TRUE = (
     claim("step"),
-    claim("pooled", test="pooled_step_mean", margin=0.02),
+    claim("pooled", test="pooled_step_mean", margin=0.03),
     claim("depth", test="cumulative_mean", margin=0.1),
     claim("growth", test="growth_rate", margin=0.03),
     vp.Claim(id="below", test="directional", quantity="preactivation_second_moment", below=1.05),
@@ -104,9 +104,10 @@ def test_every_watched_test_is_tried():
     assert {one.test for one in TRUE} == set(WATCHED)
 
 
+@pytest.mark.false_alarm(1e-8)
 @pytest.mark.parametrize(("claims", "expected"), [(TRUE, "supported"), (FALSE, "refuted")])
 def test_true_claims_are_supported_early_and_false_ones_refuted(he, claims, expected):
-    """Every one is decided by ten standard errors at the budget; false verdicts are bounded by alpha = 1e-6."""
+    """At the budget every margin is 17 standard errors and more, of which the bound at alpha = 1e-6 takes six."""
     watch = follow(he, claims, alpha=1e-6)
     assert [stop.claim for stop in watch.stopped] == list(claims)
     for stop in watch.stopped:
@@ -116,6 +117,7 @@ def test_true_claims_are_supported_early_and_false_ones_refuted(he, claims, expe
         assert f"sequential: stopped after {stop.networks:,} of at most 20,000" in evidence.note
 
 
+@pytest.mark.false_alarm(0)
 def test_a_verdict_does_not_depend_on_the_other_claims_or_on_the_pieces(he):
     """What else a sample is used for, and how it is cut up on the way, is no part of the evidence."""
     together = {stop.claim.id: stop for stop in follow(he, TRUE, m=7).stopped}
@@ -125,6 +127,7 @@ def test_a_verdict_does_not_depend_on_the_other_claims_or_on_the_pieces(he):
         assert alone.evidence.p_support == pytest.approx(together[one.id].evidence.p_support, rel=1e-9)
 
 
+@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize("one", TRUE, ids=lambda one: one.id)
 def test_a_look_is_the_fixed_evidence_with_other_bounds(he, one):
     """Estimates and standard errors are those of a fixed sample of that size; only p-values and intervals differ."""
@@ -147,12 +150,14 @@ def test_a_look_is_the_fixed_evidence_with_other_bounds(he, one):
         assert decide(before.p_support, before.p_refute, alpha=0.05, m=1) == "inconclusive"
 
 
+@pytest.mark.false_alarm(0)
 def test_the_interval_lies_inside_the_margin_where_supported(he):
     (stop,) = follow(he, [claim(test="cumulative_mean", margin=0.1)]).stopped
     low, high = stop.evidence.headline.outcome.interval(1 - 2 * 0.05)
     assert -math.log(1.1) < low < high < math.log(1.1)
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_what_the_budget_does_not_decide_stays_open_and_says_what_would(he):
     tight = claim(margin=0.001)
     (stop,) = follow(part(he, 0, 2000), [tight], alpha=1e-9).stopped
@@ -161,6 +166,7 @@ def test_what_the_budget_does_not_decide_stays_open_and_says_what_would(he):
     assert stop.evidence.required(1e-9, 1) > 2000
 
 
+@pytest.mark.false_alarm(0)
 def test_other_tests_are_judged_once(he):
     """Whole laws at the budget; weights, of which an own sample is drawn, at the first look."""
     claims = [
@@ -174,12 +180,14 @@ def test_other_tests_are_judged_once(he):
     assert (law.evidence.p_support, law.evidence.p_refute) == (fixed.p_support, fixed.p_refute)
 
 
+@pytest.mark.false_alarm(0)
 def test_a_sample_without_a_claim_is_taken_whole(he):
     watch = follow(part(he, 0, 1000), [])
     assert watch.networks == 1000
     assert watch.stopped == ()
 
 
+@pytest.mark.false_alarm(0)
 def test_few_networks_decide_nothing():
     few = vp.simulate(RELU, n_networks=30, rng=1)
     (stop,) = follow(few, [claim(margin=50.0)]).stopped
@@ -187,6 +195,7 @@ def test_few_networks_decide_nothing():
     assert "starts at 50 networks" in str(stop.evidence)
 
 
+@pytest.mark.false_alarm(1e-9)
 def test_a_network_that_no_test_can_judge_closes_the_claim_where_it_is_met(he):
     """More networks cannot mend it; the other claims go on."""
     table = he.values("preactivation_second_moment").copy()
@@ -200,6 +209,7 @@ def test_a_network_that_no_test_can_judge_closes_the_claim_where_it_is_met(he):
     assert not isinstance(other.evidence, UndecidableError)
 
 
+@pytest.mark.false_alarm(0)
 def test_misuse_is_named(he):
     watch = Watch("here", [claim()], looks=(500, 1000), alpha=0.05, m=1)
     with pytest.raises(ValueError, match="next look is at 500"):
