@@ -60,7 +60,9 @@ def _against_peers(laps: pd.DataFrame) -> Iterator[Target]:
         named = f" ({peer})" if peer else ""
         for name, how in ((OURS, "ours"), (NORMS, 'ours with method="norms"')):
             found = ratio(laps, {**where, "contender": peer}, {**where, "contender": name}) if peer else None
-            yield Target(f"Time of the fastest peer{named} over {how}, width {width}, one input", "at least", bound, found)
+            yield Target(
+                f"Time of the fastest peer{named} over {how}, width {width}, one input", "at least", bound, found
+            )
 
 
 def _against_normals(laps: pd.DataFrame) -> Iterator[Target]:
