@@ -315,18 +315,11 @@ def test_a_reader_that_leaves_early_is_no_error(varprop):
 )
 def test_a_signal_stops_with_the_command_that_resumes(study, tmp_path, stop, executor):
     path = study(networks=400_000)
-    command = [
-        sys.executable,
-        "-m",
-        "varprop.cli",
-        "run",
-        path.name,
-        "--executor",
-        executor,
-        "--fresh",
-        "--workers",
-        "2",
-    ]
+    # A shell's background jobs, and all that they start, ignore Ctrl-C; this one must not.
+    start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    start += "runpy.run_module('varprop.cli', run_name='__main__', alter_sys=True)"
+    arguments = ["run", path.name, "--executor", executor, "--fresh", "--workers", "2"]
+    command = [sys.executable, "-c", start, *arguments]
     # A group of its own: a terminal's Ctrl-C reaches the workers too.
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
