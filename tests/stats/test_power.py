@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
+from varprop.stats import distances
 from varprop.stats.equivalence import all_layers, p_equivalence, p_refute
 from varprop.stats.growth import growth_rate
 from varprop.stats.means import cumulative_mean, pooled_step_mean, step_mean, step_mean_layers
@@ -273,3 +274,19 @@ def test_other_entries_refuse_too():
         networks_to_decide(pilot(0.0, 1.0), 0.0)
     with pytest.raises(ValueError, match="direction"):
         networks_to_decide_direction(pilot(0.0, 1.0), 0.1, direction="left")
+
+
+@pytest.mark.parametrize("se", [1e-12, 1e-9, 1e-7, 1e-5])
+@pytest.mark.parametrize("alpha", [0.05, 1e-6, 1e-9])
+def test_almost_certain_outcomes_take_a_few_networks(se, alpha):
+    """Where the noncentral t law's own routine gives up, at tiny levels with two or three networks."""
+    outcome = Outcome.from_estimate("step_mean", theta=0.01, se=se, df=10**6 - 1, n=10**6)
+    assert 2 <= networks_to_decide(outcome, 0.05, alpha=alpha) <= 20
+
+
+@pytest.mark.parametrize("df", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.3, 1.0, 3.0])
+def test_far_out_the_denominator_decides(df, share):
+    """Two roads just below the limit: SciPy's noncentral t, and the chi-square law that stands for it beyond."""
+    exact = special.nctdtr(df, 999 * share, 999)
+    assert distances.below(1001, 1001 * share, df) == pytest.approx(exact, abs=2e-3)

@@ -10,6 +10,8 @@ from scipy import special
 T_LAW_BELOW = 200
 # A second margin so many times as far away is never missed, to any digit that counts.
 OUT_OF_SIGHT = 1000.0
+# Beside so large a critical value the normal part of a t statistic, of order 1, is nothing.
+FAR_OUT = 1000.0
 
 
 def count(unit_variance: float, near: float, tail: float, miss: float, *, far: float = math.inf) -> float:
@@ -62,6 +64,10 @@ def below(critical: float, distance: float, df: float) -> float:
     """P(T <= critical), T being t with df degrees of freedom and its centre `distance` standard errors from 0."""
     if math.isinf(df):
         return float(special.ndtr(critical - distance))
+    if critical > FAR_OUT:
+        # Two or three networks at a tiny level: T > critical as good as only where its denominator is small, and SciPy's
+        # noncentral t law gives up.
+        return float(special.gammaincc(df / 2.0, df * (distance / critical) ** 2 / 2.0))
     return float(special.nctdtr(df, distance, critical))
 
 
