@@ -107,7 +107,7 @@ def run_tasks(
     count = min(workers or usable_cores(), max(len(tasks), 1))
     open_pool: Callable[[], contextlib.AbstractContextManager[Executor]]
     open_pool = partial(ThreadPoolExecutor, count) if executor == "threads" else partial(_worker_processes, count)
-    yield from _replacing(open_pool, function, tasks, _WINDOW * count)
+    yield from _replacing(open_pool, function, tasks, _WINDOW * count, cancel=executor == "threads")
 
 
 def _worth_workers(work: int, workers: int | None) -> bool:
@@ -126,13 +126,15 @@ def _replacing(
     function: Callable[..., T],
     tasks: Sequence[Task],
     window: int,
+    *,
+    cancel: bool,
 ) -> Iterator[tuple[Any, T]]:
     """Run tasks in a pool of our own; what a pool that breaks takes with it goes to a fresh one."""
     left = dict.fromkeys(range(len(tasks)))
     fruitless = 0
     while left:
         try:
-            with open_pool() as pool, _windowed(pool, function, tasks, list(left), window) as results:
+            with open_pool() as pool, _windowed(pool, function, tasks, list(left), window, cancel=cancel) as results:
                 for index, result in results:
                     del left[index]
                     fruitless = 0
@@ -164,9 +166,18 @@ def leave_interrupts_to_the_parent() -> None:
 
 @contextlib.contextmanager
 def _windowed(
-    pool: Executor, function: Callable[..., T], tasks: Sequence[Task], indices: Sequence[int], window: int
+    pool: Executor,
+    function: Callable[..., T],
+    tasks: Sequence[Task],
+    indices: Sequence[int],
+    window: int,
+    *,
+    cancel: bool = True,
 ) -> Iterator[Iterator[tuple[int, T]]]:
-    """Give (index, result) as tasks finish, at most ``window`` of them submitted; in the end cancel what is left."""
+    """Give (index, result) as tasks finish, at most ``window`` of them submitted; in the end cancel what is left.
+
+    Not where the pool itself is ended with its workers: loky fails every task then, and trips over one that was cancelled.
+    """
     caller = this_process()
     waiting = iter(indices)
     running: dict[Future[T], int] = {}
@@ -193,7 +204,7 @@ def _windowed(
         with one_blas_thread():
             yield results()
     finally:
-        for future in running:
+        for future in running if cancel else ():
             future.cancel()
 
 
