@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _ANSWER_SECONDS = 10.0  # in which a scheduler has to answer; a busy one takes a second or two
+_GREETING_SECONDS = 2.0  # after which one that took the call, but says nothing that Dask knows, is none
 
 
 @contextlib.contextmanager
@@ -84,7 +85,8 @@ async def _knock(address: str) -> None:
     from distributed.comm import connect
 
     answer = asyncio.ensure_future(connect(address, timeout=_ANSWER_SECONDS))
-    done, _ = await asyncio.wait({answer}, timeout=_ANSWER_SECONDS)
+    # Longer than Dask's own limit, which tells more: that nobody is there at all.
+    done, _ = await asyncio.wait({answer}, timeout=_ANSWER_SECONDS + _GREETING_SECONDS)
     if not done:
         answer.cancel()
     error = answer.exception() if done else "it does not speak Dask's protocol"
