@@ -10,10 +10,10 @@ from scipy import integrate, optimize, stats
 
 from varprop.stats.equivalence import directional, p_equivalence
 from varprop.stats.means import step_mean
+from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
 from varprop.stats.sequential import (
     MIN_NETWORKS,
-    NormalMixture,
     SequentialOutcome,
     all_layers,
     confidence_sequence,

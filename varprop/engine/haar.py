@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from varprop._typing import Float64Array, FloatArray
-from varprop.engine.signal import row_dot
+from varprop.engine.signal import column, row_dot
 from varprop.engine.streams import Streams
 
 
@@ -67,7 +67,7 @@ class HaarMap:
         self._a, self._squares = a, squares
         self._share = own / whole  # t
         self._length = size * np.sqrt(self._share)  # |u|
-        x *= _column(size / np.sqrt(whole), a)
+        x *= column(size / np.sqrt(whole), a)
         self._u = x
         return x
 
@@ -77,21 +77,21 @@ class HaarMap:
         a, alive = self._a, self._squares > 0
         inverse = np.divide(1.0, self._squares, out=np.zeros_like(self._squares), where=alive)
         p, before = self._directions(a.shape, a.dtype)
-        p -= _column(row_dot(p, a) * inverse, a) * a
+        p -= column(row_dot(p, a) * inverse, a) * a
         own = row_dot(p, p)
         # Where p was nearly parallel to a, what rounding left of a in it is not small beside the rest.
         slanted = own < 1e-2 * before
         if slanted.any():
             rest, base = p[slanted][:, None], a[slanted][:, None]
-            rest -= _column(row_dot(rest, base) * inverse[slanted][:, None], a) * base
+            rest -= column(row_dot(rest, base) * inverse[slanted][:, None], a) * base
             p[slanted], own[slanted] = rest[:, 0], row_dot(rest, rest)[:, 0]
         if fan_in == 1:
             own[alive] = 0.0  # nothing is across a live input, whatever rounding left
         whole = own + self._chi_square(fan_out - fan_in, own.shape)
         along = _over(row_dot(delta, self._u), self._length)  # d
         r = np.sqrt(along**2 * (1 - self._share) + self._across(delta, squares, along))
-        p *= _column(np.where(own > 0, self._gain * _over(r, np.sqrt(whole)), 0.0), a)
-        p += _column(self._gain * along * np.sqrt(self._share * inverse), a) * a
+        p *= column(np.where(own > 0, self._gain * _over(r, np.sqrt(whole)), 0.0), a)
+        p += column(self._gain * along * np.sqrt(self._share * inverse), a) * a
         return p
 
     def _across(self, delta: FloatArray, squares: Float64Array, along: Float64Array) -> Float64Array:
@@ -122,12 +122,6 @@ class HaarMap:
         if degrees <= 0:
             return np.zeros(shape)
         return self._streams.rng.chisquare(degrees, shape)
-
-
-def _column(per_row: Float64Array, like: FloatArray) -> FloatArray:
-    """(networks, inputs) as (networks, inputs, 1), in the dtype of the signal it multiplies."""
-    column: FloatArray = per_row[..., None].astype(like.dtype)
-    return column
 
 
 def _over(numerator: Float64Array, denominator: Float64Array) -> Float64Array:

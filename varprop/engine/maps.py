@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from varprop._typing import Float64Array, FloatArray
-from varprop.engine.signal import gram, row_dot
+from varprop.engine.signal import column, gram, row_dot
 from varprop.engine.streams import Streams
 from varprop.model.initializers import Initializer
 
@@ -106,7 +106,7 @@ class GaussianMap:
         normals = self._streams.standard_normal((networks, inputs, self._fans[1]), a.dtype)
         self._a, self._squares = a, squares
         if inputs == 1:
-            normals *= _column(self._std * np.sqrt(squares), a)
+            normals *= column(self._std * np.sqrt(squares), a)
             self._u = normals
         else:
             self._inverse, root = _inverse_and_root(gram(a), a.dtype)
@@ -122,8 +122,8 @@ class GaussianMap:
             size = self._std * np.sqrt(squares)
             along = row_dot(delta, u) - size * row_dot(fresh, a)
             along = np.divide(along, self._squares, out=np.zeros_like(along), where=self._squares > 0)
-            fresh *= _column(size, a)
-            fresh += _column(along, a) * a
+            fresh *= column(size, a)
+            fresh += column(along, a) * a
             return fresh
         _, root = _inverse_and_root(gram(delta), a.dtype)
         fresh = np.matmul((self._std * root).astype(a.dtype), fresh)
@@ -131,12 +131,6 @@ class GaussianMap:
         already = np.matmul(fresh, np.swapaxes(a, -1, -2), dtype=np.float64)
         fresh += np.matmul(((known - already) @ self._inverse).astype(a.dtype), a)
         return fresh
-
-
-def _column(per_row: Float64Array, like: FloatArray) -> FloatArray:
-    """(networks, inputs) as (networks, inputs, 1), in the dtype of the signal it multiplies."""
-    column: FloatArray = per_row[..., None].astype(like.dtype)
-    return column
 
 
 def _inverse_and_root(k: Float64Array, dtype: np.dtype) -> tuple[Float64Array, Float64Array]:

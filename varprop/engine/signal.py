@@ -168,6 +168,12 @@ def row_count(mask: NDArray[np.bool_]) -> Float64Array:
     return row_sum(mask.astype(np.float32))
 
 
+def column(per_row: Float64Array, like: FloatArray) -> FloatArray:
+    """(networks, inputs) as (networks, inputs, 1), in the dtype of the signal it multiplies."""
+    rows: FloatArray = per_row[..., None].astype(like.dtype)
+    return rows
+
+
 def gram(values: FloatArray) -> Float64Array:
     """Inner products of all pairs of inputs, shape (networks, inputs, inputs), in float64."""
     wide: Any = values.astype(np.float64, copy=False)

@@ -80,12 +80,14 @@ def simulate(
     ValueError
         If an argument is out of its range, or a signal leaves the range of the number type.
     UnsupportedError
-        If the engine has no rule for a layer.
+        If the engine has no rule for a layer, or ``method="norms"`` does not cover the network.
+    BrokenExecutor
+        If an executor that was handed in loses its workers, or worker processes keep dying.
 
     Notes
     -----
     With one input no BLAS takes part, so the numbers are the same whatever kernel a BLAS library picks for the
-    processor; with several, their last bits may differ between machines.
+    processor; with several, and where orthogonal matrices are drawn in full, last bits may differ between machines.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from varprop._typing import Float64Array
-from varprop.stats.sequential import NormalMixture
+from varprop.stats.mixture import NormalMixture
 
 RatioAlternative = Literal["two-sided", "greater", "less"]
 

@@ -277,7 +277,7 @@ def rates_of(
         for rate in point_rates(outcomes, alpha=alpha, truth=truth, at_most=judge.level == "at most", null=null)
     ]
     if judge.estimates and null:
-        delta = claim.margin if claim.test == "zero_mean" else claim.log_margin
+        delta = claim.half_width
         rates += estimate_rates(
             outcomes, alpha=alphas[0], truth=truth, delta=delta, n_networks=setting.n_networks, theta=theta
         )

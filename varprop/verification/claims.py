@@ -188,6 +188,16 @@ class Claim:
         """
         return math.log1p(self.margin)
 
+    @property
+    def half_width(self) -> float:
+        """Half-width of the margin on the scale of the test's estimate, which is a logarithm unless means are to be 0.
+
+        Returns
+        -------
+        float
+        """
+        return self.margin if self.test == "zero_mean" else self.log_margin
+
 
 def claim_problems(
     *,

@@ -28,8 +28,8 @@ from varprop.verification.findings import (
     join_notes,
     judging,
 )
+from varprop.verification.judging import in_layers, step_table
 from varprop.verification.questions import Question, Summed, Table, ask
-from varprop.verification.steps import step_ratios
 
 
 def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> list[Evidence | UndecidableError]:
@@ -128,43 +128,15 @@ class _Noting(dict[str, Samples]):
         return super().__getitem__(name)
 
 
-def in_range(claim: Claim, place: Place) -> bool:
-    """Tell whether a claim is about this place."""
-    return claim.layers is None or claim.layers[0] <= place[0] <= claim.layers[1]
-
-
-def in_layers(claim: Claim, table: Table) -> Table:
-    """Keep the layers that the claim is about.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    keep = [i for i, place in enumerate(table.places) if in_range(claim, place)]
-    if not keep:
-        layers = sorted({place[0] for place in table.places})
-        msg = f"no layer of {claim.quantity} lies in layers {claim.layers}; it has {layers}"
-        raise ValueError(msg)
-    return Table(table.values[:, keep], tuple(table.places[i] for i in keep), table.joint)
-
-
-def log_margin(claim: Claim) -> float:
-    """Half-width of a claim's margin on the scale of logarithms."""
-    return math.log1p(claim.margin)
-
-
 def _step_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
-    theory = get_theory(claim.theory or "")
-
     def tables(piece: Simulation) -> tuple[Table, ...]:
-        return (in_layers(claim, Table(*step_ratios(piece, theory, claim.quantity))),)
+        return (step_table(claim, piece, claim.theory or ""),)
 
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
         (ratios,) = summed
         outcomes = means.step_mean_layers(ratios.moments)
         findings = [Finding(place, outcome, 1.0) for place, outcome in zip(ratios.places, outcomes, strict=True)]
-        return about_all_layers(findings, log_margin(claim), "gain of one step, relative to the theory's")
+        return about_all_layers(findings, claim.log_margin, "gain of one step, relative to the theory's")
 
     return Question(tables, conclude)
 
@@ -211,15 +183,15 @@ def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, flo
 
 
 def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
-    if not any(in_range(claim, place) for place in _said(simulation, claim.theory or "", claim.quantity)):
+    if not any(claim.covers(place) for place in _said(simulation, claim.theory or "", claim.quantity)):
         msg = f"no layer of {claim.quantity} lies in layers {claim.layers}"
         raise ValueError(msg)
 
     def judged(every: list[Finding]) -> Evidence:
-        findings = [f for f in every if f.place is None or in_range(claim, f.place)]
+        findings = [f for f in every if f.place is None or claim.covers(f.place)]
         end = findings[-1]
         said = f"over the whole depth, to layer {end.place[0]}" if end.place is not None else ""
-        return about_one(findings, end, log_margin(claim), said)
+        return about_one(findings, end, claim.log_margin, said)
 
     return cumulative_findings(simulation, claim.theory or "", claim.quantity).then(judged)
 
@@ -245,7 +217,7 @@ def _rates(claim: Claim, simulation: Simulation, expected: float) -> Question[tu
 
 def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     said = _said(simulation, claim.theory or "", claim.quantity)
-    predicted = [value for place, value in said.items() if in_range(claim, place)]
+    predicted = [value for place, value in said.items() if claim.covers(place)]
     if len(predicted) < 2:
         msg = f"a growth rate needs two layers or more, {claim.quantity} has {len(predicted)} in layers {claim.layers}"
         raise ValueError(msg)
@@ -254,7 +226,7 @@ def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     def judged(rates: tuple[growth.GrowthRate, list[Finding]]) -> Evidence:
         rate, steps = rates
         headline = Finding(None, rate.mean_network, math.exp(expected))
-        return about_one(steps, headline, log_margin(claim), _both_rates(rate))
+        return about_one(steps, headline, claim.log_margin, _both_rates(rate))
 
     return _rates(claim, simulation, expected).then(judged)
 

@@ -62,8 +62,7 @@ def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = Fa
         If there are none, or something that the steps start from was not recorded.
     """
     ratios, places = step_ratios(piece, get_theory(theory), claim.quantity)
-    keep, kept = _kept(claim, places)
-    return Table(ratios[:, keep], tuple(kept), joint)
+    return in_layers(claim, Table(ratios, places, joint))
 
 
 def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, required: Required | None = None) -> Evidence:
@@ -80,6 +79,18 @@ def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, requir
 def only_input(column: Float64Array) -> Float64Array:
     """One number per network, of a sample of one input."""
     return np.asarray(column if column.ndim == 1 else column[:, 0])
+
+
+def in_layers(claim: Claim, table: Table) -> Table:
+    """Keep the columns of the layers that the claim is about.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    keep, kept = _kept(claim, table.places)
+    return Table(table.values[:, keep], tuple(kept), table.joint)
 
 
 def _kept(claim: Claim, places: Sequence[Place]) -> tuple[list[int], list[Place]]:

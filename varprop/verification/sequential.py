@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
-from varprop.stats.sequential import NormalMixture, SequentialOutcome
+from varprop.stats.mixture import NormalMixture
+from varprop.stats.sequential import SequentialOutcome
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import GATHER, gather
 from varprop.verification.findings import Evidence, Finding, UndecidableError, join_notes, judging
@@ -269,7 +270,7 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         layers = tuple(_finding(finding, mixture) for finding in evidence.layers)
         headline = _finding(evidence.headline, mixture)
     if claim.test in EVERY_LAYER:
-        outcomes, delta = [_outcome(finding) for finding in layers], _delta(claim)
+        outcomes, delta = [_outcome(finding) for finding in layers], claim.half_width
         joint = sequential.all_layers(outcomes, delta)
         p_support, p_refute = joint.p_equivalence, joint.p_refute
         # That every layer is exactly right: the smallest of the layers' p-values, times their number.
@@ -279,7 +280,7 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         direction: equivalence.Direction = "below" if claim.below is not None else "above"
         p_support, p_refute = equivalence.directional(headline.outcome, 0.0, direction=direction)
     else:
-        delta = _delta(claim)
+        delta = claim.half_width
         p_support = equivalence.p_equivalence(headline.outcome, delta)
         p_refute = _outcome(headline).p_outside(delta)
 
@@ -313,16 +314,11 @@ def _outcome(finding: Finding) -> SequentialOutcome:
     return finding.outcome
 
 
-def _delta(claim: Claim) -> float:
-    """Half-width of the margin on the scale of theta."""
-    return claim.margin if claim.test == "zero_mean" else claim.log_margin
-
-
 def _required(claim: Claim, outcome: SequentialOutcome, layers: int, alpha: float) -> int | None:
     """Number of networks that would decide a claim, were the estimate of the deciding layer the truth."""
     if claim.test == "directional":
         return sequential.networks_to_decide(outcome, abs(outcome.theta), alpha=alpha)
-    inside = _delta(claim) - abs(outcome.theta)
+    inside = claim.half_width - abs(outcome.theta)
     if inside >= 0.0:
         return sequential.networks_to_decide(outcome, inside, alpha=alpha)
     sides = 2 * (layers if claim.test in EVERY_LAYER else 1)
