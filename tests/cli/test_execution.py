@@ -31,7 +31,12 @@ def in_own_folder(tmp_path, monkeypatch):
 def test_a_cluster_by_its_address(study, tmp_path):
     path = study(networks=5000)
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
     ) as cluster:
         result = invoke("run", path, "--executor", "dask", "--address", cluster.scheduler_address)
     assert result.exit_code == 0, result.output

@@ -41,7 +41,9 @@ def expected():
 def client():
     """A scheduler and two workers in this process, which is all of Dask but the processes."""
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as local,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as local,
         distributed.Client(local, set_as_default=False) as client,
     ):
         yield client

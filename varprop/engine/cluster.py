@@ -65,7 +65,7 @@ def dask_executor(address: str | None = None, *, workers: int | None = None) -> 
                 n_workers=workers or usable_cores(),
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None would ask for port 8787, and complain where it is taken
                 memory_limit=0,  # a share of the machine's memory each would be a guess, and workers die of it
                 silence_logs=logging.CRITICAL,  # of the workers
             )
