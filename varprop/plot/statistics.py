@@ -83,7 +83,7 @@ def exact_law(
     ax = new_axes() if ax is None else ax
     draw_quantiles(ax, np.log(alive), law.ppf, level=level)
     ax.set(xlabel=f"log {axis_label(quantity)} of the exact law", ylabel=f"measured minus exact, layer {chosen}")
-    ax.legend(frameon=False, loc="upper left")
+    _named_above(ax, columns=3)
     return ax
 
 
@@ -124,7 +124,7 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     ax = new_axes() if ax is None else ax
     draw_pvalues(ax, numbers, level=level)
     ax.set(xlabel="p", ylabel="share of p-values below")
-    ax.legend(frameon=False, loc="lower right")
+    _named_above(ax, columns=3)
     return ax
 
 
@@ -186,8 +186,7 @@ def band(
         margin=margin,
     )
     ax.set(xlabel="layer", ylabel=f"step of {axis_label(quantity)} / {theory}")
-    handles, labels = ax.get_legend_handles_labels()
-    legend_above(ax, {"handles": list(handles), "labels": list(labels)}, columns=3)
+    _named_above(ax, columns=3)
     return ax
 
 
@@ -247,5 +246,11 @@ def power(
     ax = new_axes() if ax is None else ax
     draw_power(ax, networks, curves, margin=margin)
     ax.set(xlabel="networks", ylabel="probability of the verdict")
-    ax.legend(frameon=False, loc="lower right")
+    _named_above(ax, columns=2)
     return ax
+
+
+def _named_above(ax: Axes, *, columns: int) -> None:
+    """Name what is drawn above the axes, where the legend covers none of it."""
+    handles, labels = ax.get_legend_handles_labels()
+    legend_above(ax, {"handles": list(handles), "labels": list(labels)}, columns=columns)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS, theory_styles
+from varprop.report.palette import MARGIN, MARGIN_ALPHA, THEORIES, VERDICTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +77,7 @@ def draw_power(axes: Axes, networks: Float64Array, curves: Mapping[float, Float6
         Which tells whether a truth is to be supported or refuted.
     """
     delta = math.log1p(margin)
-    for style, (theta, power) in zip(theory_styles([str(t) for t in curves]).values(), curves.items(), strict=True):
+    for style, (theta, power) in zip(cycle(THEORIES.values()), curves.items(), strict=False):
         what = "supported" if abs(theta) < delta else "refuted"
         axes.plot(
             networks,
