@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
-from varprop.report.content import index_document, study_document
+from varprop.report.content import study_document
 from varprop.report.html import study_html
+from varprop.report.index import index_document
 from varprop.report.markdown import study_markdown
 from varprop.study.study import parse_study
 
@@ -93,16 +94,9 @@ def test_a_study_without_claims_shows_its_profiles(make_run):
     assert "## Claim" not in study_markdown(document).replace("## Claim ledger", "")
     assert "Claim by claim" not in study_html(document)
     assert dict(document.reproduction.facts)["Inputs"] == "3, Gaussian, each scaled to mean square 1"
-    assert index_document([run]).ledger.rows == ()
+    assert index_document([run]).families == ()
 
 
 def test_a_quantity_that_no_network_has_is_not_drawn(make_run):
     samples = {"preactivation_second_moment": Samples(np.full((40, 1), np.nan), ((1, "0"),))}
     assert study_document(claimless_run(make_run, samples)).pictures == ()
-
-
-def test_the_index_tells_studies_apart(make_run):
-    index = index_document([make_run(name="one"), make_run(name="two", title="Second")])
-    assert index.lead.startswith("2 studies. 10 verdicts")
-    assert [row[0].study for row in index.ledger.rows] == ["one"] * 4 + ["two"] * 4
-    assert index.contradictions[-1].startswith("Second: goal.zero-mean")

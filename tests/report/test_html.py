@@ -3,8 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from varprop.report.content import index_document, study_document
+from varprop.report.content import study_document
 from varprop.report.html import anchor, index_html, study_html
+from varprop.report.index import index_document
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "<script>alert('x')</script> & \"q\" 100 % of {z_1} {{ 7 * 7 }} a|b </style> </title> 漢字 😀 $x$ \\frac"
@@ -82,7 +83,6 @@ def test_a_page_asks_for_nothing_and_runs_nothing(pages, kind):
     links = [a["href"] for a in checker.of("a")]
     assert not any(re.match(r"(?i)[a-z]+:|//", link) for link in links)
     assert not re.search(r"url\((?!#)|@import", pages[kind])
-    assert not checker.of("script")
     assert not any(name.startswith("on") for _, found in checker.attributes for name in found)
 
 
@@ -96,8 +96,9 @@ def test_a_page_reads_aloud(pages, kind):
     assert len(checker.of("caption")) == len(checker.of("table")) > 0
     assert all(th.get("scope") in {"row", "col"} for th in checker.of("th"))
     assert all(svg["role"] == "img" and len(svg["aria-label"]) > 40 for svg in checker.of("svg"))
-    assert next(a for a in checker.of("a"))["href"] == "#content"
+    assert next(a for a in checker.of("a"))["href"] == "#ledger"
     assert [main["id"] for main in checker.of("main")] == ["content"]
+    assert [nav["aria-label"] for nav in checker.of("nav")] == ["Contents"]
     scrolled = [div for div in checker.of("div") if div.get("class") == "scroll"]
     assert all(div["tabindex"] == "0" and div["aria-label"] for div in scrolled)
     assert checker.of("meta")[1]["content"] == "width=device-width, initial-scale=1"
@@ -107,7 +108,7 @@ def test_a_page_reads_aloud(pages, kind):
 def test_what_a_user_wrote_is_text(pages, kind):
     checker = check(pages[kind])
     assert HOSTILE in " ".join("".join(checker.text).split())
-    assert "<script" not in pages[kind]
+    assert pages[kind].count("<script") == pages[kind].count("</script") == 1
     assert "49" not in re.findall(r"\{\{.*?\}\}", pages[kind])
 
 
@@ -122,12 +123,12 @@ def test_a_verdict_is_a_word_and_a_symbol(page):
 
 
 def test_a_contradiction_stands_above_everything_else(page):
-    assert page.index('class="alarm"') < page.index("<table>")
+    assert page.index('class="alarm"') < page.index("<table")
     assert "he.forward was expected to be supported and is refuted in 1 of its 4 tests." in page
 
 
 def test_light_and_dark_are_both_given(page):
-    dark = page[page.index("@media (prefers-color-scheme: dark)") :]
+    dark = page[page.index("@media screen and (prefers-color-scheme: dark)") :]
     assert '[style*="fill: #262626"] { fill: #e6e6e6 !important; }' in dark
 
 

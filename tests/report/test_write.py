@@ -24,6 +24,10 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
     assert set(found) == {
         "README.md",
         "index.html",
+        "ledger/claims.csv",
+        "ledger/studies.csv",
+        "ledger/goal.zero-mean.svg",
+        "ledger/he.forward.svg",
         "forward/README.md",
         "forward/index.html",
         "forward/verdicts.csv",
@@ -32,6 +36,13 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
         "forward/profile-activation_mean.svg",
         "forward/profile-activation_second_moment.svg",
         "forward/profile-preactivation_second_moment.svg",
+        "forward/tables/ledger.csv",
+        "forward/tables/verdicts/goal.zero-mean.csv",
+        "forward/tables/verdicts/he.forward.csv",
+        "forward/tables/layers/he.forward.csv",
+        "forward/tables/figures/profile-activation_mean.csv",
+        "forward/tables/figures/profile-activation_second_moment.csv",
+        "forward/tables/figures/profile-preactivation_second_moment.csv",
     }
 
 
@@ -50,11 +61,14 @@ def test_pages_hold_no_path_and_no_date(quick_run, tmp_path):
 
 def test_formats_choose_the_files(quick_run, tmp_path):
     write_report(quick_run(), tmp_path / "html", formats=["html"])
-    assert set(contents(tmp_path / "html")) == {"index.html", "forward/index.html", "forward/verdicts.csv"}
+    found = set(contents(tmp_path / "html"))
+    assert {name for name in found if not name.endswith(".csv")} == {"index.html", "forward/index.html"}
+    assert {"forward/verdicts.csv", "forward/tables/ledger.csv", "ledger/claims.csv"} < found
     write_report(quick_run(), tmp_path / "png", formats=["png"])
     pictures = list((tmp_path / "png").rglob("*.png"))
     assert pictures
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert {path.name for path in (tmp_path / "png").rglob("*.csv")} == {"verdicts.csv"}
     write_report(quick_run(), tmp_path / "md", formats=["md"])
     assert not [name for name in contents(tmp_path / "md") if name.endswith(".html")]
 
@@ -75,7 +89,7 @@ def test_a_format_that_is_none_is_refused_before_anything_is_written(make_run, t
 
 
 @pytest.mark.parametrize(
-    "name", ["..", ".hidden", "a/b", "../x", "a\\b", "", "a\nb", "index.html", "readme.md", " a", "C:x"]
+    "name", ["..", ".hidden", "a/b", "../x", "a\\b", "", "a\nb", "index.html", "readme.md", "ledger", " a", "C:x"]
 )
 def test_a_name_that_is_no_folder_of_its_own_is_refused(make_run, tmp_path, name):
     run = make_run()
@@ -99,7 +113,7 @@ def test_folders_of_other_studies_stay(quick_run, tmp_path):
     after = contents(tmp_path)
     assert {name for name in before if name.startswith("first/") and before[name] != after[name]} == set()
     assert b"New title" in after["second/index.html"]
-    assert b"first" not in after["index.html"]  # the index is of the runs given
+    assert b"first/index.html" not in after["index.html"]  # the index is of the runs given
 
 
 def test_the_order_of_the_runs_changes_no_byte(quick_run, tmp_path):

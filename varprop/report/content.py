@@ -7,16 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from varprop.report.document import (
-    Cell,
-    ClaimSection,
-    Column,
-    IndexDocument,
-    Picture,
-    Reproduction,
-    StudyDocument,
-    Table,
-)
+from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
 from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.records import is_standardised
@@ -80,62 +71,20 @@ def study_document(run: Run) -> StudyDocument:
     return StudyDocument(
         name=study.name,
         title=study.title,
-        lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {_tally(entries)}",
+        lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}",
         contradictions=contradictions(entries),
         remarks=tuple(
             f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
             for name in wanted
             if name not in FIGURES
         ),
-        ledger=ledger_table([("", entry) for entry in entries], caption="One row for each claim and verdict."),
+        ledger=ledger_table(entries, caption="One row for each claim and verdict."),
         guarantee=_guarantee(study, verdicts),
         claims=tuple(
             _claim_section(study, identifier, verdicts) for identifier in dict.fromkeys(c.id for c in study.claims)
         ),
         pictures=tuple(pictures),
         reproduction=_reproduction(run),
-    )
-
-
-def index_document(runs: Sequence[Run]) -> IndexDocument:
-    """Gather the claim ledgers of several runs.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In the order in which their claims are listed.
-
-    Returns
-    -------
-    IndexDocument
-    """
-    entries = [(run.study, entry) for run in runs for entry in ledger_entries(run.study.claims, run.verdicts())]
-    studies: list[list[Cell | str]] = [
-        [
-            Cell(run.study.title, study=run.study.name),
-            count(len(run.study.configurations)),
-            count(run.networks),
-            _tally([entry for study, entry in entries if study is run.study]),
-        ]
-        for run in runs
-    ]
-    return IndexDocument(
-        title="Claims under test",
-        lead=f"{count(len(runs), 'study').replace('studys', 'studies')}. {_tally([entry for _, entry in entries])}",
-        contradictions=tuple(
-            f"{study.title}: {text}"
-            for study in (run.study for run in runs)
-            for text in contradictions([entry for owner, entry in entries if owner is study])
-        ),
-        ledger=ledger_table(
-            [(study.name, entry) for study, entry in entries],
-            caption="One row for each study, claim and verdict.",
-        ),
-        studies=Table.of(
-            "The studies, and how many networks of each configuration were sampled.",
-            [Column("Study"), Column("Configurations", "number"), Column("Networks", "number"), Column("Verdicts")],
-            studies,
-        ),
     )
 
 
@@ -149,7 +98,7 @@ def contradictions(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
     )
 
 
-def _tally(entries: Sequence[LedgerEntry]) -> str:
+def tally(entries: Sequence[LedgerEntry]) -> str:
     """How many verdicts of each kind."""
     counts = {verdict: sum(len(e.rows) for e in entries if e.verdict == verdict) for verdict in SYMBOLS}
     total = sum(counts.values())
@@ -169,12 +118,18 @@ def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Cla
     return ClaimSection(
         claim=identifier,
         statement=claims[0].statement,
+        corrected=claims[0].corrected,
         facts=_claim_facts(claims),
-        verdicts=verdict_table(mine, caption=f"{identifier}: every configuration and quantity, with its verdict."),
+        verdicts=verdict_table(
+            mine,
+            caption=f"{identifier}: every configuration and quantity, with its verdict.",
+            file=f"tables/verdicts/{identifier}.csv",
+        ),
         layers=layer_table(
             mine,
             caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
             f"{percent(1 - study.alpha)}, each on its own.",
+            file=f"tables/layers/{identifier}.csv",
         ),
     )
 
@@ -291,7 +246,9 @@ def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataF
         alternative=alternative,
         svg=render_svg(draw(), title=alternative, name=name),
         draw=draw,
-        numbers=summary_table(summary, predictions, caption=f"The numbers of the figure {name}."),
+        numbers=summary_table(
+            summary, predictions, caption=f"The numbers of the figure {name}.", file=f"tables/figures/{name}.csv"
+        ),
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Kind = Literal["text", "number", "verdict"]
+
+LEDGER_FOLDER = "ledger"
+"""Where the index keeps the figures and CSV files of its ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, and the study and claim it leads to, if any."""
+    """One cell: its text, and what it leads to, if anything: a study, a claim of it, or another page beside the index."""
 
     text: str
     study: str = ""
     claim: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,17 @@ class Table:
         The first names the row.
     rows : tuple of tuple of Cell
         As many cells as columns.
+    file : str
+        Path of the CSV file with its numbers, from the page's folder; empty if there is none.
+    csv : str
+        What that file holds.
     """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    file: str = ""
+    csv: str = ""
 
     @classmethod
     def of(cls, caption: str, columns: Iterable[Column], rows: Iterable[Iterable[Cell | str]]) -> Table:
@@ -61,7 +71,11 @@ class Table:
             if i == 0 or any(row[i].text not in {"", missing} for row in self.rows)
         ]
         columns = tuple(self.columns[i] for i in kept)
-        return Table(self.caption, columns, tuple(tuple(row[i] for i in kept) for row in self.rows))
+        return replace(self, columns=columns, rows=tuple(tuple(row[i] for i in kept) for row in self.rows))
+
+    def with_file(self, file: str, csv: str) -> Table:
+        """Put a CSV file beside the table."""
+        return replace(self, file=file, csv=csv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ class ClaimSection:
 
     claim: str
     statement: str
+    corrected: str
     facts: tuple[str, ...]
     verdicts: Table
     layers: Table | None
@@ -132,13 +147,129 @@ class StudyDocument:
     pictures: tuple[Picture, ...]
     reproduction: Reproduction
 
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of the page that has a CSV file beside it."""
+        found = [self.ledger, *(claim.verdicts for claim in self.claims)]
+        found += [claim.layers for claim in self.claims if claim.layers]
+        found += [picture.numbers for picture in self.pictures if picture.numbers]
+        return tuple(table for table in found if table.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of the ledger, with what came out of all its tests.
+
+    Parameters
+    ----------
+    claim : str
+        Its id.
+    text : str
+        The statement as it is made.
+    corrected : str
+        What is true instead; empty if nothing is to be corrected.
+    verdict : {"supported", "refuted", "inconclusive"}
+        Of the whole: refuted if one of its tests is, supported if all are.
+    n_verdict, n_tests : int
+        How many of the tests have that verdict, and how many there are.
+    value : float
+        Measured over predicted (or a standardised mean) where that is farthest from what is claimed; NaN if there is none.
+    interval : tuple of float
+        Of the value.
+    estimate : str
+        The same in words.
+    margin : str
+        How far apart they may be.
+    where : str
+        The configuration and quantity that the estimate is of.
+    remark : str
+        What else a reader must know: a contradicted expectation, the networks that would decide.
+    sources : tuple of Cell
+        The pages with the tests, each a link.
+    """
+
+    claim: str
+    text: str
+    corrected: str
+    verdict: str
+    n_verdict: int
+    n_tests: int
+    value: float
+    interval: tuple[float, float]
+    estimate: str
+    margin: str
+    where: str
+    remark: str
+    sources: tuple[Cell, ...]
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in words, with the share of the tests that have it if not all do."""
+        return (
+            self.verdict if self.n_verdict == self.n_tests else f"{self.verdict} in {self.n_verdict} of {self.n_tests}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One claim of the ledger: the statement that stands for it, further ones, and its verdicts as a small figure."""
+
+    claim: str
+    leading: Statement
+    further: tuple[Statement, ...]
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Claims that belong together, under a heading."""
+
+    name: str
+    title: str
+    rows: tuple[LedgerRow, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class IndexDocument:
-    """The report over several studies: every claim's verdicts, then the studies."""
+    """The report over several studies: the claim ledger, then the studies.
+
+    Parameters
+    ----------
+    title, lead : str
+        What the page is, and how much came out.
+    contradictions : tuple of str
+        What contradicts the studies' own expectations.
+    introduction : tuple of str
+        For a reader who knows nothing of it: what is tested, and how.
+    terms, notation : tuple of (str, str)
+        The words and the symbols that the ledger uses, each with its meaning.
+    tally : Table
+        How many claims and tests have which verdict.
+    families : tuple of Family
+        The ledger.
+    ledger : Table
+        The same as one plain table: a row for each claim, below it one for each further statement.
+    studies : Table
+        The studies, and what was sampled.
+    """
 
     title: str
     lead: str
     contradictions: tuple[str, ...]
+    introduction: tuple[str, ...]
+    terms: tuple[tuple[str, str], ...]
+    notation: tuple[tuple[str, str], ...]
+    tally: Table
+    families: tuple[Family, ...]
     ledger: Table
     studies: Table
+
+    @property
+    def rows(self) -> tuple[LedgerRow, ...]:
+        """Every row of the ledger."""
+        return tuple(row for family in self.families for row in family.rows)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of the page that has a CSV file beside it."""
+        return tuple(table for table in (self.ledger, self.studies) if table.file)

@@ -19,6 +19,7 @@ _ROW = 0.21  # inches a row
 _EDGE = 0.03  # share of the axis that the markers of clipped rows keep from its end
 _WINDOW = (2.5, 8.0)  # the axis shows at least and at most so many margins to either side
 _DEFAULT_MARGIN = 0.05  # the window's unit where no row has a margin (exact tests)
+_MARKER = 5.5  # points
 _LONGEST_LABEL = 60  # characters
 
 
@@ -153,13 +154,10 @@ def draw_forest(axes: Axes, verdicts: pd.DataFrame) -> None:
         The columns of `verify`.
     """
     from matplotlib import rcParams
-    from matplotlib.ticker import NullFormatter, NullLocator
 
     rows = forest_rows(verdicts)
     scale = forest_scale(rows)
-    if not scale.standardised:
-        axes.set_xscale("log")
-    axes.set_xlim(scale.low, scale.high)
+    _set_value_axis(axes, scale, ticks=8)
     ticks: list[float] = []
     labels: list[str] = []
     position, group = 0.0, ""
@@ -183,14 +181,47 @@ def draw_forest(axes: Axes, verdicts: pd.DataFrame) -> None:
             tick.set_fontweight("bold")
     axes.tick_params(axis="y", length=0, pad=9)
     axes.grid(visible=False, axis="y")
-    axes.set_xticks(_ticks(scale.low, scale.high))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("standardised mean" if scale.standardised else "measured / predicted")
 
 
-def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float) -> None:
+def draw_strip(axes: Axes, verdicts: pd.DataFrame, *, marker_size: float = _MARKER) -> None:
+    """Draw a forest without labels, for a place where what the rows are called stands beside it.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    verdicts : DataFrame
+        The columns of `verify`.
+    marker_size : float
+        In points: rows may be closer to each other than in a forest.
+    """
+    from matplotlib import rcParams
+
+    rows = forest_rows(verdicts)
+    scale = forest_scale(rows)
+    for position, row in enumerate(rows):
+        _draw_row(axes, scale, row, position, marker_size)
+    axes.axvline(scale.centre, color=rcParams["text.color"], linewidth=0.8, zorder=1)
+    _set_value_axis(axes, scale, ticks=4)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks([])
+
+
+def _set_value_axis(axes: Axes, scale: ForestScale, *, ticks: int) -> None:
+    """Scale the axis of ratios, or of standardised means, and put some round numbers on it."""
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    if not scale.standardised:
+        axes.set_xscale("log")
+    axes.set_xlim(scale.low, scale.high)
+    axes.set_xticks(_ticks(scale.low, scale.high, ticks))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float, marker_size: float = _MARKER) -> None:
     """Draw one row's margin, interval and marker, or what stands for them."""
     from matplotlib.patches import Rectangle
 
@@ -204,7 +235,7 @@ def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float) -> None:
     marker: dict[str, Any] = {
         "color": style.color,
         "marker": style.marker,
-        "markersize": 5.5,
+        "markersize": marker_size,
         "linewidth": 0,
         "zorder": 4,
     }
@@ -232,12 +263,12 @@ def _write(axes: Axes, x: float, y: float, text: str, align: str) -> None:
     axes.text(x, y, text, ha=align, va="center", fontsize=7.5, zorder=4, parse_math=False)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _ticks(low: float, high: float, most: int) -> list[float]:
     """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans more than one."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     wide = low > 0 and high / low > 6
-    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=8) if wide else MaxNLocator(8, steps=[1, 2, 2.5, 5, 10])
+    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=most) if wide else MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
     return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
 
 

@@ -1,9 +1,16 @@
-"""A report as one self-contained HTML page: no script, no request, light and dark, readable by ear and by keyboard."""
+"""A report as one self-contained HTML page: no request, light and dark and print, readable by ear and by keyboard.
+
+What its one script does (sorting, enlarging) is a help that the page can be read without. The page's policy names the
+script by its hash, so that a browser runs nothing else, whatever a text may smuggle in.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from varprop.report.document import IndexDocument, StudyDocument
@@ -59,8 +66,25 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"plain": plain, "plain_lines": plain_lines, "anchor": anchor}
-    environment.globals |= {"symbols": SYMBOLS, "dark_rules": dark_rules()}
+    script = resources.files("varprop.report").joinpath("templates/page.js").read_text(encoding="utf-8")
+    environment.globals |= {
+        "symbols": SYMBOLS,
+        "dark_rules": dark_rules(),
+        "script": script,
+        "script_hash": source_hash(script),
+    }
     return environment
+
+
+def source_hash(text: str) -> str:
+    """What a Content-Security-Policy calls an inline script.
+
+    Examples
+    --------
+    >>> source_hash("")
+    'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
+    """
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
 
 
 def anchor(claim: str) -> str:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from varprop.report.document import Cell, IndexDocument, Picture, StudyDocument, Table
+from varprop.report.document import (
+    LEDGER_FOLDER,
+    Cell,
+    IndexDocument,
+    LedgerRow,
+    Picture,
+    Statement,
+    StudyDocument,
+    Table,
+)
 from varprop.report.wording import plain, plain_lines
 
 _FOOTER = "*Written by varprop from the run’s data; not edited by hand.*"
@@ -94,11 +103,54 @@ def _head(document: StudyDocument | IndexDocument) -> Iterator[str]:
 
 def _index_lines(document: IndexDocument) -> Iterator[str]:
     yield from _head(document)
+    yield "## What is tested"
+    yield from map(paragraph, document.introduction)
+    if document.families:
+        yield _table(document.tally)
+    yield "## How to read a row"
+    yield _definitions(document.terms)
     yield "## Claim ledger"
-    yield _table(document.ledger)
+    if document.families:
+        yield f"One row for each claim; rows that begin with ↳ are further statements on it. {_csv_link(document.ledger)}"
+    for family in document.families:
+        yield f"### {escape(family.title)}"
+        yield _ledger(family.rows)
+    yield "## Notation"
+    yield _definitions(document.notation)
     yield "## Studies"
     yield _table(document.studies)
     yield _FOOTER
+
+
+_LEDGER_HEAD = (
+    "| Claim | Verdict | Statement | Largest departure | What holds instead | Tested in | Figure |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+def _ledger(rows: Sequence[LedgerRow]) -> str:
+    """Claims with their statements, a line each, so that an id and its verdict are found on one line."""
+    lines = list(_LEDGER_HEAD)
+    for row in rows:
+        picture = row.picture
+        figure = (
+            f"![{escape(picture.alternative)}]({LEDGER_FOLDER}/{quote(picture.name)}.svg)<br>{escape(picture.caption)}"
+        )
+        lines.append(_statement(escape(row.claim), row.leading, figure))
+        lines += [_statement(f"↳ {escape(statement.claim)}", statement, "") for statement in row.further]
+    return "\n".join(lines)
+
+
+def _statement(claim: str, statement: Statement, figure: str) -> str:
+    margin = f"margin {statement.margin}" if statement.margin else ""
+    farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
+    text = ". ".join(part for part in (statement.text.rstrip("."), statement.remark) if part)
+    cells = (claim, statement.outcome, *map(escape, (text, farthest, statement.corrected)))
+    return _line(iter((*cells, ", ".join(map(_cell, statement.sources)), figure)))
+
+
+def _definitions(pairs: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{escape(term)}**: {escape(meaning)}" for term, meaning in pairs)
 
 
 def _study_lines(document: StudyDocument) -> Iterator[str]:
@@ -113,6 +165,8 @@ def _study_lines(document: StudyDocument) -> Iterator[str]:
     for claim in document.claims:
         yield f"### {escape(claim.claim)}"
         yield paragraph(claim.statement)
+        if claim.corrected:
+            yield f"**What holds instead:** {escape(claim.corrected)}"
         yield paragraph(" ".join(claim.facts))
         yield _table(claim.verdicts)
     if document.pictures:
@@ -162,7 +216,12 @@ def _table(table: Table) -> str:
     rules = ["---:" if column.kind == "number" else "---" for column in table.columns]
     lines = [_line(escape(column.title) for column in table.columns), _line(iter(rules))]
     lines += [_line(_cell(cell) for cell in row) for row in table.rows]
-    return f"{paragraph(table.caption)}\n\n" + "\n".join(lines)
+    caption = " ".join(part for part in (paragraph(table.caption), _csv_link(table)) if part)
+    return f"{caption}\n\n" + "\n".join(lines)
+
+
+def _csv_link(table: Table) -> str:
+    return f"[CSV]({quote(table.file)})" if table.file else ""
 
 
 def _line(cells: Iterator[str]) -> str:
@@ -170,6 +229,15 @@ def _line(cells: Iterator[str]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    """A cell; what names a study leads to its page, what names a claim stays plain so that it can be searched for."""
+    """A cell; what names a study or a page leads to it, what names a claim stays plain so that it can be searched for."""
     text = escape(cell.text)
-    return f"[{text}]({quote(cell.study)}/README.md)" if cell.study and not cell.claim else text
+    if cell.page:
+        return f"[{text}]({quote(cell.page)})"
+    if cell.study:
+        return f"[{text}]({quote(cell.study)}/README.md{_anchor(cell.claim)})"
+    return text
+
+
+def _anchor(claim: str) -> str:
+    """What a forge calls the heading of a claim: its id without the dots."""
+    return f"#{quote(claim.lower().replace('.', ''))}" if claim else ""

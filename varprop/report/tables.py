@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from varprop.report.csv_files import csv_text
+from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
-from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
-from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, percent, pvalue
+from varprop.report.records import Record, text_in, value_in
+from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,9 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
+
+
+_PLACE = ["configuration", "layer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,43 +88,41 @@ def ledger_entries(claims: Sequence[Claim], verdicts: pd.DataFrame) -> tuple[Led
     return tuple(sorted(entries, key=lambda entry: order[entry.claim.id]))
 
 
-def ledger_table(entries: Sequence[tuple[str, LedgerEntry]], *, caption: str) -> Table:
-    """Build the claim ledger: an id and its verdict always stand side by side.
+def ledger_table(entries: Sequence[LedgerEntry], *, caption: str) -> Table:
+    """Build the claim ledger of one study: an id and its verdict always stand side by side.
 
     Parameters
     ----------
-    entries : sequence of (study, LedgerEntry)
-        The study's name is empty on that study's own page.
+    entries : sequence of LedgerEntry
+        In the order of the rows.
     caption : str
         What the ledger covers.
 
     Returns
     -------
     Table
-        With the study's name as the third column where there is one.
     """
-    several = any(study for study, _ in entries)
-    columns = [*_LEDGER[:2], *([Column("Study")] if several else []), *_LEDGER[2:]]
-    rows: list[list[Cell | str]] = []
-    before = ("", "")
-    for study, entry in entries:
-        row = _ledger_row(entry)
-        if (study, entry.claim.id) == before:
-            row[2] = ""  # the statement stands in the claim's first row
-        before = (study, entry.claim.id)
-        row[0] = Cell(entry.claim.id, study=study, claim=entry.claim.id)
-        if several:
-            row.insert(2, Cell(study, study=study))
-        rows.append(row)
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING)
+    rows = [_ledger_row(entry) for entry in entries]
+    table = Table.of(caption, _LEDGER, rows).without_empty_columns(MISSING)
+    return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)))
+
+
+def _as_frame(table: Table) -> pd.DataFrame:
+    """The texts of a table."""
+    import pandas as pd
+
+    return pd.DataFrame([[cell.text for cell in row] for row in table.rows], columns=[c.title for c in table.columns])
 
 
 def _ledger_row(entry: LedgerEntry) -> list[Cell | str]:
     """Texts of one row of the ledger."""
-    worst = max(entry.rows, key=_distance)
+    worst = max(entry.rows, key=departure)
     tests = f"{len(entry.rows)} of {entry.n_tests}"
-    remark = "; ".join(part for part in (expectation(entry), _networks_needed(entry)) if part)
-    return [entry.claim.id, entry.verdict, entry.claim.statement, tests, _farthest(worst), margin_of(worst), remark]
+    needed = networks_needed(entry.rows) if entry.verdict == "inconclusive" else ""
+    remark = "; ".join(part for part in (expectation(entry), needed) if part)
+    farthest = "; ".join(part for part in (estimate_of(worst), place_of(worst)) if part)
+    claim = Cell(entry.claim.id, claim=entry.claim.id)
+    return [claim, entry.verdict, entry.claim.statement, tests, farthest, margin_of(worst), remark]
 
 
 def expectation(entry: LedgerEntry) -> str:
@@ -130,51 +133,6 @@ def expectation(entry: LedgerEntry) -> str:
     if entry.contradicts:
         return f"CONTRADICTS the expectation ({expect})"
     return "as expected" if expect == entry.verdict else f"expected: {expect}"
-
-
-def _networks_needed(entry: LedgerEntry) -> str:
-    """How many networks would decide all that is inconclusive."""
-    if entry.verdict != "inconclusive":
-        return ""
-    needed = [value_in(row, "n_required") for row in entry.rows]
-    known = [n for n in needed if not math.isnan(n)]
-    if not known:
-        return "no feasible number of networks would decide it"
-    open_ended = "" if len(known) == len(needed) else f" {len(known)} of these {len(needed)}"
-    return f"about {count(max(known), 'network')} would decide{open_ended or ' it'}"
-
-
-def _distance(row: Record) -> float:
-    """How far a row's estimate lies from its prediction, in margins where it has one; -1 if that is not a number."""
-    value, margin = compared_in(row), margin_in(row)
-    if math.isnan(value):
-        return -1.0
-    if is_standardised(row):
-        return abs(value) / (margin if margin > 0 else 1.0)
-    if value <= 0:
-        return math.inf
-    return abs(math.log(value)) / (math.log1p(margin) if margin > 0 else 1.0)
-
-
-def _farthest(row: Record) -> str:
-    """One row's number in words: ``ratio 1.007, 0.9800 to 1.030 (relu, he_normal · z²)``."""
-    where = " · ".join(part for part in (text_in(row, "configuration"), axis_label(str(row["quantity"]))) if part)
-    bounds = interval(value_in(row, "ci_low"), value_in(row, "ci_high"))
-    named = "mean" if is_standardised(row) else "ratio"
-    value = compared_in(row)
-    if math.isnan(value):
-        named, value = "measured", value_in(row, "estimate")
-    if math.isnan(value):
-        return where
-    return f"{named} {number(value)}{'' if bounds == MISSING else f', {bounds}'} ({where})"
-
-
-def margin_of(row: Record) -> str:
-    """A row's margin: a percentage of the prediction, or of a standardised mean's unit."""
-    margin = margin_in(row)
-    if math.isnan(margin):
-        return MISSING
-    return f"±{margin:.4g}" if is_standardised(row) else f"±{percent(margin)}"
 
 
 _VERDICT_COLUMNS = (
@@ -206,16 +164,22 @@ _LAYER_COLUMNS = (
 )
 
 
-def verdict_table(verdicts: pd.DataFrame, *, caption: str) -> Table:
+def verdict_table(verdicts: pd.DataFrame, *, caption: str, file: str) -> Table:
     """Tabulate rows that bear a verdict: configuration x quantity, with every number behind it."""
-    rows = [_verdict_row(row, _VERDICT_COLUMNS) for row in verdicts[verdicts["verdict"].notna()].to_dict("records")]
-    return Table.of(caption, _VERDICT_COLUMNS, rows).without_empty_columns(MISSING)
+    return _numbers_table(verdicts[verdicts["verdict"].notna()], _VERDICT_COLUMNS, caption, file)
 
 
-def layer_table(verdicts: pd.DataFrame, *, caption: str) -> Table | None:
+def layer_table(verdicts: pd.DataFrame, *, caption: str, file: str) -> Table | None:
     """Tabulate rows for exploration, layer by layer; None if there are none."""
-    rows = [_verdict_row(row, _LAYER_COLUMNS) for row in verdicts[verdicts["verdict"].isna()].to_dict("records")]
-    return Table.of(caption, _LAYER_COLUMNS, rows).without_empty_columns(MISSING) if rows else None
+    layers = verdicts[verdicts["verdict"].isna()]
+    return None if layers.empty else _numbers_table(layers, _LAYER_COLUMNS, caption, file)
+
+
+def _numbers_table(frame: pd.DataFrame, columns: Sequence[Column], caption: str, file: str) -> Table:
+    """The texts of rows of verdicts, and beside them a file with their numbers."""
+    rows = [_verdict_row(row, columns) for row in frame.to_dict("records")]
+    numbers = csv_text(frame.dropna(axis="columns", how="all"))
+    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, numbers)
 
 
 def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
@@ -241,7 +205,7 @@ def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
     return [texts[column.title] for column in columns]
 
 
-def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: str) -> Table:
+def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: str, file: str) -> Table:
     """Tabulate the numbers that a profile draws: its alternative for those who cannot see it."""
     theories = list(dict.fromkeys(predictions["theory"]))
     lookup = {
@@ -263,4 +227,6 @@ def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: 
         for row in summary.to_dict("records")
     ]
     columns = [Column("Configuration"), *(Column(name, "number") for name in names)]
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING)
+    wide = predictions.pivot_table(index=_PLACE, columns="theory", values="predicted", sort=False, aggfunc="first")
+    numbers = summary.join(wide.reindex(columns=theories), on=_PLACE) if theories else summary
+    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, csv_text(numbers))

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from varprop.report.content import index_document, study_document
-from varprop.report.document import IndexDocument, StudyDocument
+from varprop.report.content import study_document
+from varprop.report.csv_files import csv_text
+from varprop.report.defaults import read_defaults
+from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
+from varprop.report.index import index_document
 from varprop.report.markdown import index_markdown, study_markdown
 from varprop.report.svg import render_png, standalone
 from varprop.study.store import write_atomically
 
 if TYPE_CHECKING:
+    from varprop.report.ledger import Contribution
     from varprop.study.run import Run
 
 _SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str]]] = {
@@ -29,7 +33,11 @@ _VERDICTS = "verdicts.csv"
 
 
 def write_report(
-    run_or_runs: Run | Iterable[Run], directory: str | Path, formats: Sequence[str] = ("html", "md")
+    run_or_runs: Run | Iterable[Run],
+    directory: str | Path,
+    formats: Sequence[str] = ("html", "md"),
+    *,
+    audits: str | Path | None = None,
 ) -> tuple[Path, ...]:
     """Write a page for every run, and an index over the claims of all of them.
 
@@ -38,11 +46,15 @@ def write_report(
     run_or_runs : Run or iterable of Run
         Finished runs, each of another study.
     directory : str or Path
-        Made if it is missing. Gets ``index.html`` and ``README.md`` over all runs given, and for each run a folder
-        named after its study with the same two files, the figures as SVG and ``verdicts.csv``. Folders of other
-        studies are left as they are; the index lists the runs given and no others.
+        Made if it is missing. Gets ``index.html`` and ``README.md`` over all runs given with a folder ``ledger`` for
+        their figures and numbers, and for each run a folder named after its study with the same two files, the figures as
+        SVG, ``verdicts.csv``, and a folder ``tables`` with a CSV file for each table of the page. Folders of other studies
+        are left as they are; the index lists the runs given and no others.
     formats : sequence of str
         ``"html"`` and ``"md"`` for pages, ``"png"`` for the figures as pictures to look at, beside them.
+    audits : str or Path, optional
+        A folder with one for each audited framework, whose ``defaults.csv`` the ledger takes up. The ledger leads to the
+        audits' pages if that folder is inside ``directory``.
 
     Returns
     -------
@@ -52,7 +64,8 @@ def write_report(
     Raises
     ------
     ValueError
-        If a format is unknown, two runs have one study's name, or a name cannot be a folder's.
+        If a format is unknown, two runs have one study's name, a name cannot be a folder's, or there is no audit in
+        ``audits``, or one that cannot be read.
     TypeError
         If ``formats`` is a single string.
 
@@ -77,15 +90,17 @@ def write_report(
     ...     study = Path(folder, "he.toml")
     ...     _ = study.write_text(text)
     ...     run = vp.run_study(vp.load_study(study), Path(folder, "runs"), "serial")
-    ...     [path.name for path in vp.write_report(run, Path(folder, "reports"), formats=["md"])]
-    ['README.md', 'profile-preactivation_second_moment.svg', 'forest.svg', 'verdicts.csv', 'README.md']
+    ...     written = vp.write_report(run, Path(folder, "reports"), formats=["md"])
+    ...     [path.relative_to(folder).as_posix() for path in written if path.suffix == ".md"]
+    ['reports/he/README.md', 'reports/README.md']
     """
     runs = _as_runs(run_or_runs)
     _check_formats(formats)
     _check_names([run.study.name for run in runs])
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
+    audited = [] if audits is None else read_defaults(audits, beside=directory)
     files = [file for run in runs for file in _study_files(run, formats)]
-    files += _index_files(runs, formats)
+    files += _index_files(runs, audited, formats)
     written = []
     for relative, content in files:
         path = Path(directory) / relative
@@ -125,7 +140,7 @@ def _check_formats(formats: Sequence[str]) -> None:
 
 def _check_names(names: Sequence[str]) -> None:
     """A study's name becomes a folder's: one folder each, and none outside the directory or in the index's way."""
-    taken = {file.lower() for file, _ in _SET_INDEX.values()}
+    taken = {LEDGER_FOLDER, *(file.lower() for file, _ in _SET_INDEX.values())}
     for i, name in enumerate(names):
         if (
             not name.isprintable()
@@ -155,13 +170,28 @@ def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str |
             yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
         if _PICTURES in formats:
             yield folder / f"{picture.name}.png", render_png(picture.draw())
-    # Six digits: what another machine's last bits change stays out of a file that is committed.
-    yield folder / _VERDICTS, run.verdicts().to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    if _has_pages(formats):
+        for table in document.tables:
+            yield folder / table.file, table.csv
+    yield folder / _VERDICTS, csv_text(run.verdicts())
 
 
-def _index_files(runs: Sequence[Run], formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
-    """Names and texts of the index's files."""
-    document = index_document(runs)
+def _index_files(
+    runs: Sequence[Run], audited: Sequence[Contribution], formats: Sequence[str]
+) -> Iterator[tuple[Path, str | bytes]]:
+    """Names and contents of the index's files."""
+    document = index_document(runs, audited)
     for name, (file, set_page) in _SET_INDEX.items():
         if name in formats:
             yield Path(file), set_page(document)
+    if "md" in formats:
+        for picture in (row.picture for row in document.rows):
+            yield Path(LEDGER_FOLDER, f"{picture.name}.svg"), standalone(picture.svg, title=picture.alternative)
+    if _has_pages(formats):
+        for table in document.tables:
+            yield Path(table.file), table.csv
+
+
+def _has_pages(formats: Sequence[str]) -> bool:
+    """Whether there is a page that leads to the tables' files."""
+    return any(name in formats for name in _SET_STUDY)

@@ -164,6 +164,11 @@ class ClaimTable(Table):
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, examples=["he.forward"])
     statement: str = Field(default="", examples=["ReLU keeps the second moment."])
+    corrected: str = Field(
+        default="",
+        description="what is true instead, where the statement is not",
+        examples=["ReLU keeps half of the second moment."],
+    )
     where: Annotated[
         Annotated[WhereTable, Tag("<table>")] | Annotated[list[WhereTable], Field(min_length=1), Tag("<list>")],
         forms("must be a table, or a list of tables of which any may match", dict="<table>", list="<list>"),
@@ -208,7 +213,9 @@ class ClaimTable(Table):
 
     def claims(self) -> tuple[Claim, ...]:
         """Return one claim for every quantity."""
-        return tuple(Claim(id=self.id, statement=self.statement, **parts) for parts in self._parts())
+        return tuple(
+            Claim(id=self.id, statement=self.statement, corrected=self.corrected, **parts) for parts in self._parts()
+        )
 
 
 def _unspoken(parts: Mapping[str, Any]) -> dict[str, str]:

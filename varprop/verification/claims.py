@@ -114,6 +114,8 @@ class Claim:
         null.
     statement : str
         The claim in words.
+    corrected : str
+        What is true instead, in words, where the statement is not.
     margin : float, default 0.05
         Largest relative departure that still counts as agreement, > 0. For ``zero_mean`` the largest standardised mean,
         for ``pivot_law`` and ``exact_law`` the largest Kolmogorov distance, for ``dead_rate`` the largest difference of
@@ -149,6 +151,7 @@ class Claim:
     layers: tuple[int, int] | None = None
     below: float | None = None
     above: float | None = None
+    corrected: str = ""
 
     def __post_init__(self) -> None:
         for problem in claim_problems(
@@ -283,5 +286,5 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     try:
         return Claim(**given)
     except TypeError as error:
-        msg = f"a claim needs id, quantity and test, and takes theory, statement, margin, expect, layers, below, above; got {given!r}"
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above; got {given!r}"
         raise ValueError(msg) from error

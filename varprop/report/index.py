@@ -1,0 +1,98 @@
+"""Runs and audits -> what the page over all of them says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from varprop.report.content import contradictions, tally
+from varprop.report.csv_files import csv_text
+from varprop.report.document import LEDGER_FOLDER, Cell, Column, IndexDocument, LedgerRow, Table
+from varprop.report.introduction import INTRODUCTION, NOTATION, TERMS
+from varprop.report.ledger import Contribution, contributions, families, plain_ledger
+from varprop.report.tables import LedgerEntry, ledger_entries
+from varprop.report.wording import SYMBOLS, count, listing
+
+if TYPE_CHECKING:
+    from varprop.study.run import Run
+
+
+def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> IndexDocument:
+    """Gather the claims of several runs and audits into one ledger.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Finished, in the order in which their claims are listed.
+    audited : sequence of Contribution
+        What audits of frameworks say of claims.
+
+    Returns
+    -------
+    IndexDocument
+
+    Raises
+    ------
+    ValueError
+        If a run's verdicts are not those of its study's claims.
+    """
+    entries = [ledger_entries(run.study.claims, run.verdicts()) for run in runs]
+    found = [one for run, mine in zip(runs, entries, strict=True) for one in contributions(run.study.name, mine)]
+    ledger = families([*found, *audited])
+    rows = [row for family in ledger for row in family.rows]
+    return IndexDocument(
+        title="Claims under test",
+        lead=_lead(rows, len(runs), len({one.page for one in audited})),
+        contradictions=tuple(
+            f"{run.study.title}: {text}"
+            for run, mine in zip(runs, entries, strict=True)
+            for text in contradictions(mine)
+        ),
+        introduction=INTRODUCTION,
+        terms=TERMS,
+        notation=NOTATION,
+        tally=_tally_table(rows),
+        families=ledger,
+        ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
+        studies=_studies(runs, entries),
+    )
+
+
+def _lead(rows: Sequence[LedgerRow], n_studies: int, n_audits: int) -> str:
+    """How many claims there are, and how they came out."""
+    where = "1 study" if n_studies == 1 else f"{n_studies:,} studies"
+    if n_audits:
+        where += f" and {count(n_audits, 'audit')} of frameworks"
+    if not rows:
+        return f"{where}. Nothing is claimed, so there are no verdicts."
+    counts = {verdict: sum(row.leading.verdict == verdict for row in rows) for verdict in SYMBOLS}
+    told = listing([f"{n:,} {verdict}" for verdict, n in counts.items() if n])
+    return f"{count(len(rows), 'claim')}: {told}. They are tested in {where}."
+
+
+def _tally_table(rows: Sequence[LedgerRow]) -> Table:
+    """Count claims, and claims with their further statements, by verdict."""
+    leading = [row.leading.verdict for row in rows]
+    statements = [*leading, *(one.verdict for row in rows for one in row.further)]
+    texts = [[verdict, f"{leading.count(verdict):,}", f"{statements.count(verdict):,}"] for verdict in SYMBOLS]
+    texts.append(["in all", f"{len(leading):,}", f"{len(statements):,}"])
+    columns = (Column("Verdict"), Column("Claims", "number"), Column("With further statements", "number"))
+    return Table.of("How many claims have which verdict.", columns, texts)
+
+
+def _studies(runs: Sequence[Run], entries: Sequence[Sequence[LedgerEntry]]) -> Table:
+    """List the studies, with what was sampled."""
+    import pandas as pd
+
+    names = ["study", "title", "configurations", "networks", "verdicts"]
+    rows = [
+        (run.study.name, run.study.title, len(run.study.configurations), run.networks, tally(mine))
+        for run, mine in zip(runs, entries, strict=True)
+    ]
+    texts: list[list[Cell | str]] = [
+        [Cell(title, study=name), count(size), count(networks), told] for name, title, size, networks, told in rows
+    ]
+    columns = (Column("Study"), Column("Configurations", "number"), Column("Networks", "number"), Column("Verdicts"))
+    caption = "The studies, and how many networks of each configuration were sampled."
+    file = f"{LEDGER_FOLDER}/studies.csv"
+    return Table.of(caption, columns, texts).with_file(file, csv_text(pd.DataFrame(rows, columns=names)))
