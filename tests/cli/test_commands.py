@@ -65,6 +65,40 @@ def test_report_writes_pages(study, tmp_path):
     assert any((tmp_path / "pages").rglob("*.html"))
 
 
+@pytest.fixture
+def audits(tmp_path):
+    """An audit of a framework beside the pages."""
+    from varprop.report.defaults import COLUMNS
+
+    row = 'framework.defaults,"He, by default.",,torch,2.13.0,nn.Linear,he,0.3334,0.332,0.335,0.05,1e-06,1000,refuted,'
+    file = tmp_path / "pages" / "frameworks" / "torch" / "defaults.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{','.join(COLUMNS)}\n{row}\n", encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("command", ["run", "report"])
+def test_audits_of_frameworks_go_into_the_ledger(study, tmp_path, audits, command):
+    path = study()
+    if command == "run":
+        result = invoke("run", path, "--report", "pages", "--audits", "pages/frameworks")
+    else:
+        assert invoke("run", path).exit_code == 0
+        result = invoke("report", "runs/small", "--output", "pages", "--audits", "pages/frameworks")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "pages" / "README.md").read_text(encoding="utf-8")
+    assert "| framework.defaults | refuted | He, by default. |" in page
+    assert "(frameworks/torch/README.md)" in page
+
+
+def test_audits_that_cannot_be_read_are_told_before_anything_is_sampled(study, tmp_path, audits):
+    audits.write_text("a,b\n1,2\n", encoding="utf-8")
+    result = invoke("run", study(), "--report", "pages", "--audits", "pages/frameworks")
+    assert result.exit_code == 2
+    assert "defaults.csv: has no column claim, statement," in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.false_alarm(1e-12)
 @pytest.mark.parametrize(("expect", "status"), [("refuted", 0), ("inconclusive", 0), ("supported", 1)])
 def test_only_the_opposite_of_what_is_expected_fails(study, expect, status):
@@ -223,6 +257,8 @@ BAD = [
     (("run", "small.toml", "--runs", "/proc/none"), "cannot be written"),
     (("run", "small.toml", "./small.toml"), "two of the files are called small"),
     (("run", "half.toml"), "half.toml: is not TOML: "),
+    (("run", "small.toml", "--audits", "audits"), "write --report DIR too"),
+    (("run", "small.toml", "--report", "pages", "--audits", "audits"), "audits: there is no such folder"),
     (("report", "runs/none"), "this is no run's folder"),
     (("report", "small.toml"), "this is no run's folder"),
     (("predict", "--widths", "0x3", "--activation", "relu", "--weights", "he_normal"), "between 1 and"),

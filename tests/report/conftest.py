@@ -26,6 +26,7 @@ weights = ["xavier_normal", "he_normal"]
 [[claims]]
 id = "he.forward"
 statement = {statement}
+corrected = {corrected}
 where = {{ weights = "he_normal" }}
 quantity = ["preactivation_second_moment", "activation_second_moment"]
 theory = "he"
@@ -160,16 +161,16 @@ class HandMadeRun:
 
 
 def hand_made_run(
-    *, name="forward", title="Forward", statement="ReLU keeps z².", more="", verdicts=None, networks=40
+    *, name="forward", title="Forward", statement="ReLU keeps z².", corrected="", more="", verdicts=None, networks=40
 ) -> HandMadeRun:
-    text = STUDY.format(title=toml(title), statement=toml(statement), more=more)
+    text = STUDY.format(title=toml(title), statement=toml(statement), corrected=toml(corrected), more=more)
     study = parse_study(text, name=name, source=f"{name}.toml")
     return HandMadeRun(study, Path("runs") / name, networks, default_verdicts() if verdicts is None else verdicts)
 
 
 @pytest.fixture(scope="session")
 def make_run():
-    """Make a run by hand: ``make_run(name=, title=, statement=, more=, verdicts=, networks=)``."""
+    """Make a run by hand: ``make_run(name=, title=, statement=, corrected=, more=, verdicts=, networks=)``."""
     return hand_made_run
 
 

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from varprop.report.content import study_document
-from varprop.report.html import anchor, index_html, study_html
+from varprop.report.html import anchor, index_html, source_hash, study_html
 from varprop.report.index import index_document
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -56,7 +56,7 @@ def check(page):
 
 @pytest.fixture(scope="module")
 def pages(make_run):
-    run = make_run(title=HOSTILE, statement=HOSTILE, name="a b'é&")
+    run = make_run(title=HOSTILE, statement=HOSTILE, corrected=f"Not {HOSTILE}", name="a b'é&")
     return {"study": study_html(study_document(run)), "index": index_html(index_document([run]))}
 
 
@@ -107,7 +107,9 @@ def test_a_page_reads_aloud(pages, kind):
 @pytest.mark.parametrize("kind", ["study", "index"])
 def test_what_a_user_wrote_is_text(pages, kind):
     checker = check(pages[kind])
-    assert HOSTILE in " ".join("".join(checker.text).split())
+    text = " ".join("".join(checker.text).split())
+    assert HOSTILE in text
+    assert f"What holds instead: Not {HOSTILE}" in text
     assert pages[kind].count("<script") == pages[kind].count("</script") == 1
     assert "49" not in re.findall(r"\{\{.*?\}\}", pages[kind])
 
@@ -144,3 +146,69 @@ def test_the_index_leads_to_every_study_and_claim(make_run):
 def test_anchors_differ_and_need_no_quoting():
     assert anchor("he.forward") == "claim-he.forward"
     assert re.fullmatch(r"[A-Za-z0-9._-]+", anchor("a b/é😀"))
+
+
+@pytest.mark.parametrize("kind", ["study", "index"])
+def test_the_policy_lets_nothing_run_but_the_pages_own_script(pages, kind):
+    policy = check(pages[kind]).of("meta")[2]["content"]
+    (script,) = re.findall(r"<script>(.*?)</script>", pages[kind], re.DOTALL)
+    assert f"script-src '{source_hash(script)}';" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+    assert {"base-uri 'none'", "form-action 'none'"} <= {part.strip() for part in policy.split(";")}
+    assert "innerHTML" not in script
+
+
+@pytest.mark.parametrize("kind", ["study", "index"])
+def test_every_heading_is_an_anchor_with_a_link_and_the_contents_lead_there(pages, kind):
+    page = pages[kind]
+    checker = check(page)
+    headings = re.findall(r'<h[23] id="([^"]+)">(.*?)</h[23]>', page)
+    assert len(headings) == len([level for level in checker.headings if level > 1]) > 3
+    links = {a["href"][1:]: a["aria-label"] for a in checker.of("a") if a.get("class") == "permalink"}
+    assert links == {name: f"Link to {text}" for name, text in headings}
+    contents = page[page.index("<nav") : page.index("</nav>")]
+    assert {name for name, _ in headings} <= set(re.findall(r'href="#([^"]+)"', contents))
+
+
+@pytest.mark.parametrize("kind", ["study", "index"])
+def test_regions_of_a_page_have_names_of_their_own(pages, kind):
+    regions = [found["aria-label"] for _, found in check(pages[kind]).attributes if found.get("role") == "region"]
+    assert len(regions) == len(set(regions)) > 2
+
+
+def test_tables_have_a_csv_file_and_figures_open_large(make_run):
+    document = study_document(make_run())
+    checker = check(study_html(document))
+    downloads = [a["href"] for a in checker.of("a") if "download" in a]
+    assert sorted(downloads) == sorted(table.file for table in document.tables)
+    assert len({a["aria-label"] for a in checker.of("a") if "download" in a}) == len(downloads)
+    enlarged = [a["href"] for a in checker.of("a") if a.get("class") == "enlarge"]
+    assert enlarged == [f"#figure-{picture.name}" for picture in document.pictures]
+    assert set(enlarged) <= {f"#{found['id']}" for found in checker.of("figure")}
+
+
+def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further_statements(make_run, make_verdicts):
+    more = '[[claims]]\nid = "he.forward.more"\nstatement = "More."\nquantity = "activation_mean"\ntest = "zero_mean"'
+    rows = [
+        {"claim": claim, "ratio": 1.0, "ci_low": 0.9, "ci_high": 1.1, "verdict": "refuted"}
+        for claim in ("he.forward", "goal.zero-mean", "he.forward.more")
+    ]
+    run = make_run(statement="As made.", corrected="As it is.", more=more, verdicts=make_verdicts(*rows))
+    page = index_html(index_document([run]))
+    start = page.index('<tr role="row" id="claim-he.forward">')
+    text = page[start : page.index("</tr>", start)]
+    for part in ("As made.", "As it is.", "measured/predicted 1.000 (0.9000 to 1.100)", "margin ±10 %", "<svg role"):
+        assert part in text
+    assert '<span class="refuted"><span aria-hidden="true">✗</span> refuted</span>' in text
+    assert "1 further statement on he.forward</summary>" in text
+    assert "forward/index.html#claim-he.forward.more" in text
+    assert "More." in text
+    assert 'id="claim-he.forward.more"' not in page
+
+
+def test_the_index_is_light(make_run):
+    """Forty rows, twice as many as there are article claims, stay far below a megabyte."""
+    page = index_html(index_document([make_run()]))
+    row = page[page.index('<tr role="row" id="claim-he.forward">') :]
+    assert 40 * len(row[: row.index("</tr>")]) < 750_000

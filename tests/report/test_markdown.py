@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from varprop.report.content import study_document
-from varprop.report.markdown import escape, paragraph, study_markdown
+from varprop.report.index import index_document
+from varprop.report.markdown import escape, index_markdown, paragraph, study_markdown
 from varprop.report.wording import plain
 
 HOSTILE = "<script>alert('x')</script> & 100 % of {z_1} a|b `code` *b* _i_ [l](http://x.y) $m$ 漢字 😀 \n\n# h\n\n| a |"
@@ -132,3 +133,52 @@ def test_the_study_file_cannot_leave_its_fence(make_run):
 
 def test_every_fold_is_closed(page):
     assert page.count("<details>") == page.count("</details>") == page.count("<summary>") > 3
+
+
+@pytest.fixture(scope="module")
+def index(make_run):
+    runs = [make_run(name="one", statement="As made.", corrected="As it is."), make_run(name="a b")]
+    return index_markdown(index_document(runs))
+
+
+def test_the_ledger_of_the_index_has_one_row_for_each_claim(index):
+    lines = index.splitlines()
+    (row,) = [line for line in lines if line.startswith("| he.forward |")]
+    cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+    assert cells[1] == "refuted in 2 of 8"
+    assert cells[2] == "As made. CONTRADICTS the expectation (supported)."
+    assert cells[3] == (
+        "measured/predicted 7.100 (6.900 to 7.300); margin ±10 %; leaky\\_relu(slope=0.1), he_normal · z²"
+    ).replace("\\_", "_")
+    assert cells[4] == "As it is."
+    assert cells[5] == "[one](one/README.md#heforward), [a b](a%20b/README.md#heforward)"
+    assert re.match(r"!\[he\.forward: [^\]]{40,}\]\(ledger/he\.forward\.svg\)<br>8 tests, n = 40 networks\.", cells[6])
+
+
+def test_further_statements_stand_below_their_claim(index):
+    lines = index.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("| he.forward |"))
+    assert [line[: len("| ↳ he.forward |")] for line in lines[at + 1 : at + 3]] == ["| ↳ he.forward |"] * 2
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("| ↳") or "he.forward |" in line}
+    assert widths == {8}
+
+
+def test_a_correction_and_the_files_of_tables_are_on_the_page(make_run):
+    document = study_document(make_run(corrected=HOSTILE))
+    text = study_markdown(document)
+    assert f"**What holds instead:** {escape(HOSTILE)}" in text
+    assert re.findall(r"\[CSV\]\(([^)]+)\)", text) == sorted(
+        (table.file for table in document.tables), key=lambda file: text.index(f"({file})")
+    )
+    assert len(document.tables) == text.count("[CSV](") == 7
+
+
+def test_hostile_texts_stay_texts_in_the_index(make_run):
+    text = index_markdown(index_document([make_run(title=HOSTILE, statement=HOSTILE, corrected=HOSTILE)]))
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    html = parser.render(text)
+    assert "<script" not in html
+    assert "<code>code</code>" not in html
+    assert "http" not in re.sub(r"h(&#116;|t)tp", "", " ".join(re.findall(r'href="([^"]*)"', html)))
+    seen = re.sub(r"<[^>]+>", "", html)
+    assert seen.count(parser.render(escape(HOSTILE)).strip().removeprefix("<p>").removesuffix("</p>")) >= 3

@@ -197,6 +197,17 @@ def test_an_edited_claim_is_tested_without_sampling(undisturbed, write):
     ]
 
 
+@pytest.mark.false_alarm(1e-12)
+def test_texts_change_neither_samples_nor_verdicts(undisturbed, write, tmp_path):
+    _, run = undisturbed
+    worded = TABLES.replace("[[claims]]", '[[claims]]\nstatement = "As made."\ncorrected = "As it is."')
+    study = load_study(write(worded, networks=NETWORKS))
+    assert {(claim.statement, claim.corrected) for claim in study.claims} == {("As made.", "As it is.")}
+    again = run_study(study, tmp_path / "worded", "serial")
+    assert parts(again.path) == parts(run.path)
+    assert again.verdicts().equals(run.verdicts())
+
+
 def test_what_is_sampled_does_not_depend_on_the_place_in_the_grid(undisturbed, write, tmp_path):
     _, run = undisturbed
     moved = TABLES.replace('["relu", "tanh"]', '["tanh", "elu", "relu"]')

@@ -53,6 +53,10 @@ Widths = Annotated[str, typer.Option(help="256x20 (256 inputs, 20 weight layers 
 ActivationOption = Annotated[str, typer.Option(help="Such as relu, or leaky_relu(slope=0.1).")]
 WeightsOption = Annotated[str, typer.Option(help="Such as he_normal, or normal(std=0.05).")]
 BiasesOption = Annotated[str, typer.Option(help="Such as zeros, or normal(std=0.1).")]
+AuditsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Audits of frameworks for the ledger: what `varprop audit --report DIR` wrote."),
+]
 NETWORKS_MAX = 10**9
 
 
@@ -98,6 +102,7 @@ def run(
     ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
+    audits: AuditsOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -119,6 +124,7 @@ def run(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
+        _check_audits(audits, report)
         done = []
         with terminable(), executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
@@ -138,7 +144,7 @@ def run(
                 if not as_json:
                     _print_run(finished)
             if report is not None:
-                _write_reports(done, report)
+                _write_reports(done, report, audits=audits)
         if as_json:
             _print_runs_as_json(done)
         if _contradicted(done):
@@ -181,10 +187,21 @@ def _contradicted(done: list[Run]) -> bool:
     return any(one.contradicts for _, one in surprises)
 
 
-def _write_reports(done: list[Run], directory: Path, *, png: bool = False) -> None:
+def _check_audits(audits: Path | None, report: Path | None) -> None:
+    """Refuse audits that make no row of a ledger before anything is sampled, not after."""
+    if audits is None:
+        return
+    if report is None:
+        fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
+    from varprop.report.defaults import read_defaults
+
+    read_defaults(audits, beside=report)
+
+
+def _write_reports(done: list[Run], directory: Path, *, audits: Path | None, png: bool = False) -> None:
     from varprop.report.write import write_report
 
-    write_report(done, directory, formats=("html", "md", "png") if png else ("html", "md"))
+    write_report(done, directory, formats=("html", "md", "png") if png else ("html", "md"), audits=audits)
     say(f"reports are in {directory}")
 
 
@@ -199,12 +216,13 @@ def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
     png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
+    audits: AuditsOption = None,
 ) -> None:
     """Write the reports of finished runs."""
     with guarded():
         from varprop.study import load_run
 
-        _write_reports([load_run(path) for path in runs], output, png=png)
+        _write_reports([load_run(path) for path in runs], output, audits=audits, png=png)
 
 
 @app.command()

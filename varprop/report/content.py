@@ -118,7 +118,7 @@ def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Cla
     return ClaimSection(
         claim=identifier,
         statement=claims[0].statement,
-        corrected=claims[0].corrected,
+        corrected="" if set(mine["verdict"].dropna()) == {"supported"} else claims[0].corrected,
         facts=_claim_facts(claims),
         verdicts=verdict_table(
             mine,

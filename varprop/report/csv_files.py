@@ -36,7 +36,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     """
     safe = frame.copy(deep=False)
     for name in frame.columns:
-        if frame[name].dtype == object or frame[name].dtype.name in {"str", "string"}:
+        if frame[name].dtype == object or frame[name].dtype.name in {"str", "string", "category"}:
             safe[name] = frame[name].map(_cell)
     written: str = safe.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return written

@@ -42,7 +42,7 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
     rows = [row for family in ledger for row in family.rows]
     return IndexDocument(
         title="Claims under test",
-        lead=_lead(rows, len(runs), len({one.page for one in audited})),
+        lead=_lead(rows, len(runs), len({one.page.text.partition(": ")[0] for one in audited})),
         contradictions=tuple(
             f"{run.study.title}: {text}"
             for run, mine in zip(runs, entries, strict=True)

@@ -12,7 +12,7 @@ from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, 
 from varprop.report.records import Record, compared_in, value_in
 from varprop.report.strips import strip_picture
 from varprop.report.tables import LedgerEntry
-from varprop.report.wording import MISSING
+from varprop.report.wording import MISSING, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +157,7 @@ def _statement(tested: Sequence[Contribution]) -> Statement:
     return Statement(
         claim=tested[0].claim,
         text=tested[0].statement,
-        corrected=next((one.corrected for one in tested if one.corrected), ""),
+        corrected="" if verdict == "supported" else next((one.corrected for one in tested if one.corrected), ""),
         verdict=verdict,
         n_verdict=len(mine),
         n_tests=len(rows),
@@ -166,7 +166,7 @@ def _statement(tested: Sequence[Contribution]) -> Statement:
         estimate=estimate_of(worst),
         margin=margin_of(worst).replace(MISSING, ""),
         where=place_of(worst),
-        remark="; ".join([*contradicted, *needed]),
+        remark=sentence("; ".join([*contradicted, *needed])),
         sources=tuple(dict.fromkeys(one.page for one in tested)),
     )
 

@@ -144,7 +144,7 @@ def _ledger(rows: Sequence[LedgerRow]) -> str:
 def _statement(claim: str, statement: Statement, figure: str) -> str:
     margin = f"margin {statement.margin}" if statement.margin else ""
     farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
-    text = ". ".join(part for part in (statement.text.rstrip("."), statement.remark) if part)
+    text = " ".join(part for part in (statement.text, statement.remark) if part)
     cells = (claim, statement.outcome, *map(escape, (text, farthest, statement.corrected)))
     return _line(iter((*cells, ", ".join(map(_cell, statement.sources)), figure)))
 

@@ -20,6 +20,7 @@ _ID = re.compile(r'(\bid="|url\(#|href="#)')
 _OWN_ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GEOMETRY = re.compile(r'(?<= )(?:d|x|y|width|height|transform|viewBox)="[^"]*"')
+_PATH = re.compile(r' d="[^"]*"')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -70,6 +71,7 @@ def render_svg(figure: Figure, *, title: str, name: str) -> str:
     body = _ID.sub(rf"\g<1>{name}-", body)
     # A hundredth of a point is finer than any screen, and a third of the file is the digits beyond it.
     body = _GEOMETRY.sub(lambda found: _LONG_DECIMAL.sub(_hundredths, found[0]), body)
+    body = _PATH.sub(lambda found: f" {' '.join(found[0].split())}", body)  # a line for each point is most of the lines
     opening = f'<svg role="img" aria-label={quoteattr(plain(title))} '
     lines = (line.rstrip() for line in (opening + body.removeprefix("<svg ")).splitlines())
     return "\n".join(lines) + "\n"
