@@ -138,7 +138,7 @@ def test_a_file_that_is_no_audits_is_refused(audits, tmp_path):
 def test_folders_without_audits_are_told(tmp_path):
     with pytest.raises(ValueError, match="there is no such folder"):
         read_defaults(tmp_path / "none", beside=tmp_path)
-    with pytest.raises(ValueError, match="no folder in it holds a defaults.csv"):
+    with pytest.raises(ValueError, match=r"no folder in it holds a defaults\.csv"):
         read_defaults(tmp_path, beside=tmp_path)
 
 
