@@ -6,7 +6,9 @@ import pytest
 
 from varprop.report import write_report
 from varprop.report.defaults import COLUMNS, read_defaults
+from varprop.report.html import index_html
 from varprop.report.index import index_document
+from varprop.report.markdown import escape, index_markdown
 
 GOOD = {
     "claim": "framework.defaults",
@@ -153,3 +155,19 @@ def test_an_empty_ratio_is_a_missing_number(audits, tmp_path):
     row = row_of(read_defaults(audits(empty), beside=tmp_path))
     assert row.leading.estimate == ""
     assert row.leading.outcome == "inconclusive"
+
+
+def test_texts_of_an_audit_are_texts_everywhere(audits, tmp_path):
+    hostile = "<script>alert('x')</script> & 100 % of {z_1} {{ 7 * 7 }} a|b `c` _d_ \u6f22\u5b57 \U0001f600"
+    row = GOOD | dict.fromkeys(("statement", "corrected", "version", "entry"), hostile) | {"verdict": "refuted"}
+    document = index_document([], read_defaults(audits(row), beside=tmp_path))
+    page = index_html(document)
+    assert page.count("<script") == 1
+    assert page.count("alert(&#39;x&#39;)") >= 4
+    assert "{{ 7 * 7 }}" in page
+    text = index_markdown(document)
+    assert "<script" not in text
+    assert text.count(escape(hostile)) >= 4
+    (ledger,) = [table for table in document.tables if table.file.endswith("claims.csv")]
+    (kept, *_) = csv.DictReader(ledger.csv.splitlines())
+    assert (kept["statement"], kept["corrected"]) == (hostile, hostile)

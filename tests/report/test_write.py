@@ -26,6 +26,7 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
         "index.html",
         "ledger/claims.csv",
         "ledger/studies.csv",
+        "ledger/tally.csv",
         "ledger/goal.zero-mean.svg",
         "ledger/he.forward.svg",
         "forward/README.md",

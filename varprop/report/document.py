@@ -153,7 +153,7 @@ class StudyDocument:
         found = [self.ledger, *(claim.verdicts for claim in self.claims)]
         found += [claim.layers for claim in self.claims if claim.layers]
         found += [picture.numbers for picture in self.pictures if picture.numbers]
-        return tuple(table for table in found if table.file)
+        return tuple(table for table in found if table.file and table.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,4 +272,5 @@ class IndexDocument:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Every table of the page that has a CSV file beside it."""
-        return tuple(table for table in (self.ledger, self.studies) if table.file)
+        found = (self.tally, self.ledger, self.studies) if self.families else (self.studies,)
+        return tuple(table for table in found if table.file)

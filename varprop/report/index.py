@@ -72,12 +72,16 @@ def _lead(rows: Sequence[LedgerRow], n_studies: int, n_audits: int) -> str:
 
 def _tally_table(rows: Sequence[LedgerRow]) -> Table:
     """Count claims, and claims with their further statements, by verdict."""
+    import pandas as pd
+
     leading = [row.leading.verdict for row in rows]
     statements = [*leading, *(one.verdict for row in rows for one in row.further)]
-    texts = [[verdict, f"{leading.count(verdict):,}", f"{statements.count(verdict):,}"] for verdict in SYMBOLS]
-    texts.append(["in all", f"{len(leading):,}", f"{len(statements):,}"])
+    texts = [[verdict, str(leading.count(verdict)), str(statements.count(verdict))] for verdict in SYMBOLS]
+    texts.append(["in all", str(len(leading)), str(len(statements))])
     columns = (Column("Verdict"), Column("Claims", "number"), Column("With further statements", "number"))
-    return Table.of("How many claims have which verdict.", columns, texts)
+    numbers = csv_text(pd.DataFrame(texts, columns=["verdict", "claims", "statements"]))
+    caption = "How many claims have which verdict."
+    return Table.of(caption, columns, texts).with_file(f"{LEDGER_FOLDER}/tally.csv", numbers)
 
 
 def _studies(runs: Sequence[Run], entries: Sequence[Sequence[LedgerEntry]]) -> Table:
