@@ -98,9 +98,10 @@ def clusters(on: Session) -> None:
 
 @session(default=False)
 def report(on: Session) -> None:
-    """Run every study and write reports/. Arguments after -- go to `varprop run`."""
+    """Run every study and write reports/, with the audits of frameworks in it. Arguments after -- go to `varprop run`."""
     _install(on, varprop=".")
-    on.run("varprop", "run", *map(str, sorted(Path("studies").glob("*.toml"))), "--report", "reports", *on.posargs)
+    studies = map(str, sorted(Path("studies").glob("*.toml")))
+    on.run("varprop", "run", *studies, "--report", "reports", "--audits", "reports/frameworks", *on.posargs)
 
 
 @session(default=False)

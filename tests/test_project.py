@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -79,3 +80,46 @@ def test_the_readme_study_is_valid(tmp_path):
 
 def test_type_checkers_are_told_that_varprop_is_typed():
     assert (Path(vp.__file__).parent / "py.typed").is_file()
+
+
+ARTICLE = [
+    "symmetry.forward",
+    "symmetry.backward",
+    "small.vanish",
+    "large.explode",
+    "large.saturate",
+    "goal.zero-mean",
+    "goal.constant-variance",
+    "xavier.sum",
+    "xavier.fan-in",
+    "xavier.compromise",
+    "xavier.uniform",
+    "xavier.normal",
+    "xavier.scope",
+    "he.half",
+    "he.forward",
+    "he.backward",
+    "he.uniform",
+    "he.normal",
+    "he.scope",
+    "summary.xavier-vs-he",
+    "framework.defaults",
+]
+"""Every claim of the article under test."""
+
+
+def _ledger_rows(page):
+    """Ids of the ledger's rows with their verdicts; further statements, which begin with an arrow, are none."""
+    return re.findall(r"^\| ([\w.-]+) \| (supported|refuted|inconclusive)(?: in \d+ of \d+)? \|", page, re.MULTILINE)
+
+
+def test_every_claim_of_the_article_has_one_row_with_a_verdict():
+    rows = [claim for claim, _ in _ledger_rows(_text("reports/README.md"))]
+    assert len(ARTICLE) == 21
+    assert {claim: rows.count(claim) for claim in ARTICLE} == dict.fromkeys(ARTICLE, 1)
+
+
+def test_every_link_and_figure_of_the_ledger_is_there():
+    page = _text("reports/README.md")
+    links = set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page))
+    assert {link for link in links if not (ROOT / "reports" / unquote(link)).exists()} == set()
