@@ -70,8 +70,7 @@ class ClaimAudit:
                 self.nearest.note
             )  # of the draws themselves, such as the same array again: no law is nearer than another
         each = ", ".join(f"{one.law} (variance {_ratio(one)[0]:.4g} times its)" for one in self.audits)
-        cause = f"; likeliest cause: {self.nearest.cause}" if self.nearest.cause else ""
-        return f"refuted against {each}{cause}"
+        return f"refuted against {each}"
 
 
 def audit_claims(
