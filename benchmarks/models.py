@@ -122,11 +122,12 @@ def _parts(times: pd.DataFrame, gains: pd.DataFrame, machine: dict[str, Any]) ->
 
 
 def _rows(gains: pd.DataFrame) -> Iterable[tuple[str, ...]]:
+    from varprop.report.markdown import escape
     from varprop.report.wording import number as four_digits
 
     for row in gains.to_dict("records"):
         numbers = (four_digits(row[name]) for name in ("step", "std_factor", "gain", "gradient_gain"))
-        yield (str(row["module"]), str(row["kind"]), *numbers, str(row["note"]))
+        yield (escape(row["module"]), escape(row["kind"]), *numbers, escape(row["note"]))
 
 
 def _title(model: str, side: str) -> str:

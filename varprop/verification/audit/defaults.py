@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from varprop._typing import RNGLike
 from varprop.bridges.catalogue import Bridge, Case
 from varprop.bridges.defaults import DefaultClaim
+from varprop.model.laws import Fans
 from varprop.numerics.streams import root_sequence
 from varprop.stats.equivalence import Verdict
 from varprop.verification.audit.frameworks import audit_case
 from varprop.verification.audit.result import ALPHA, Audit
+from varprop.verification.audit.sampling import bound
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,9 +118,27 @@ def audit_claims(
     for case, claim in pairs:
         if progress is not None:
             progress(f"{claim.claim}: {case.name}")
-        audits = [audit_case(bridge, case, law, n_draws=n_draws, root=root, alpha=alpha / tests) for law in claim.laws]
+        kept: list[Any] = []
+        audits = [
+            audit_case(bridge, _drawn_once(case, kept), law, n_draws=n_draws, root=root, alpha=alpha / tests)
+            for law in claim.laws
+        ]
         found.append(ClaimAudit(case=case, claim=claim, audits=tuple(sorted(audits, key=_distance)), alpha=alpha))
     return found
+
+
+def _drawn_once(case: Case, kept: list[Any]) -> Case:
+    """The case with an initialiser that returns what is kept, call by call, and keeps what it has to draw."""
+    position = count()
+    fans = Fans(case.fan_in or 1, case.fan_out or 1)  # which no function of a catalogue asks for
+
+    def draw(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        call = next(position)
+        if call == len(kept):
+            kept.append(bound(case.initializer, fans, rng)(shape))
+        return kept[call]
+
+    return replace(case, initializer=draw)
 
 
 def _distance(audit: Audit) -> tuple[bool, float, float]:
