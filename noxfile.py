@@ -144,11 +144,12 @@ def jax(on: Session) -> None:
 
 @session(default=False, venv_backend="virtualenv")  # pip finds the builds of PyTorch for a processor, uv does not
 def bench(on: Session) -> None:
-    """Time varprop beside PyTorch, JAX and NumPy; write reports/benchmark/. Arguments after -- go to `benchmarks`."""
+    """Time varprop beside PyTorch, JAX and NumPy, and PyTorch's models. Arguments after -- go to `benchmarks`."""
     _install(on, "bench")
     # Apart from the pins, since PyTorch needs an older mpmath than the tests; by its version, since others bring CUDA.
     on.install("torch==2.13.0")
     on.run("python", "-m", "benchmarks", *on.posargs)
+    on.run("python", "-m", "benchmarks.models")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def sentence_about(machine: dict[str, Any]) -> str:
+    """What `describe_machine` found, for reading."""
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
+    memory = f", {machine['memory_bytes'] / 2**30:.0f} GiB of memory" if machine["memory_bytes"] else ""
+    return (
+        f"{machine['processor']}, {machine['usable_cores']} of {machine['cores']} cores{memory}; {machine['system']}; "
+        f"Python {machine['python']}, {packages}; commit {machine['commit']}, {machine['measured']}."
+    )
+
+
 def _processor() -> str:
     """The model's name where the system says it; some virtual machines hide it, so family and model stand beside it."""
     info = Path("/proc/cpuinfo")

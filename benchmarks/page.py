@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.contenders.registry import CONTENDERS, NORMALS, OURS, PEERS, SERIAL
 from benchmarks.figure import TITLE
+from benchmarks.machine import sentence_about
 from benchmarks.ratios import number, pick, ratio
 from benchmarks.targets import targets
 
@@ -48,7 +49,7 @@ def page(laps: pd.DataFrame, machine: dict[str, Any]) -> str:
         "*Written by `nox -s bench` from [benchmark.csv](benchmark.csv) and [machine.json](machine.json); not edited by hand.*",
         *_machine(machine),
         "## Targets",
-        _table(
+        table(
             ("Target", "Bound", "Measured", "Outcome"),
             (
                 (
@@ -61,13 +62,13 @@ def page(laps: pd.DataFrame, machine: dict[str, Any]) -> str:
             ),
         ),
         "## Against PyTorch and JAX",
-        _table(("Network", "Contender", "Time of a network", "Over ours", "Peak memory"), _peer_rows(laps)),
+        table(("Network", "Contender", "Time of a network", "Over ours", "Peak memory"), _peer_rows(laps)),
         f"Peak memory is the largest resident size of the process and its workers, libraries included. {_NOT_HERE}",
         *_absent(laps),
         "## Against drawing the normals",
-        _table(("Activation", "Recorded", "Contender", "Time of a network", "Over NumPy normals"), _draw_rows(laps)),
+        table(("Activation", "Recorded", "Contender", "Time of a network", "Over NumPy normals"), _draw_rows(laps)),
         "## Workers",
-        _table(("Width", "Contender", "Time of a network", "Speed over one thread"), _worker_rows(laps)),
+        table(("Width", "Contender", "Time of a network", "Speed over one thread"), _worker_rows(laps)),
         "## Growth",
         f"![{TITLE}](scaling.svg)",
         _GROWTH,
@@ -78,12 +79,7 @@ def page(laps: pd.DataFrame, machine: dict[str, Any]) -> str:
 
 
 def _machine(machine: dict[str, Any]) -> Iterator[str]:
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
-    memory = f", {machine['memory_bytes'] / 2**30:.0f} GiB of memory" if machine["memory_bytes"] else ""
-    yield (
-        f"{machine['processor']}, {machine['usable_cores']} of {machine['cores']} cores{memory}; {machine['system']}; "
-        f"Python {machine['python']}, {packages}; commit {machine['commit']}, {machine['measured']}."
-    )
+    yield sentence_about(machine)
     if machine.get("quick"):
         yield "**This is the short version (`--quick`): two short rounds, no large networks. Its numbers are no result.**"
 
@@ -144,6 +140,7 @@ def _memory(group: pd.DataFrame, name: str) -> str:
     return f"{peak / 2**20:,.0f} MiB" if peak else "–"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

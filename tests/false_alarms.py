@@ -26,7 +26,7 @@ FIXTURES = frozenset({"rng", "fresh_seed", "varprop"})
 
 CALLS = frozenset(
     {"CliRunner", "Generator", "SeedSequence", "audit", "audit_bridge", "calibrate", "default_rng", "plan_study"}
-    | {"random", "run_study", "rvs", "selfcheck", "sequential_savings", "simulate"}
+    | {"audit_claims", "random", "run_study", "rvs", "selfcheck", "sequential_savings", "simulate"}
 )
 """Names that draw, as functions or as attributes (`np.random`, `vp.simulate`)."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from varprop.verification.audit.defaults import audit_claims
 from varprop.verification.audit.frameworks import audit_bridge
 
 DRAWS = 200_000
@@ -23,3 +24,9 @@ def audit_of(audits):
         return found
 
     return audit_of
+
+
+@pytest.fixture(scope="module")
+def claimed(bridge):
+    """Verdict and nearest law of every claim about defaults, by claim and entry; all are right but for 1e-6."""
+    return {(one.claim.claim, one.case.name): (one.verdict, one.nearest.law) for one in audit_claims(bridge, rng=2015)}

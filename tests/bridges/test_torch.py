@@ -33,6 +33,22 @@ def test_a_cut_at_two_leaves_0774_of_the_variance(audit_of):
     assert part.estimate == pytest.approx(0.774, rel=0.02)
 
 
+def test_the_default_is_neither_xaviers_nor_hes_law_and_both_are_offered(claimed):
+    """False alarm 1e-6; that what is true is not shown, less."""
+    offered = {key[1]: found for key, found in claimed.items() if key[0] == "framework.defaults.offered"}
+    assert offered == {
+        "nn.init.xavier_normal_": ("supported", "xavier_normal"),
+        "nn.init.xavier_uniform_": ("supported", "xavier_uniform"),
+        "nn.init.kaiming_normal_": ("supported", "he_normal"),
+        "nn.init.kaiming_uniform_": ("supported", "he_uniform"),
+    }
+    assert claimed["framework.defaults", "nn.Linear.weight"] == ("refuted", "xavier_uniform")
+    assert claimed["framework.defaults.torch", "nn.Linear.weight"] == ("supported", "torch_linear")
+    for n in "123":
+        assert claimed["framework.defaults.convolution", f"nn.Conv{n}d.weight"] == ("refuted", "xavier_uniform")
+    assert claimed["framework.defaults.attention", "nn.MultiheadAttention.in_proj_weight"][0] == "refuted"
+
+
 def test_packed_projections_are_named(audit_of):
     one = audit_of("nn.MultiheadAttention.in_proj_weight", "of each projection")
     assert (one.audit.verdict, one.audit.cause, one.case.documented) == ("refuted", "packed_projections", False)

@@ -336,6 +336,36 @@ def test_who_feeds_whom():
     assert [module.source for module in sim.network.modules] == [None, "parts.a", None]
 
 
+ARCHITECTURES = {
+    "MLP": 19,
+    "VGG-like": 17,
+    "VGG-like, batch norm": 23,
+    "residual": 53,
+    "residual, batch norm": 54,
+    "transformer, pre-norm": 34,
+    "transformer, post-norm": 34,
+    "LSTM": 4,
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_module_of_an_architecture_is_measured_and_drawn(name):
+    from matplotlib import pyplot as plt
+
+    from benchmarks.architectures import architectures
+
+    (model,) = [one for one in architectures() if one.name == name]
+    sim = simulate(model.factory, model.inputs, n_networks=2)
+    assert len(modules(sim)) == ARCHITECTURES[name]
+    assert (sim.network.uncalled, sim.network.unmeasured, sim.network.unreached) == ((), (), ())
+    gains = vp.module_gains(sim)
+    assert gains["std_factor"].notna().any()
+    for quantity in ("activation_second_moment", "gradient_second_moment"):
+        ax = vp.plot.profile(sim, quantity=quantity)
+        assert len(ax.get_xticks()) == ARCHITECTURES[name]
+        plt.close(ax.figure)
+
+
 # ---- what is refused ------------------------------------------------------------------------------------------------
 
 

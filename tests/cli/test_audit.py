@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from varprop import bridges
 from varprop.bridges import Bridge, BridgeError, Case
+from varprop.bridges.defaults import offered
 from varprop.cli.app import app
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
@@ -30,7 +31,8 @@ def toy(tmp_path, monkeypatch):
         name="toy",
         version="1",
         cases=tuple(
-            Case(name=name, initializer=he(scale), **common) for name, scale in (("right", 2.0), ("wrong", 1.0))
+            Case(name=name, initializer=he(scale), claims=claims, **common)
+            for name, scale, claims in (("right", 2.0, (offered("he_uniform"),)), ("wrong", 1.0, ()))
         ),
     )
 
@@ -51,7 +53,15 @@ def test_a_law_that_is_not_the_stated_one_makes_status_1_and_a_report(tmp_path):
     assert {path.name for path in (tmp_path / "reports" / "frameworks" / "toy").iterdir()} == {
         "README.md",
         "audits.csv",
+        "defaults.csv",
     }
+
+
+@pytest.mark.false_alarm(3e-6)
+def test_claims_are_told_of_all_initialisers_and_none(tmp_path):
+    told = [json.loads(invoke("toy", "--draws", 400_000, "--json", *only).stdout) for only in ((), ("--only", "right"))]
+    assert [row["verdict"] for row in told[0]["claims"]] == ["supported"]
+    assert told[1]["claims"] == []
 
 
 @pytest.mark.false_alarm(1e-6)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from varprop.bridges.defaults import DefaultClaim
 from varprop.model.initializers import InitializerLike
 
 
@@ -34,6 +35,8 @@ class Case:
         As `varprop.audit` takes them.
     documented : bool
         Whether it is the documentation that states the law; else it is what a reader would take for granted.
+    claims : tuple of DefaultClaim
+        What others say of it, which is tested too.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Case:
     fan_out: int | None = None
     groups: int = 1
     documented: bool = True
+    claims: tuple[DefaultClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from jax.nn import initializers
 
 from varprop._typing import FloatArray
 from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.defaults import CONVOLUTION, XAVIER_AND_HE, DefaultClaim, offered
 from varprop.model.initializers import Initializer, as_initializer
 from varprop.model.layout import channels_last
 
@@ -21,6 +22,19 @@ _LECUN = {"name": "variance_scaling", "scale": 1.0, "mode": "fan_in", "distribut
 _SAID = "LeCun's normal law, truncated, its standard deviation sqrt(1 / fan_in) after the cut"
 _LECUN_NORMAL = (_LECUN, _SAID)
 _OF_A_MATRIX = (_LECUN, f"{_SAID}, of the map as a matrix")
+_DENSE = (
+    DefaultClaim(
+        claim="framework.defaults.flax",
+        statement="Flax' dense layers begin with LeCun's normal law, truncated, of variance 1/n_in.",
+        laws=(_LECUN,),
+    ),
+    DefaultClaim(
+        claim="framework.defaults.flax-xavier-he",
+        statement="Flax' dense layers begin with Xavier's or He's law.",
+        laws=XAVIER_AND_HE,
+        corrected="They begin with LeCun's normal law, truncated, of variance 1/n_in. Both laws are offered as functions.",
+    ),
+)
 _ZEROS = ("zeros", "zeros")
 _EMBEDDING = (
     {"name": "variance_scaling", "distribution": "normal"},
@@ -48,7 +62,14 @@ def _called(initializer: Callable[..., Any], shape: tuple[int, ...], *, rng: np.
     return np.asarray(initializer(_key(rng), shape))
 
 
-def _function(name: str, law: Any, statement: str, *options: Any, shape: tuple[int, ...] = (120, 200)) -> Case:
+def _function(
+    name: str,
+    law: Any,
+    statement: str,
+    *options: Any,
+    shape: tuple[int, ...] = (120, 200),
+    claims: tuple[DefaultClaim, ...] = (),
+) -> Case:
     fans = channels_last(shape).fans
     values = f"({', '.join(map(repr, options))})" if options else ""
     return Case(
@@ -60,6 +81,7 @@ def _function(name: str, law: Any, statement: str, *options: Any, shape: tuple[i
         source=f"docstring of jax.nn.initializers.{name}",
         fan_in=fans.fan_in,
         fan_out=fans.fan_out,
+        claims=claims,
     )
 
 
@@ -84,11 +106,18 @@ def _functions() -> Iterator[Case]:
     )
     cut = "truncated normal, its standard deviation {} after the cut"
     glorot, he = {**_LECUN, "mode": "fan_avg"}, {**_LECUN, "scale": 2.0}
-    yield _function("glorot_normal", glorot, cut.format("sqrt(2 / (fan_in + fan_out))"))
-    yield _function("he_normal", he, cut.format("sqrt(2 / fan_in)"))
+    yield _function(
+        "glorot_normal", glorot, cut.format("sqrt(2 / (fan_in + fan_out))"), claims=(offered("xavier_normal"),)
+    )
+    yield _function("he_normal", he, cut.format("sqrt(2 / fan_in)"), claims=(offered("he_normal"),))
     yield _function("lecun_normal", _LECUN, cut.format("sqrt(1 / fan_in)"))
-    yield _function("glorot_uniform", "xavier_uniform", "uniform, variance 2 / (fan_in + fan_out)")
-    yield _function("he_uniform", "he_uniform", "uniform, variance 2 / fan_in")
+    yield _function(
+        "glorot_uniform",
+        "xavier_uniform",
+        "uniform, variance 2 / (fan_in + fan_out)",
+        claims=(offered("xavier_uniform"),),
+    )
+    yield _function("he_uniform", "he_uniform", "uniform, variance 2 / fan_in", claims=(offered("he_uniform"),))
     yield _function("lecun_uniform", "lecun_uniform", "uniform, variance 1 / fan_in")
     yield _function("variance_scaling", "he_normal", "normal, variance scale / fan_in", 2.0, "fan_in", "normal")
     yield _function("he_normal", he, "fan_in counts the kernel's positions", shape=(3, 3, 20, 48))
@@ -135,11 +164,12 @@ def _module_case(
 
 def _linen() -> Iterator[Case]:
     row, image, sequence = (np.zeros(size, np.float32) for size in ((1, 120), (1, 9, 9, 20), (1, 5, 64)))
-    yield _module_case("Dense.kernel", partial(linen.Dense, 200), row, (120, 200))
+    yield _module_case("Dense.kernel", partial(linen.Dense, 200), row, (120, 200), claims=_DENSE)
     yield _module_case("Dense.bias", partial(linen.Dense, 200), row, (200,), _ZEROS)
     general = partial(linen.DenseGeneral, (20, 10))
     yield _module_case("DenseGeneral.kernel", general, row, (120, 20, 10), _OF_A_MATRIX, fan_in=120, fan_out=200)
-    yield _module_case("Conv.kernel", partial(linen.Conv, 48, (3, 3)), image, (3, 3, 20, 48))
+    convolution = partial(linen.Conv, 48, (3, 3))
+    yield _module_case("Conv.kernel", convolution, image, (3, 3, 20, 48), claims=(CONVOLUTION,))
     grouped = partial(linen.Conv, 48, (3, 3), feature_group_count=4)
     yield _module_case("Conv(groups=4).kernel", grouped, image, (3, 3, 5, 48), groups=4, fan_out=12 * 9)
     transposed = partial(linen.ConvTranspose, 48, (3, 3))
@@ -182,11 +212,13 @@ def _attribute(make: Callable[..., Any], path: str, _shape: _Sizes, *, rng: np.r
 
 def _nnx() -> Iterator[Case]:
     linear, convolution = partial(nnx.Linear, 120, 200), partial(nnx.Conv, 20, 48, (3, 3))
-    for name, make, shape, stated, fans in (
-        ("Linear.kernel", linear, (120, 200), _LECUN_NORMAL, {}),
+    for name, make, shape, stated, options in (
+        ("Linear.kernel", linear, (120, 200), _LECUN_NORMAL, {"claims": _DENSE}),
         ("Linear.bias", linear, (200,), _ZEROS, {}),
         ("Conv.kernel", convolution, (3, 3, 20, 48), _LECUN_NORMAL, {}),
         ("Embed.embedding", partial(nnx.Embed, 500, 80), (500, 80), _EMBEDDING, {"fan_in": 80, "fan_out": 500}),
     ):
         kind, _, path = name.partition(".")
-        yield _layer(f"nnx.{name}", partial(_attribute, make, path), shape, stated, _CODE.format(f"nnx.{kind}"), **fans)
+        yield _layer(
+            f"nnx.{name}", partial(_attribute, make, path), shape, stated, _CODE.format(f"nnx.{kind}"), **options
+        )

@@ -14,6 +14,7 @@ from keras import initializers, layers
 
 from varprop._typing import FloatArray
 from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
 from varprop.model.layout import channels_last
 
 _GLOROT = "Glorot's uniform law, within sqrt(6 / (fan_in + fan_out))"
@@ -48,19 +49,26 @@ def _called(make: Callable[[], Any], shape: tuple[int, ...]) -> FloatArray:
     return np.asarray(keras.ops.convert_to_numpy(make()(shape)))
 
 
-def _function(kind: Callable[..., Any], law: Any, statement: str, **options: Any) -> Case:
-    shape = options.pop("shape", (120, 200))
+def _function(
+    kind: Callable[..., Any],
+    law: Any,
+    statement: str,
+    *,
+    shape: tuple[int, ...] = (120, 200),
+    claims: tuple[DefaultClaim, ...] = (),
+) -> Case:
     name = f"initializers.{kind.__name__}"
     fans = channels_last(shape).fans
     return Case(
         name=name,
-        initializer=partial(_called, partial(kind, **options)),
+        initializer=partial(_called, kind),
         shape=shape,
         law=law,
         statement=statement,
         source=f"docstring of keras.{name}",
         fan_in=fans.fan_in,
         fan_out=fans.fan_out,
+        claims=claims,
     )
 
 
@@ -78,11 +86,20 @@ def _functions() -> Iterator[Case]:
     )
     cut = "truncated normal, its standard deviation {} after the cut"
     yield _function(initializers.VarianceScaling, _scaled(1.0, "fan_in"), cut.format("sqrt(scale / fan_in)"))
-    yield _function(initializers.GlorotNormal, _scaled(1.0, "fan_avg"), cut.format("sqrt(2 / (fan_in + fan_out))"))
-    yield _function(initializers.HeNormal, _scaled(2.0, "fan_in"), cut.format("sqrt(2 / fan_in)"))
+    yield _function(
+        initializers.GlorotNormal,
+        _scaled(1.0, "fan_avg"),
+        cut.format("sqrt(2 / (fan_in + fan_out))"),
+        claims=(offered("xavier_normal"),),
+    )
+    yield _function(
+        initializers.HeNormal, _scaled(2.0, "fan_in"), cut.format("sqrt(2 / fan_in)"), claims=(offered("he_normal"),)
+    )
     yield _function(initializers.LecunNormal, _scaled(1.0, "fan_in"), cut.format("sqrt(1 / fan_in)"))
-    yield _function(initializers.GlorotUniform, "xavier_uniform", _GLOROT)
-    yield _function(initializers.HeUniform, "he_uniform", "uniform within sqrt(6 / fan_in)")
+    yield _function(initializers.GlorotUniform, "xavier_uniform", _GLOROT, claims=(offered("xavier_uniform"),))
+    yield _function(
+        initializers.HeUniform, "he_uniform", "uniform within sqrt(6 / fan_in)", claims=(offered("he_uniform"),)
+    )
     yield _function(initializers.LecunUniform, "lecun_uniform", "uniform within sqrt(3 / fan_in)")
     yield _function(initializers.HeUniform, "he_uniform", "fan_in counts the kernel's positions", shape=(3, 3, 20, 48))
     yield _function(initializers.Orthogonal, "orthogonal", "an orthogonal matrix, times the gain 1")
@@ -130,11 +147,12 @@ def _layer(
 
 def _layers() -> Iterator[Case]:
     dense = partial(layers.Dense, 200)
-    yield _layer("Dense.kernel", dense, (None, 120), (120, 200), _XAVIER)
+    yield _layer("Dense.kernel", dense, (None, 120), (120, 200), _XAVIER, claims=(DENSE,))
     yield _layer("Dense.bias", dense, (None, 120), (200,), ("zeros", "zeros"))
     for kind, dimensions in ((layers.Conv1D, 1), (layers.Conv2D, 2), (layers.Conv3D, 3)):
         kernel, inputs = (3,) * dimensions, (None, *(9,) * dimensions, 16)
-        yield _layer(f"{kind.__name__}.kernel", partial(kind, 40, kernel), inputs, (*kernel, 16, 40), _XAVIER)
+        make, shape = partial(kind, 40, kernel), (*kernel, 16, 40)
+        yield _layer(f"{kind.__name__}.kernel", make, inputs, shape, _XAVIER, claims=(CONVOLUTION,))
     image = (None, 9, 9, 16)
     grouped, name, shape = partial(layers.Conv2D, 40, 3, groups=4), "Conv2D(groups=4).kernel", (3, 3, 4, 40)
     yield _layer(name, grouped, image, shape, ("xavier_uniform", f"{_GLOROT}, with the fan_out of all groups"))
@@ -171,5 +189,5 @@ def _attention() -> Iterator[Case]:
         ("_query_dense", (size, heads, per_head), (size, heads * per_head)),
         ("_output_dense", (heads, per_head, size), (heads * per_head, size)),
     ):
-        fan_in, fan_out = fans
-        yield _layer(f"MultiHeadAttention.{name}.kernel", make, inputs, shape, stated, fan_in=fan_in, fan_out=fan_out)
+        options = {"fan_in": fans[0], "fan_out": fans[1], "claims": (ATTENTION,)}
+        yield _layer(f"MultiHeadAttention.{name}.kernel", make, inputs, shape, stated, **options)

@@ -99,7 +99,7 @@ def profile(
     draw_profile(ax, summary, predictions, scale=scale, theories=theories)
     ax.set(xlabel="layer", ylabel=axis_label(quantity))
     if modules:
-        label_modules(ax, modules)
+        label_modules(ax, summary, modules)
     legend_above(ax, profile_legend(theories, [scale]), columns=2)
     return ax
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varprop.report.default_claims import defaults_blocks
+from varprop.report.defaults import FILE
 from varprop.report.markdown import escape
-from varprop.report.wording import SYMBOLS, count, listing, number, percent, sentence
+from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, sentence
 from varprop.study.store import write_atomically
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEADS = ("Initialiser", "Verdict", "Stated law", "Where", "Shape", "Fans", "Variance over the law's")
+_HEADS = (
+    "Initialiser",
+    "Verdict",
+    "Stated law",
+    "Where",
+    "Shape",
+    "Fans",
+    "Variance over the law's",
+    "Kurtosis (law's)",
+)
 _Row = dict[Hashable, Any]
 
 
-def write_audits(frame: pd.DataFrame, directory: str | Path, *, framework: str, seed: int) -> tuple[Path, ...]:
+def write_audits(
+    frame: pd.DataFrame, directory: str | Path, *, framework: str, seed: int, defaults: pd.DataFrame | None = None
+) -> tuple[Path, ...]:
     """Write what an audit of a framework found.
 
     Parameters
@@ -26,21 +40,25 @@ def write_audits(frame: pd.DataFrame, directory: str | Path, *, framework: str, 
     frame : DataFrame
         What `varprop.verification.audit.frameworks.to_frame` returns.
     directory : str or Path
-        Made if it is missing. Gets ``README.md`` and ``audits.csv``.
+        Made if it is missing. Gets ``README.md``, ``audits.csv`` and, if there are any claims, ``defaults.csv``.
     framework : str
         Name and version.
     seed : int
         What the draws come from.
+    defaults : DataFrame, optional
+        What `varprop.verification.audit.defaults.claims_frame` returns.
 
     Returns
     -------
     tuple of Path
-        Every file written. The same frame always gives the same bytes.
+        Every file written. The same frames always give the same bytes.
     """
     files = {
-        "README.md": audits_markdown(frame, framework=framework, seed=seed),
-        "audits.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        "README.md": audits_markdown(frame, framework=framework, seed=seed, defaults=defaults),
+        "audits.csv": _csv(frame),
     }
+    if defaults is not None and len(defaults):
+        files[FILE] = _csv(defaults)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -48,7 +66,11 @@ def write_audits(frame: pd.DataFrame, directory: str | Path, *, framework: str, 
     return tuple(folder / name for name in files)
 
 
-def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int) -> str:
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int, defaults: pd.DataFrame | None = None) -> str:
     """Set the page.
 
     Parameters
@@ -59,16 +81,19 @@ def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int) -> str:
         Name and version.
     seed : int
         What the draws come from.
+    defaults : DataFrame, optional
+        As `write_audits` takes it.
 
     Returns
     -------
     str
-        Markdown that refers to ``audits.csv`` in its own folder.
+        Markdown that refers to ``audits.csv``, and to ``defaults.csv`` if there are any, in its own folder.
     """
-    return "\n\n".join(_blocks(frame.to_dict("records"), framework, seed)) + "\n"
+    claims = [] if defaults is None else defaults.to_dict("records")
+    return "\n\n".join(_blocks(frame.to_dict("records"), claims, framework, seed)) + "\n"
 
 
-def _blocks(rows: list[_Row], framework: str, seed: int) -> Iterator[str]:
+def _blocks(rows: list[_Row], claims: list[_Row], framework: str, seed: int) -> Iterator[str]:
     stated = [row for row in rows if row["documented"]]
     assumed = [row for row in rows if not row["documented"]]
     yield f"# What {escape(framework)} says of its initialisers"
@@ -81,6 +106,7 @@ def _blocks(rows: list[_Row], framework: str, seed: int) -> Iterator[str]:
     )
     yield from _remarks("What is refuted", [row for row in stated if row["verdict"] == "refuted"])
     yield from _remarks("What is taken for granted, and is not so", [r for r in assumed if r["verdict"] == "refuted"])
+    yield from defaults_blocks(claims)
     yield "## Stated laws"
     yield _table(stated)
     if assumed:
@@ -111,7 +137,7 @@ def _remarks(title: str, rows: list[_Row]) -> Iterator[str]:
 
 
 def _table(rows: list[_Row]) -> str:
-    lines = [f"| {' | '.join(_HEADS)} |", "| --- | --- | --- | --- | --- | --- | ---: |"]
+    lines = [f"| {' | '.join(_HEADS)} |", "| --- | --- | --- | --- | --- | --- | ---: | ---: |"]
     for row in rows:
         cells = (
             escape(row["initializer"]),
@@ -121,6 +147,15 @@ def _table(rows: list[_Row]) -> str:
             escape(row["shape"]),
             f"{row['fan_in']:,}, {row['fan_out']:,}",
             number(row["variance_ratio"]),
+            _kurtosis(row),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _kurtosis(row: _Row) -> str:
+    """That of the draws and that of the law, each where it has one."""
+    if math.isnan(row["kurtosis"]):
+        return MISSING
+    law = "" if math.isnan(row["law_kurtosis"]) else f" ({number(row['law_kurtosis'])})"
+    return f"{number(row['kurtosis'])}{law}"

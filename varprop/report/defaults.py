@@ -10,26 +10,10 @@ from typing import Any
 
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
+from varprop.verification.audit.defaults import COLUMNS
 from varprop.verification.claims import VERDICTS
 
 FILE = "defaults.csv"
-COLUMNS = (
-    "claim",
-    "statement",
-    "corrected",
-    "framework",
-    "version",
-    "entry",
-    "law",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "margin",
-    "alpha",
-    "n_draws",
-    "verdict",
-    "note",
-)
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")
 _CLAIM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

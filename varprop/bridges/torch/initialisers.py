@@ -13,8 +13,14 @@ from torch import nn
 
 from varprop._typing import FloatArray
 from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
 
 _SQUARE_ROOT = "uniform within sqrt(k), k = 1 / {}"
+_OWN_LAW = DefaultClaim(
+    claim="framework.defaults.torch",
+    statement="PyTorch's nn.Linear begins uniform within 1/sqrt(n_in), of variance 1/(3 n_in).",
+    laws=("torch_linear",),
+)
 
 
 def bridge() -> Bridge:
@@ -47,7 +53,14 @@ def _weight(make: Callable[[], nn.Module], path: str, _shape: tuple[int, ...]) -
     return array
 
 
-def _function(fill: Callable[..., torch.Tensor], law: Any, statement: str, **options: Any) -> Case:
+def _function(
+    fill: Callable[..., torch.Tensor],
+    law: Any,
+    statement: str,
+    *,
+    claims: tuple[DefaultClaim, ...] = (),
+    **options: Any,
+) -> Case:
     shape = options.pop("shape", (200, 120))
     values = ", ".join(f"{key}={value!r}" for key, value in options.items())
     name = f"nn.init.{fill.__name__}"
@@ -58,6 +71,7 @@ def _function(fill: Callable[..., torch.Tensor], law: Any, statement: str, **opt
         law=law,
         statement=statement,
         source=f"docstring of torch.{name}",
+        claims=claims,
     )
 
 
@@ -77,10 +91,13 @@ def _functions() -> Iterator[Case]:
         "N(0, 0.02^2), redrawn outside [a, b] = [-2, 2]: bounds that are not multiples of std, and here at 100 of it",
         std=0.02,
     )
-    yield _function(init.xavier_normal_, "xavier_normal", "N(0, std^2), std = gain sqrt(2 / (fan_in + fan_out))")
-    yield _function(init.xavier_uniform_, "xavier_uniform", "uniform within gain sqrt(6 / (fan_in + fan_out))")
-    yield _function(init.kaiming_normal_, "he_normal", "N(0, std^2), std = gain / sqrt(fan_in), gain = sqrt(2)")
-    yield _function(init.kaiming_uniform_, "he_uniform", "uniform within gain sqrt(3 / fan_in), gain = sqrt(2)")
+    for fill, law, statement in (
+        (init.xavier_normal_, "xavier_normal", "N(0, std^2), std = gain sqrt(2 / (fan_in + fan_out))"),
+        (init.xavier_uniform_, "xavier_uniform", "uniform within gain sqrt(6 / (fan_in + fan_out))"),
+        (init.kaiming_normal_, "he_normal", "N(0, std^2), std = gain / sqrt(fan_in), gain = sqrt(2)"),
+        (init.kaiming_uniform_, "he_uniform", "uniform within gain sqrt(3 / fan_in), gain = sqrt(2)"),
+    ):
+        yield _function(fill, law, statement, claims=(offered(law),))
     yield _function(
         init.kaiming_normal_,
         {"name": "variance_scaling", "scale": 2.0, "mode": "fan_out"},
@@ -119,7 +136,8 @@ def _linear() -> Iterator[Case]:
         return nn.Linear(120, 200)
 
     said = _SQUARE_ROOT.format("in_features")
-    yield _layer("Linear.weight", make, (200, 120), "torch_linear", f"{said}; variance 1 / (3 in_features)")
+    weight = f"{said}; variance 1 / (3 in_features)"
+    yield _layer("Linear.weight", make, (200, 120), "torch_linear", weight, claims=(DENSE, _OWN_LAW))
     yield _layer("Linear.bias", make, (200,), "torch_linear", said, fan_in=120, fan_out=200)
     yield _layer(
         "Bilinear.weight",
@@ -146,6 +164,7 @@ def _convolutions() -> Iterator[Case]:
                 "torch_linear",
                 _SQUARE_ROOT.format("(C_in positions / groups)"),
                 groups=groups,
+                claims=() if groups > 1 else (CONVOLUTION,),
             )
             # Stored as (C_in, C_out / groups, *kernel), and scaled as its documentation says: by outputs, not inputs.
             yield _layer(
@@ -207,6 +226,7 @@ def _attention() -> Iterator[Case]:
         fan_in=size,
         fan_out=size,
         documented=False,
+        claims=(ATTENTION,),
     )
     yield _layer(
         "MultiheadAttention.q_proj_weight",

@@ -16,7 +16,15 @@ from varprop.verification.audit.causes import hypotheses
 from varprop.verification.audit.explanation import Explanation, Question, explain, verdict_on
 from varprop.verification.audit.layout import fans_of
 from varprop.verification.audit.orthogonal import flattened, orthogonal_parts
-from varprop.verification.audit.parts import constancy, constant_value, independence, moments_and_law, repeats
+from varprop.verification.audit.parts import (
+    constancy,
+    constant_value,
+    independence,
+    known_kurtosis,
+    kurtosis_of,
+    moments_and_law,
+    repeats,
+)
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit, Limits, Part
 from varprop.verification.audit.sampling import Fault, bound, draw, name_of
 
@@ -112,15 +120,18 @@ def audit(
     fans = fans_of(asked, fan_in, fan_out, groups=of_groups, needed=_depends_on_fans(stated))
     _check_law(stated, fans, asked)
     generator = np.random.default_rng(rng)
-    if constant_value(stated, fans) is not None:
+    constant = constant_value(stated, fans) is not None
+    if constant:
         n = min(n, ENOUGH_OF_A_CONSTANT)
     drawn = draw(bound(initializer, fans, generator), asked, n_draws=n, law=stated, rng=generator)
     if isinstance(drawn, Fault):
         calls, looked_at = drawn.calls, drawn.calls * math.prod(asked)
+        kurtosis = math.nan
         parts: tuple[Part, ...] = (Part.certain(drawn.part, holds=False, note=drawn.note),)
         explanation = Explanation(drawn.cause, drawn.note)
     else:
         calls, looked_at = len(drawn.arrays), drawn.arrays.size
+        kurtosis = math.nan if constant else kurtosis_of(drawn.arrays, stated.mean(*fans))
         parts = _parts(drawn.arrays, stated, fans, limits, generator)
         question = Question(arrays=drawn.arrays, law=stated, fans=fans, limits=limits)
         explanation = explain(question, parts, hypotheses(stated, asked, fans, of_groups))
@@ -138,6 +149,8 @@ def audit(
         verdict=verdict_on(parts, alpha),
         cause=explanation.cause,
         note=explanation.note,
+        kurtosis=kurtosis,
+        law_kurtosis=known_kurtosis(stated, fans),
     )
 
 

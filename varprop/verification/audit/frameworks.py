@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from varprop._typing import RNGLike
 from varprop.bridges.catalogue import Bridge, Case
+from varprop.model.initializers import InitializerLike
 from varprop.numerics.streams import named_generator, root_sequence
 from varprop.verification.audit.auditing import audit
-from varprop.verification.audit.result import Audit
+from varprop.verification.audit.result import ALPHA, Audit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,23 +85,36 @@ def _audits(
     progress: Callable[[str], object] | None,
 ) -> Iterator[CaseAudit]:
     root = root_sequence(rng)
-    seed = f"{root.entropy} {root.spawn_key}"
     for case in cases:
         if progress is not None:
             progress(case.name)
-        generator = named_generator("audit", seed, bridge.name, case.name, case.statement)
-        with bridge.seeded(int(generator.integers(2**32))):
-            result = audit(
-                case.initializer,
-                case.shape,
-                law=case.law,
-                fan_in=case.fan_in,
-                fan_out=case.fan_out,
-                groups=case.groups,
-                n_draws=n_draws,
-                rng=generator,
-            )
-        yield CaseAudit(case, result)
+        yield CaseAudit(case, audit_case(bridge, case, case.law, n_draws=n_draws, root=root))
+
+
+def audit_case(
+    bridge: Bridge,
+    case: Case,
+    law: InitializerLike,
+    *,
+    n_draws: int | None,
+    root: np.random.SeedSequence,
+    alpha: float = ALPHA,
+) -> Audit:
+    """Hold one initialiser against a law, be it the stated one or another: the draws are the same."""
+    seed = f"{root.entropy} {root.spawn_key}"
+    generator = named_generator("audit", seed, bridge.name, case.name, case.statement)
+    with bridge.seeded(int(generator.integers(2**32))):
+        return audit(
+            case.initializer,
+            case.shape,
+            law=law,
+            fan_in=case.fan_in,
+            fan_out=case.fan_out,
+            groups=case.groups,
+            n_draws=n_draws,
+            alpha=alpha,
+            rng=generator,
+        )
 
 
 def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
@@ -113,20 +129,22 @@ def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``initializer``, ``verdict``, ``cause``, ``variance_ratio`` (the draws' over the law's, NaN where there is
-        none), ``shape``, ``fan_in``, ``fan_out``, ``law``, ``statement``, ``source``, ``documented``, ``n_draws`` and
+        none), ``kurtosis`` and ``law_kurtosis`` (NaN likewise), ``shape``, ``fan_in``, ``fan_out``, ``law``, ``statement``, ``source``, ``documented``, ``n_draws`` and
         ``note``.
     """
     import pandas as pd
 
     rows = []
     for one in found:
-        variance = next((part for part in one.audit.parts if part.name == "variance"), None)
+        variance = one.audit.part("variance")
         rows.append(
             {
                 "initializer": one.case.name,
                 "verdict": one.audit.verdict,
                 "cause": one.audit.cause,
                 "variance_ratio": float("nan") if variance is None else variance.estimate / variance.predicted,
+                "kurtosis": one.audit.kurtosis,
+                "law_kurtosis": one.audit.law_kurtosis,
                 "shape": "x".join(map(str, one.audit.shape)),
                 "fan_in": one.audit.fans.fan_in,
                 "fan_out": one.audit.fans.fan_out,

@@ -73,19 +73,15 @@ def _judge(arrays: Float64Array, law: Initializer, fans: Fans) -> tuple[WeightsL
     """Draws against moments and distribution function, whichever are known."""
     entries = arrays.ravel()
     variance, mean = law.variance(*fans), law.mean(*fans)
-    squares = (entries - mean) ** 2
-    average = float(squares.mean())
     # Of the law's kurtosis and the draws' the larger: the law's is the better one if it is right, and where it is not
     # the error must not come out too small. A law of two values has none at all, but for rounding.
-    kurtoses = [1.0 + ROUNDING, float(np.mean(squares**2)) / average**2 if average else 0.0]
-    if _kurtosis_known(law):
-        kurtoses.append(law.kurtosis(*fans))
+    kurtoses = [1.0 + ROUNDING, kurtosis_of(entries, mean), known_kurtosis(law, fans)]
 
     def cdf(x: Float64Array) -> Float64Array:
         return law.cdf(x, fan_in=fans.fan_in, fan_out=fans.fan_out)
 
     found = weights_law(
-        entries, mean=mean, variance=variance, kurtosis=max(kurtoses), cdf=cdf if law.continuous else None
+        entries, mean=mean, variance=variance, kurtosis=float(np.nanmax(kurtoses)), cdf=cdf if law.continuous else None
     )
     if law.continuous:
         return found, found.distribution
@@ -94,8 +90,17 @@ def _judge(arrays: Float64Array, law: Initializer, fans: Fans) -> tuple[WeightsL
     return found, None  # the distribution function of a sampler of one's own is not known
 
 
-def _kurtosis_known(law: Initializer) -> bool:
-    return isinstance(law.law, Scaled) or getattr(law.law, "kurtosis", None) is not None
+def kurtosis_of(draws: Float64Array, mean: float) -> float:
+    """Fourth moment over the squared second, both about a mean that is known; NaN if nothing departs from it."""
+    squares = (draws - mean) ** 2
+    average = float(squares.mean())
+    return float(np.mean(squares**2)) / average**2 if average else math.nan
+
+
+def known_kurtosis(law: Initializer, fans: Fans) -> float:
+    """The law's kurtosis; NaN of a sampler of one's own that states none, and of a constant."""
+    known = isinstance(law.law, Scaled | Orthogonal) or getattr(law.law, "kurtosis", None) is not None
+    return law.kurtosis(*fans) if known and law.variance(*fans) else math.nan
 
 
 def _on_atoms(entries: Float64Array, law: Scaled, fans: Fans) -> Float64Array:

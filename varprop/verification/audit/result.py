@@ -144,6 +144,9 @@ class Audit:
         A name of `varprop.verification.audit.causes.CAUSES`; None if the law is not refuted or no cause explains the draws.
     note : str
         What a reader should know: what the cause means, and the others that predict the same here.
+    kurtosis, law_kurtosis : float
+        E[(w - mean)^4] / variance^2 of the draws and of the law, with the law's mean: 3 if normal, 2.366 if that is cut at two
+        standard deviations, 9/5 if uniform. NaN where there is none, or the law's is not known.
     """
 
     initializer: str
@@ -159,6 +162,12 @@ class Audit:
     verdict: Verdict
     cause: str | None = None
     note: str = ""
+    kurtosis: float = math.nan
+    law_kurtosis: float = math.nan
+
+    def part(self, name: str) -> Part | None:
+        """The part of that name, if it was looked at."""
+        return next((part for part in self.parts if part.name == name), None)
 
     @property
     def pvalue(self) -> float:

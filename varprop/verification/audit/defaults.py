@@ -1,0 +1,200 @@
+"""What is claimed of a framework's defaults, held against what it draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from varprop._typing import RNGLike
+from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.defaults import DefaultClaim
+from varprop.model.laws import Fans
+from varprop.numerics.streams import root_sequence
+from varprop.stats.equivalence import Verdict
+from varprop.verification.audit.frameworks import audit_case
+from varprop.verification.audit.result import ALPHA, Audit
+from varprop.verification.audit.sampling import bound
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "claim",
+    "statement",
+    "corrected",
+    "framework",
+    "version",
+    "entry",
+    "law",
+    "ratio",
+    "ci_low",
+    "ci_high",
+    "margin",
+    "alpha",
+    "n_draws",
+    "verdict",
+    "note",
+)
+"""Of a table of claims about defaults, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimAudit:
+    """A claim that an entry follows one of some laws, and the audit against each of them, nearest first."""
+
+    case: Case
+    claim: DefaultClaim
+    audits: tuple[Audit, ...]
+    alpha: float
+
+    @property
+    def nearest(self) -> Audit:
+        """The audit against the law that the draws are nearest to."""
+        return self.audits[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Supported if one law is, refuted if all are."""
+        verdicts = {audit.verdict for audit in self.audits}
+        if "supported" in verdicts:
+            return "supported"
+        return "refuted" if verdicts == {"refuted"} else "inconclusive"
+
+    @property
+    def note(self) -> str:
+        """What the verdict leaves open, or each law that was refuted and by how much."""
+        if self.verdict != "refuted":
+            return self.nearest.note
+        if self.nearest.part("variance") is None:
+            return (
+                self.nearest.note
+            )  # of the draws themselves, such as the same array again: no law is nearer than another
+        each = ", ".join(f"{one.law} (variance {_ratio(one)[0]:.4g} times its)" for one in self.audits)
+        return f"refuted against {each}"
+
+
+def audit_claims(
+    bridge: Bridge,
+    *,
+    n_draws: int | None = None,
+    alpha: float = ALPHA,
+    rng: RNGLike,
+    progress: Callable[[str], object] | None = None,
+) -> list[ClaimAudit]:
+    """Judge every claim that a catalogue lists of its entries.
+
+    Parameters
+    ----------
+    bridge : Bridge
+        From `varprop.bridges.load_bridge`.
+    n_draws : int, optional
+        Of each entry, as in `varprop.audit`.
+    alpha : float, default 1e-6
+        Bound on the probability that any of the verdicts is false.
+    rng : int, SeedSequence, Generator or None
+        As in `audit_bridge`, which draws the same numbers from the same seed.
+    progress : callable, optional
+        Told every entry before its audit.
+
+    Returns
+    -------
+    list of ClaimAudit
+        In the catalogue's order; empty if it lists no claims.
+
+    Notes
+    -----
+    Each entry is held against each law of its claims at level alpha over the number of all these tests. If none of them is
+    false, no verdict is: one supported law makes a claim true, and a claim is refuted only if all its laws are.
+    """
+    root = root_sequence(rng)
+    pairs = [(case, claim) for case in bridge.cases for claim in case.claims]
+    tests = sum(len(claim.laws) for _, claim in pairs)
+    found = []
+    for case, claim in pairs:
+        if progress is not None:
+            progress(f"{claim.claim}: {case.name}")
+        kept: list[Any] = []
+        audits = [
+            audit_case(bridge, _drawn_once(case, kept), law, n_draws=n_draws, root=root, alpha=alpha / tests)
+            for law in claim.laws
+        ]
+        found.append(ClaimAudit(case=case, claim=claim, audits=tuple(sorted(audits, key=_distance)), alpha=alpha))
+    return found
+
+
+def _drawn_once(case: Case, kept: list[Any]) -> Case:
+    """The case with an initialiser that returns what is kept, call by call, and keeps what it has to draw."""
+    position = count()
+    fans = Fans(case.fan_in or 1, case.fan_out or 1)  # which no function of a catalogue asks for
+
+    def draw(shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+        call = next(position)
+        if call == len(kept):
+            kept.append(bound(case.initializer, fans, rng)(shape))
+        return kept[call]
+
+    return replace(case, initializer=draw)
+
+
+def _distance(audit: Audit) -> tuple[bool, float, float]:
+    """How far draws are from a law: those that follow it first, then by variance, then by shape, whatever the scale."""
+    # Of laws of one variance, such as Xavier's two, no more than rounding is to decide.
+    off = round(abs(math.log(_ratio(audit)[0])), 9)
+    return audit.verdict != "supported", off, abs(math.log(audit.kurtosis / audit.law_kurtosis))
+
+
+def _ratio(audit: Audit) -> tuple[float, float, float]:
+    """Variance over the law's, with its 95 % interval; NaN if none came to be tested."""
+    part = audit.part("variance")
+    if part is None:
+        return math.nan, math.nan, math.nan
+    return part.estimate / part.predicted, part.low / part.predicted, part.high / part.predicted
+
+
+def claims_frame(found: list[ClaimAudit], bridge: Bridge) -> pd.DataFrame:
+    """One row for each claim about each entry.
+
+    Parameters
+    ----------
+    found : list of ClaimAudit
+        From `audit_claims`.
+    bridge : Bridge
+        What was audited.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``claim``, ``statement``, ``corrected``, ``framework``, ``version``, ``entry``, ``law`` (of those claimed the
+        one that comes nearest), ``ratio`` (the draws' variance over that law's) with its 95 % interval ``ci_low`` and
+        ``ci_high``, ``margin``, ``alpha`` (of all verdicts together), ``n_draws``, ``verdict`` and ``note``.
+    """
+    import pandas as pd
+
+    rows = []
+    for one in found:
+        ratio, low, high = _ratio(one.nearest)
+        rows.append(
+            {
+                "claim": one.claim.claim,
+                "statement": one.claim.statement,
+                "corrected": one.claim.corrected,
+                "framework": bridge.name,
+                "version": bridge.version,
+                "entry": one.case.name,
+                "law": one.nearest.law,
+                "ratio": ratio,
+                "ci_low": low,
+                "ci_high": high,
+                "margin": one.nearest.margin,
+                "alpha": one.alpha,
+                "n_draws": one.nearest.n_draws,
+                "verdict": one.verdict,
+                "note": one.note,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
