@@ -13,7 +13,7 @@ from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.records import is_standardised
 from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.svg import render_svg
-from varprop.report.sweep_figure import sweep_pictures
+from varprop.report.sweep_figure import sweep_pictures, without_sweep
 from varprop.report.tables import (
     LedgerEntry,
     layer_table,
@@ -76,11 +76,7 @@ def study_document(run: Run) -> StudyDocument:
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}",
         contradictions=contradictions(entries),
-        remarks=tuple(
-            f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
-            for name in wanted
-            if name not in FIGURES
-        ),
+        remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted)),
         ledger=ledger_table(entries, caption="One row for each claim and verdict."),
         guarantee=_guarantee(study, verdicts),
         claims=tuple(
@@ -88,6 +84,14 @@ def study_document(run: Run) -> StudyDocument:
         ),
         pictures=tuple(pictures),
         reproduction=_reproduction(run),
+    )
+
+
+def _unknown_figures(wanted: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
+        for name in wanted
+        if name not in FIGURES
     )
 
 

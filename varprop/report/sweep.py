@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -175,7 +175,8 @@ def _measured(point: Point, quantities: Sequence[str], first: int) -> Iterator[d
     found = dict(zip(gains, gather(gains, simulation, called=point.series), strict=True))
     levels = [quantity for quantity in recorded if quantity not in GAINS]
     questions = [_mean_level(quantity, layers) for quantity in levels]
-    means = dict(zip(levels, ask(questions, simulation), strict=True))
+    answers = ask(questions, simulation)
+    means = dict(zip(levels, answers, strict=True))
     about = {"series": point.series, "value": point.value, "source": "measured"}
     about |= {"first_layer": layers[0], "last_layer": layers[1]}
     for claim, evidence in found.items():
@@ -213,12 +214,7 @@ def _curve(points: Sequence[Point], variable: Variable) -> Iterator[tuple[float,
     """Networks of a theory's curve: those that were sampled, and where a variance is swept others between them."""
     for point in points:
         yield point.value, point.simulation.architecture
-    if (
-        variable == "depth"
-        or variable == "width"
-        or len(points) < 2
-        or (variable == "weight_variance" and _homogeneous(points[0]))
-    ):
+    if variable in {"depth", "width"} or (variable == "weight_variance" and _homogeneous(points[0])):
         return
     between = max(1, _CURVE // (len(points) - 1)) + 1
     for one, other in itertools.pairwise(points):
@@ -233,7 +229,7 @@ def _homogeneous(point: Point) -> bool:
     return all(noun.biases.name == "zeros" if isinstance(noun, Dense) else noun.homogeneous for noun in nouns)
 
 
-def with_variance(network: Network, variable: Literal["weight_variance", "bias_variance"], value: float) -> Network:
+def with_variance(network: Network, variable: Variable, value: float) -> Network:
     """Give every layer Gaussian weights, or biases, of another variance: what a theory of wide networks sees of a law."""
     if variable == "weight_variance":
         laws = {"weights": get_initializer("variance_scaling", scale=value)}

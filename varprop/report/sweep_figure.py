@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,13 @@ def sweep_pictures(study: Study, simulations: Mapping[str, Simulation]) -> list[
             numbers=sweep_table(frame, caption=f"The numbers of the figure {NAME}."),
         )
     ]
+
+
+def without_sweep(study: Study, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Say that the figure is asked for where there is no sweep."""
+    if NAME not in wanted or study.sweep is not None:
+        return ()
+    return (f"The study asks for the figure “{NAME}” and has no [sweep], so there is nothing to draw.",)
 
 
 def _about_curves(theories: list[str]) -> str:
