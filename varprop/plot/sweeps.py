@@ -103,7 +103,11 @@ def sweep_data(
     ----------
     data : Run or iterable of Simulation
         As for `sweep`.
-    variable, theory, first_layer
+    variable : {"weight_variance", "bias_variance", "depth", "width"}, optional
+        As for `sweep`.
+    theory : str, optional
+        As for `sweep`.
+    first_layer : int, default 5
         As for `sweep`.
 
     Returns
