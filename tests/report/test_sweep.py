@@ -123,7 +123,7 @@ def test_a_network_with_several_values_is_refused():
     with pytest.raises(ValueError, match="has no one width"):
         value_in(net, "width")
     with pytest.raises(ValueError, match="variable must be"):
-        value_in(net, "wdith")
+        value_in(net, "wdith")  # codespell:ignore
 
 
 def test_two_samples_at_one_value_are_refused(simulations):
@@ -157,6 +157,7 @@ def test_the_report_has_the_figure_with_caption_alternative_and_numbers(run):
     assert "in 2 series: tanh and relu" in picture.alternative
     assert [column.title for column in picture.numbers.columns][:3] == ["Series", "Quantity", "n_in Var(W)"]
     assert len(picture.numbers.rows) == 2 * 3 * 4
+    assert picture.numbers.csv.startswith("series,variable,value,quantity,source,")
     assert picture.svg == study_document(run).pictures[0].svg
 
 

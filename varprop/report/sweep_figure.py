@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from varprop.report.csv_files import csv_text
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid
 from varprop.report.palette import series_styles
@@ -213,4 +214,5 @@ def sweep_table(frame: pd.DataFrame, *, caption: str) -> Table:
         ]
         for row in frame[frame["source"] == "measured"].to_dict("records")
     ]
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING)
+    table = Table.of(caption, columns, rows).without_empty_columns(MISSING)
+    return table.with_file(f"tables/{NAME}.csv", csv_text(frame))
