@@ -103,6 +103,7 @@ def dense_pass(net: vp.Network, x: np.ndarray, streams: Streams) -> dict[str, li
             found["activation_mean"].append(a.mean(1))
             found["activation_variance"].append(a.var(1, ddof=1))
             found["activation_second_moment"].append((a**2).mean(1))
+            found["derivative_second_moment"].append((slope**2).mean(1))
             found["saturated_fraction"].append((np.abs(slope) < 0.05 * site.noun.slope_bound()).mean(1))
             found["dead_fraction"].append((a == 0).all(0).mean())
             unit = a / np.linalg.norm(a, axis=1, keepdims=True)

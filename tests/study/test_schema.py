@@ -157,7 +157,8 @@ WRONG = [
     (claim("layers = [3]"), "claims[0].layers", "must have at least 2 items"),
     (claim("layers = [3, 2]"), "claims[0].layers", "first and"),
     (claim("layers = [1, 9]"), "claims[0].layers", "asks for layer 9, but relu, he_normal has 3 weight layers"),
-    (claim("below = 0.5"), "claims[0].below", "goes with test 'directional' only"),
+    (claim("below = 0.5"), "claims[0].below", "goes with tests directional, typical_directional, level only"),
+    (claim('test = "level"'), "claims[0].quantity", "it takes activation_mean, "),
     (claim("bellow = 0.5"), "claims[0].bellow", "did you mean 'below'?"),  # codespell:ignore
     (claim('where = { weights = "xavier_normal" }'), "claims[0].where", "there are weights he_normal"),
     (claim('where = { weight = "he_normal" }'), "claims[0].where.weight", "did you mean 'weights'?"),
@@ -285,7 +286,7 @@ def test_every_example_in_the_schema_is_valid():
     """The examples are what error messages tell people to write."""
     for path, table in TABLES.items():
         for name, field in table.model_fields.items():
-            assert field.examples or name in {"network", "grid", "claims", "report", "where"}, (path, name)
+            assert field.examples or name in {"network", "grid", "sweep", "claims", "report", "where"}, (path, name)
 
 
 def test_the_committed_schema_is_this_versions():

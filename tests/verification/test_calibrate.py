@@ -81,7 +81,7 @@ def test_a_study_cut_out_is_judged_as_it_would_be_alone(test):
 
 
 def test_every_test_is_calibrated_or_said_why_not():
-    assert set(TESTS) - set(JUDGES) == {"identity", "weights_law", "directional"}
+    assert set(TESTS) - set(JUDGES) == {"identity", "weights_law", "directional", "typical_directional", "level"}
 
 
 @pytest.mark.false_alarm(6.4e-6)

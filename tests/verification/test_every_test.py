@@ -16,9 +16,16 @@ widths = "32x4"
 activation = "relu"
 weights = "he_normal"
 """
-QUANTITIES = {"zero_mean": "activation_mean", "weights_law": "weights", "activation_map": "activation_second_moment"}
+QUANTITIES = {
+    "level": "derivative_second_moment",
+    "zero_mean": "activation_mean",
+    "weights_law": "weights",
+    "activation_map": "activation_second_moment",
+}
 EXTRA = {
     "directional": "above = 0.5",
+    "typical_directional": "below = 1.1",
+    "level": "below = 0.6",
     "zero_mean": "margin = 0.9",
     "exact_law": "margin = 0.1",
     "pivot_law": "margin = 0.1",

@@ -97,6 +97,8 @@ def test_every_kind_of_test_has_a_forecast(pilot):
         vp.Claim(id="dead", quantity="activation_second_moment", test="dead_rate", margin=0.1),
         vp.Claim(id="spread", quantity="pivot", test="spread", margin=0.5),
         vp.Claim(id="below", quantity=QUANTITY, test="directional", below=2.0),
+        vp.Claim(id="typical", quantity=QUANTITY, test="typical_directional", below=2.0),
+        vp.Claim(id="level", quantity="activation_mean", test="level", above=0.3),
         vp.Claim(id="zero", quantity="activation_mean", test="zero_mean"),
         vp.Claim(id="weights", quantity="weights", test="weights_law", theory="he"),
         claim("band", margin=0.3),

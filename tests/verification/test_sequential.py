@@ -87,6 +87,8 @@ TRUE = (
     claim("depth", test="cumulative_mean", margin=0.1),
     claim("growth", test="growth_rate", margin=0.03),
     vp.Claim(id="below", test="directional", quantity="preactivation_second_moment", below=1.05),
+    vp.Claim(id="typical", test="typical_directional", quantity="preactivation_second_moment", below=0.97),
+    vp.Claim(id="level", test="level", quantity="activation_mean", above=0.3),
     vp.Claim(id="map", test="activation_map", quantity="activation_second_moment"),
     vp.Claim(id="zero", test="zero_mean", quantity="activation_mean", margin=0.9),
 )
@@ -96,6 +98,8 @@ FALSE = (
     claim("depth", test="cumulative_mean", theory="xavier"),
     claim("growth", test="growth_rate", theory="xavier"),
     vp.Claim(id="above", test="directional", quantity="preactivation_second_moment", above=1.05),
+    vp.Claim(id="typical", test="typical_directional", quantity="preactivation_second_moment", above=0.97),
+    vp.Claim(id="level", test="level", quantity="activation_mean", below=0.3),
     vp.Claim(id="zero", test="zero_mean", quantity="activation_mean", margin=0.05),
 )
 

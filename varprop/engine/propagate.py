@@ -126,8 +126,8 @@ def _read(
 def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]:
     """(layer, module) of every place of a network at which a quantity exists.
 
-    A variance needs two units, a cosine two inputs, a conditional variance a law whose variance is known, and
-    saturation a steepest slope: step has none but 0, exp none at all.
+    A variance needs two units, a cosine two inputs, a conditional variance a law whose variance is known, the slope's
+    second moment an activation that does not jump, and saturation a steepest slope: step has none but 0, exp none at all.
     """
     found = []
     for site in network.sites:
@@ -136,6 +136,8 @@ def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]
         if quantity.endswith("_variance") and quantity != "conditional_variance" and site.output_shape == (1,):
             continue
         if quantity in {"conditional_variance", "pivot"} and not _has_variance(site):
+            continue
+        if quantity == "derivative_second_moment" and isinstance(site.noun, Activation) and site.noun.jumps:
             continue
         if quantity == "saturated_fraction" and not _can_saturate(site):
             continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.engine.rules import Slope
-from varprop.engine.signal import Signal, gram, row_count, scaled
+from varprop.engine.signal import Signal, gram, row_count, row_dot, scaled
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 
@@ -69,6 +69,11 @@ def _pivot(at: AtPreactivation) -> Float64Array:
     return np.divide(at.z.squares / at.z.units, v, out=np.full_like(v, np.nan), where=v > 0)
 
 
+def _derivative_second_moment(at: AtActivation) -> Float64Array:
+    slope = at.slope.values()
+    return row_dot(slope, slope) / at.a.units
+
+
 def _saturated_fraction(at: AtActivation) -> Float64Array:
     slope = np.abs(at.slope.values())
     return row_count(slope < SATURATED * at.noun.slope_bound()) / at.a.units
@@ -108,6 +113,7 @@ ACTIVATION: dict[str, Callable[[AtActivation], Float64Array]] = {
     "activation_mean": lambda at: at.a.mean(),
     "activation_variance": lambda at: at.a.variance(),
     "activation_second_moment": lambda at: at.a.second_moment(),
+    "derivative_second_moment": _derivative_second_moment,
     "saturated_fraction": _saturated_fraction,
     "dead_fraction": _dead_fraction,
     "cosine": _cosine,

@@ -41,6 +41,7 @@ _ALL = (
     Quantity("activation_mean", "activation", "mean of a over the layer's units"),
     Quantity("activation_variance", "activation", "variance of a over the layer's units (ddof 1)"),
     Quantity("activation_second_moment", "activation", "mean of a^2 over the layer's units"),
+    Quantity("derivative_second_moment", "activation", "mean of phi'(z)^2 over the layer's units"),
     Quantity("saturated_fraction", "activation", "share of units with |phi'(z)| below 5 % of its maximum"),
     Quantity("dead_fraction", "activation", "share of units that output exactly 0 on every input", joint=True),
     Quantity("cosine", "activation", "cosine of two inputs' activations, mean over the pairs", joint=True),

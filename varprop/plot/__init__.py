@@ -16,6 +16,7 @@ from __future__ import annotations
 from varprop.plot.depth import profile
 from varprop.plot.maps import correlation_map, length_map, phase_diagram
 from varprop.plot.statistics import band, exact_law, power, pvalues
+from varprop.plot.sweeps import sweep, sweep_data
 from varprop.plot.verdicts import forest
 
 __all__ = [
@@ -28,4 +29,6 @@ __all__ = [
     "power",
     "profile",
     "pvalues",
+    "sweep",
+    "sweep_data",
 ]

@@ -13,6 +13,7 @@ from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.records import is_standardised
 from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.svg import render_svg
+from varprop.report.sweep_figure import sweep_pictures, without_sweep
 from varprop.report.tables import (
     LedgerEntry,
     layer_table,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from varprop.study.study import Study
     from varprop.verification.claims import Claim
 
-FIGURES = ("profile", "forest", "exact-law")
+FIGURES = ("profile", "forest", "exact-law", "sweep")
 """What ``[report] figures`` may ask for."""
 _USUAL_FIGURES = ("profile", "forest")
 _UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
@@ -68,16 +69,14 @@ def study_document(run: Run) -> StudyDocument:
         pictures += _forests(study, verdicts)
     if "exact-law" in wanted:
         pictures += exact_law_pictures(simulations)
+    if "sweep" in wanted:
+        pictures += sweep_pictures(study, simulations)
     return StudyDocument(
         name=study.name,
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}",
         contradictions=contradictions(entries),
-        remarks=tuple(
-            f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
-            for name in wanted
-            if name not in FIGURES
-        ),
+        remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted)),
         ledger=ledger_table(entries, caption="One row for each claim and verdict."),
         guarantee=_guarantee(study, verdicts),
         claims=tuple(
@@ -85,6 +84,14 @@ def study_document(run: Run) -> StudyDocument:
         ),
         pictures=tuple(pictures),
         reproduction=_reproduction(run),
+    )
+
+
+def _unknown_figures(wanted: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        f"The study asks for the figure “{name}”, which is not drawn; there are {listing(FIGURES)}."
+        for name in wanted
+        if name not in FIGURES
     )
 
 
@@ -147,7 +154,7 @@ def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
     for side in ("below", "above"):
         threshold = getattr(claim, side)
         if threshold is not None:
-            facts.append(f"Claimed: {side} {number(threshold)} a layer.")
+            facts.append(f"Claimed: {side} {number(threshold)}{'' if claim.test == 'level' else ' a layer'}.")
     if claim.expect is not None:
         facts.append(f"Expected: {claim.expect}.")
     return tuple(facts)
@@ -275,7 +282,7 @@ def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
                 heading=f"All verdicts: {what}",
                 caption=(
                     f"Each row is one verdict: {what}, with its interval. The shaded band is the claim's margin; a "
-                    "directional claim has none, and its gain per layer stands over the bound it claims. Marks: circle "
+                    "claim about a bound has none, and its gain per layer, or value, stands over the bound. Marks: circle "
                     "supported, cross refuted, diamond inconclusive. Rows beyond the axis stand at its edge with "
                     f"an arrow and their value. {SYMBOL_KEY}."
                 ),

@@ -10,6 +10,8 @@ from varprop.report.wording import MISSING, axis_label, count, interval, number,
 
 _COMPARED = {
     "directional": "gain per layer/claimed bound",
+    "typical_directional": "gain per layer of a typical network/claimed bound",
+    "level": "mean/claimed bound",
     "growth_rate": "gain per layer, measured/predicted",
 }
 

@@ -89,8 +89,8 @@ def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
     return figure
 
 
-def panel_grid(panels: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
-    """Make a figure of so many panels, at most three side by side.
+def panel_grid(panels: int, *, sharex: bool, columns: int = _COLUMNS) -> tuple[Figure, list[Axes]]:
+    """Make a figure of so many panels.
 
     Parameters
     ----------
@@ -98,6 +98,8 @@ def panel_grid(panels: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
         At least one.
     sharex : bool
         Whether all have one axis, of which then only the lowest panel of each column shows the numbers.
+    columns : int
+        Most panels side by side.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def panel_grid(panels: int, *, sharex: bool) -> tuple[Figure, list[Axes]]:
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    columns = min(_COLUMNS, panels)
+    columns = min(columns, panels)
     rows = -(-panels // columns)
     size = _LONE_PANEL if panels == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
     figure = Figure(figsize=size, layout="constrained")

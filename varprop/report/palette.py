@@ -32,6 +32,14 @@ class LineStyle:
     dashes: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesStyle:
+    """Colour and marker of one of several curves."""
+
+    color: str
+    marker: str
+
+
 VERDICTS = {
     "supported": VerdictStyle("#0072b2", "o"),
     "refuted": VerdictStyle("#d55e00", "X"),
@@ -49,6 +57,17 @@ THEORIES = {
 }
 _OTHER_THEORIES = (LineStyle("#8c6d31", (3, 1, 1, 1, 1, 1)), LineStyle("#7b4173", (5, 3)), LineStyle("#5254a3", (1, 3)))
 
+SERIES = (
+    SeriesStyle("#0072b2", "o"),
+    SeriesStyle("#d55e00", "s"),
+    SeriesStyle("#009e73", "^"),
+    SeriesStyle("#cc79a7", "D"),
+    SeriesStyle("#8c6d31", "v"),
+    SeriesStyle("#5254a3", "P"),
+    SeriesStyle("#767676", "X"),
+)
+"""Curves of one figure, a hue and a marker each; from the eighth on they are taken again."""
+
 DARK = {
     INK: "#e6e6e6",
     PAPER: "#14171c",
@@ -63,6 +82,11 @@ DARK = {
     "#7b4173": "#de9ed6",
     "#5254a3": "#9c9ede",
 }
+
+
+def series_styles(names: list[str]) -> dict[str, SeriesStyle]:
+    """Style of each curve of a figure, in order."""
+    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(names)}
 
 
 def theory_styles(theories: list[str]) -> dict[str, LineStyle]:

@@ -14,6 +14,7 @@ from varprop.report.palette import SPREAD_ALPHA, LineStyle, theory_styles
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _DRAWABLE = (1e-200, 1e200)  # beyond, matplotlib's ticks overflow
 
@@ -109,16 +110,20 @@ def draw_profile(
 
 
 def _set_log_axis(axes: Axes, scale: ProfileScale) -> None:
+    axes.set_yscale("log")
+    label_log_axis(axes.yaxis, scale.floor, scale.ceiling)
+
+
+def label_log_axis(axis: Axis, low: float, high: float) -> None:
     """Label powers of ten, and 2 and 5 between them where there are few."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    if np.log10(scale.ceiling / scale.floor) <= 2.5 and 1e-4 < scale.floor < 1e4:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    if np.log10(high / low) <= 2.5 and 1e-4 < low < 1e4:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axis.set_major_locator(LogLocator(numticks=6))
 
 
 def _pattern(style: LineStyle) -> Literal["solid"] | tuple[float, tuple[float, ...]]:

@@ -32,8 +32,8 @@ def is_standardised(record: Record) -> bool:
 
 
 def margin_in(record: Record) -> float:
-    """The row's margin, NaN for a directional claim: it is held against a bound, without one."""
-    return math.nan if record["test"] == "directional" else value_in(record, "margin")
+    """The row's margin, NaN for a claim that is held against a bound, without one."""
+    return math.nan if record["test"] in {"directional", "typical_directional", "level"} else value_in(record, "margin")
 
 
 def compared_in(record: Record) -> float:

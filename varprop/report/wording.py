@@ -31,6 +31,7 @@ _AXIS_LABELS = {
     "weight_gradient_second_moment": "(∂L/∂W)²",
     "conditional_variance": "v",
     "pivot": "z²/v",
+    "derivative_second_moment": "φ′²",
     "saturated_fraction": "saturated",
     "dead_fraction": "dead",
     "cosine": "cosine",

@@ -27,7 +27,7 @@ from varprop.model.layers import MAX_WIDTH
 from varprop.study.errors import shown
 from varprop.study.notation import MAX_DEPTH, parse_noun, parse_widths
 
-FORMS = ("<text>", "<table>", "<list>", "<integer>")
+FORMS = ("<text>", "<table>", "<list>", "<integer>", "<number>")
 """Tags of the forms a value may take; they are no keys, so no error's path shows them."""
 
 Noun = TypeVar("Noun", Activation, Initializer)

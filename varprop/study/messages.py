@@ -11,15 +11,18 @@ from pydantic_core import ErrorDetails
 from varprop.study.errors import Problem, shown, suggestion, toml_path
 from varprop.study.items import FORMS, NounTable, Table, WidthsTable
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable, ReportTable, WhereTable
+from varprop.study.sweep import VARIABLES, RangeTable, SweepTable
 
 _NOUNS = ("activation", "weights", "biases")
 TABLES: dict[tuple[str, ...], type[Table]] = {
     (): Document,
     ("network",): NetworkTable,
     ("grid",): GridTable,
+    ("sweep",): SweepTable,
     ("claims",): ClaimTable,
     ("claims", "where"): WhereTable,
     ("report",): ReportTable,
+    **{("claims", "where", variable): RangeTable for variable in VARIABLES},
     **{(*parent, "widths"): WidthsTable for parent in (("network",), ("grid",), ("claims", "where"))},
     **{(*parent, noun): NounTable for parent in (("network",), ("grid",), ("claims", "where")) for noun in _NOUNS},
 }

@@ -25,6 +25,7 @@ from varprop.study.items import (
     reject_all,
 )
 from varprop.study.notation import MAX_DEPTH
+from varprop.study.sweep import SweepTable, SweptScope
 from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems
 
@@ -122,6 +123,10 @@ class WhereTable(Table):
     activation: _ActivationScope | None = Field(default=None, examples=["relu"])
     weights: _InitializerScope | None = Field(default=None, examples=["he_normal"])
     biases: _InitializerScope | None = Field(default=None, examples=["zeros"])
+    weight_variance: SweptScope | None = Field(default=None, description="of a sweep", examples=[4.0])
+    bias_variance: SweptScope | None = Field(default=None, description="of a sweep", examples=[0.1])
+    depth: SweptScope | None = Field(default=None, description="of a sweep", examples=[20])
+    width: SweptScope | None = Field(default=None, description="of a sweep", examples=[64])
 
 
 # ---- claims, report, the whole -----------------------------------------------------------------------------------
@@ -185,8 +190,8 @@ class ClaimTable(Table):
     layers: Annotated[list[Annotated[int, Field(ge=1, le=MAX_DEPTH)]], Field(min_length=2, max_length=2)] | None = (
         Field(default=None, description="first and last weight layer", examples=[[5, 20]])
     )
-    below: float | None = Field(default=None, gt=0, description="gain per layer", examples=[0.9])
-    above: float | None = Field(default=None, gt=0, description="gain per layer", examples=[1.1])
+    below: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[0.9])
+    above: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[1.1])
 
     @model_validator(mode="after")
     def _goes_together(self) -> ClaimTable:
@@ -287,6 +292,7 @@ class Document(Table):
     )
     network: NetworkTable = NetworkTable()
     grid: _Grids | None = None
+    sweep: SweepTable | None = None
     claims: list[ClaimTable] = Field(default_factory=list)
     report: ReportTable = ReportTable()
 

@@ -16,6 +16,7 @@ from varprop.study.configurations import Choice, Configuration, available, confi
 from varprop.study.errors import Problem, StudyError, shown
 from varprop.study.messages import problems_of
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable
+from varprop.study.sweep import Sweep, SweepTable
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import needed_quantities
 
@@ -58,7 +59,9 @@ class Study:
     dtype, method, normals : str
         As the keywords of `varprop.simulate`.
     configurations : tuple of Configuration
-        In the order of the grid.
+        In the order of the grid, each taken through the sweep's values.
+    sweep : Sweep, or None
+        The variable that is taken through values.
     scopes : tuple of Scope
         Every claim (one per quantity) with the configurations it is about.
     figures : tuple of str, or None
@@ -79,6 +82,7 @@ class Study:
     method: str
     normals: str
     configurations: tuple[Configuration, ...]
+    sweep: Sweep | None
     scopes: tuple[Scope, ...]
     figures: tuple[str, ...] | None
     text: str
@@ -204,9 +208,11 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
     # What is in order is checked further even if something else is not: one round of errors, not two.
     shared, _ = _validate(NetworkTable, raw.get("network", {}))
     grids, _ = _validate(list[GridTable], _as_list(raw.get("grid", {})))
+    swept, _ = _validate(SweepTable, raw["sweep"]) if "sweep" in raw else (None, [])
+    sweep = None if swept is None else swept.sweep()
     choices: tuple[Choice, ...] = ()
-    if shared is not None and grids is not None:
-        choices, more = cross(shared, grids, several=isinstance(raw.get("grid"), list))
+    if shared is not None and grids is not None and (swept is not None or "sweep" not in raw):
+        choices, more = cross(shared, grids, several=isinstance(raw.get("grid"), list), sweep=sweep)
         problems += more
         problems += _input_problems(raw.get("inputs"), choices)
     found = configurations(choices)
@@ -243,6 +249,7 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         method=document.method,
         normals=document.normals,
         configurations=found,
+        sweep=sweep,
         scopes=tuple(scopes),
         figures=None if document.report.figures is None else tuple(document.report.figures),
         text=text,

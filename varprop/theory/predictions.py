@@ -185,6 +185,12 @@ def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Arr
     return None if theory.variance is None else theory.variance(site.noun, state.q)  # type: ignore[arg-type]
 
 
+def _derivative_second_moment(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    if theory.backward is None or theory.constant or not isinstance(site.noun, Activation) or site.noun.jumps:
+        return None
+    return theory.backward(site.noun, state.q)
+
+
 def _cosine(_site: Site, state: State, _theory: Theory) -> Float64Array | None:
     if state.shared is None or not (state.carried > 0).all():
         return None
@@ -197,10 +203,11 @@ _ACTIVATION: dict[str, _Say] = {
     "activation_mean": _activation_mean,
     "activation_variance": _activation_variance,
     "activation_second_moment": lambda _site, s, t: s.carried if t.carries == "second_moment" else None,
+    "derivative_second_moment": _derivative_second_moment,
     "cosine": _cosine,
 }
-_NEVER_EXACT = {"activation_mean", "activation_variance", "cosine"}
-"""The first two are known at this width only where the law of z is, which is the first layer; a cosine's mean is not
+_NEVER_EXACT = {"activation_mean", "activation_variance", "derivative_second_moment", "cosine"}
+"""The first three are known at this width only where the law of z is, which is the first layer; a cosine's mean is not
 the cosine of means. Said to be exact nowhere."""
 
 

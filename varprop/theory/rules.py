@@ -56,12 +56,16 @@ class Theory:
     def speaks_of(self, quantity: str) -> bool:
         """Tell whether the theory predicts a quantity anywhere."""
         if self.finite:
-            return quantity.endswith("second_moment") or quantity in {"conditional_variance", "pivot"}
+            said_of = {"conditional_variance", "pivot"}
+            return quantity in said_of or (
+                quantity.endswith("second_moment") and quantity != "derivative_second_moment"
+            )
         backward = self.backward is not None
         said = {
             "activation_mean": self.mean is not None,
             "activation_variance": self.carries == "variance" or self.variance is not None,
             "activation_second_moment": self.carries == "second_moment",
+            "derivative_second_moment": backward and not self.constant,
             "saturated_fraction": False,
             "dead_fraction": False,
             "cosine": self.name == "mean-field",

@@ -49,6 +49,15 @@ _LEVELS = (
     "gradient_second_moment",
     "weight_gradient_second_moment",
 )
+_VALUES = (
+    "activation_mean",
+    "derivative_second_moment",
+    "saturated_fraction",
+    "dead_fraction",
+    "cosine",
+)
+BOUNDED = ("directional", "typical_directional", "level")
+"""Tests of a claim that states a bound, by below or above."""
 _WITH_A_LAW = (
     "preactivation_second_moment",
     "conditional_variance",
@@ -65,6 +74,13 @@ _ALL = (
     Test("cumulative_mean", "over the whole depth, the mean over networks is as the theory says", "required", _LEVELS),
     Test("growth_rate", "the mean network's gain per layer is as the theory says", "required", _LEVELS),
     Test("directional", "the mean network's gain per layer is below (or above) a stated factor", "none", _LEVELS),
+    Test(
+        "typical_directional",
+        "the typical network's gain per layer is below (or above) a stated factor",
+        "none",
+        _LEVELS,
+    ),
+    Test("level", "in every layer the mean over networks is below (or above) a stated value", "none", _VALUES),
     Test("zero_mean", "the mean over units is 0, in units of the root mean square", "none", ("activation_mean",)),
     Test(
         "activation_map",
@@ -107,7 +123,7 @@ class Claim:
         What is measured, a name of `varprop.model.quantities` ("weights" for ``weights_law``).
     test : str
         One of `TESTS`: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
-        "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "identity" or
+        "typical_directional", "level", "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "identity" or
         "weights_law".
     theory : str, optional
         What it is held against. The first five need one; "identity" and "weights_law" take one; the others bring their own
@@ -125,7 +141,7 @@ class Claim:
     layers : tuple of int, optional
         First and last layer that the claim is about; all if None.
     below, above : float, optional
-        Factor per layer of a ``directional`` claim, > 0: one of the two.
+        Factor per layer of a directional claim, or value of the quantity of a ``level`` claim, > 0: one of the two.
 
     Raises
     ------
@@ -180,6 +196,28 @@ class Claim:
         bool
         """
         return self.layers is None or self.layers[0] <= place[0] <= self.layers[1]
+
+    @property
+    def direction(self) -> Literal["below", "above"]:
+        """Side of its bound on which a claim with one says that the truth lies.
+
+        Returns
+        -------
+        {"below", "above"}
+        """
+        return "above" if self.below is None else "below"
+
+    @property
+    def bound(self) -> float:
+        """Factor per layer, or value, that a claim with a bound states.
+
+        Returns
+        -------
+        float
+            NaN of other claims.
+        """
+        given = self.above if self.below is None else self.below
+        return math.nan if given is None else given
 
     @property
     def log_margin(self) -> float:
@@ -254,12 +292,13 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
 
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
-    if rule.name != "directional":
-        return dict.fromkeys(given, f"goes with test 'directional' only, not with {rule.name!r}")
+    if rule.name not in BOUNDED:
+        return dict.fromkeys(given, f"goes with tests {', '.join(BOUNDED)} only, not with {rule.name!r}")
+    what, example = ("a value of the quantity", 0.5) if rule.name == "level" else ("the factor per layer", 0.0625)
     if len(given) != 1:
-        return {"below": "or above must be given (one of them): the factor per layer, as below = 0.0625"}
+        return {"below": f"or above must be given (one of them): {what}, as below = {example}"}
     return {
-        name: f"must be a finite number > 0, got {value!r}: it is a factor per layer"
+        name: f"must be a finite number > 0, got {value!r}: it is {what}"
         for name, value in given.items()
         if not _positive(value)
     }

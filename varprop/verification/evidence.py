@@ -16,7 +16,7 @@ from varprop.model.simulation import Place, Samples, Simulation
 from varprop.stats import effects, equivalence, growth, means, power, zero_mean
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
-from varprop.verification import exact, further, initialisers
+from varprop.verification import exact, further, initialisers, levels
 from varprop.verification.chain import Measured, is_product
 from varprop.verification.claims import Claim
 from varprop.verification.findings import (
@@ -241,13 +241,11 @@ def _both_rates(rate: growth.GrowthRate) -> str:
 
 
 def _directional(claim: Claim, simulation: Simulation) -> Question[Evidence]:
-    direction: equivalence.Direction = "below" if claim.below is not None else "above"
-    factor = claim.below if claim.below is not None else claim.above
-    threshold = math.log(factor) if factor is not None else 0.0
+    direction, threshold = claim.direction, math.log(claim.bound)
 
     def judged(rates: tuple[growth.GrowthRate, list[Finding]]) -> Evidence:
         rate, steps = rates
-        outcome = replace(rate.mean_network, test="directional")
+        outcome = replace(rate.mean_network if claim.test == "directional" else rate.typical_network, test=claim.test)
         p_support, p_refute = equivalence.directional(outcome, 0.0, direction=direction)
 
         def required(alpha: float, m: int) -> int | None:
@@ -273,7 +271,7 @@ def _zero_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
         (standardised,) = summed
         outcomes = zero_mean.zero_mean_layers(standardised.moments)
         findings = [
-            Finding(place, outcome, 0.0, logarithmic=False)
+            Finding(place, outcome, 0.0, scale="difference")
             for place, outcome in zip(standardised.places, outcomes, strict=True)
         ]
         return about_all_layers(findings, claim.margin, "mean over root mean square")
@@ -286,6 +284,8 @@ GATHER: dict[str, Callable[[Claim, Simulation], Evidence | Question[Evidence]]] 
     "cumulative_mean": _cumulative_mean,
     "growth_rate": _growth_rate,
     "directional": _directional,
+    "typical_directional": _directional,
+    "level": levels.level_of_layers,
     "zero_mean": _zero_mean,
     "pooled_step_mean": further.pooled_step_mean,
     "band": further.joint_band,

@@ -101,7 +101,7 @@ def dead_rate(claim: Claim, simulation: Simulation) -> Evidence:
         dead = int(np.count_nonzero(only_input(column) == 0.0))
         with judging():
             found = proportions.dead_rate(dead, simulation.n_networks, expected=expected[place[0]])
-        findings.append(Finding(place, found, expected[place[0]], logarithmic=False))
+        findings.append(Finding(place, found, expected[place[0]], scale="difference"))
     end = findings[-1]
     counted = cast("proportions.Proportion", end.outcome).count
     said = f"{counted:,} of {end.outcome.n:,} networks are dead after layer {end.place[0] if end.place else ''}"
@@ -170,7 +170,7 @@ def _gaussian_counterpart(network: Network) -> tuple[Network, bool]:
 
 def _about_laws(claim: Claim, fits: Sequence[tuple[Place, LawFit]]) -> Evidence:
     """Judge a claim about Kolmogorov distances, the margin being the largest that counts as agreement."""
-    findings = [Finding(place, fit, 0.0, logarithmic=False) for place, fit in fits]
+    findings = [Finding(place, fit, 0.0, scale="difference") for place, fit in fits]
     worst = max((fit for _, fit in fits), key=lambda fit: fit.theta)
     second = min(1.0, len(fits) * min(fit.second_pvalue for _, fit in fits))
 

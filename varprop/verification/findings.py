@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from varprop.model.simulation import Place
 from varprop.stats import equivalence, power
@@ -16,19 +17,30 @@ from varprop.stats.outcome import Outcome
 class Finding:
     """One estimate at one place (None: over the whole network), with what was predicted there.
 
-    ``logarithmic`` tells that theta is log(estimate / predicted), else it is their difference.
+    ``scale`` tells what theta is: log(estimate / predicted), estimate / predicted - 1, or their difference.
     """
 
     place: Place | None
     outcome: Outcome
     predicted: float
-    logarithmic: bool = True
+    scale: Literal["logarithm", "relative", "difference"] = "logarithm"
 
     @property
     def estimate(self) -> float:
         """Estimate in the quantity's own units."""
-        theta = self.outcome.theta
-        return self.predicted * math.exp(theta) if self.logarithmic else self.predicted + theta
+        compared = self.compared(self.outcome.theta)
+        return compared if self.scale == "difference" else self.predicted * compared
+
+    @property
+    def ratio(self) -> float:
+        """Estimate over predicted; NaN where they are compared by their difference."""
+        return math.nan if self.scale == "difference" else self.compared(self.outcome.theta)
+
+    def compared(self, theta: float) -> float:
+        """What tables show of a value on the scale of theta: a ratio, or the estimate itself."""
+        if self.scale == "logarithm":
+            return math.exp(theta)
+        return (1.0 if self.scale == "relative" else self.predicted) + theta
 
 
 Required = Callable[[float, int], int | None]

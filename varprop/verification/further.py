@@ -130,8 +130,8 @@ def equality(claim: Claim, simulation: Simulation) -> Evidence:
     )
     left_out = f"{missing} of {simulation.n_networks} networks have no value and are left out" if missing else ""
     p_support = float(not worst.holds)
-    layers = tuple(Finding(where, one, 0.0, logarithmic=False) for where, one in found)
-    headline = Finding(place, worst, 0.0, logarithmic=False)
+    layers = tuple(Finding(where, one, 0.0, scale="difference") for where, one in found)
+    headline = Finding(place, worst, 0.0, scale="difference")
     return Evidence(layers, headline, p_support, 1.0 - p_support, lambda _alpha, _m: None, join_notes(said, left_out))
 
 

@@ -43,9 +43,9 @@ def initial_weights(claim: Claim, simulation: Simulation) -> Evidence:
         found = _judge(law, site, matrices, prescribed)
         variances.append(Finding(place, found.variance, prescribed))
         # In units of a standard deviation, where the margin applies as it does to a ratio.
-        centres.append(Finding(place, found.mean, 0.0, logarithmic=False))
+        centres.append(Finding(place, found.mean, 0.0, scale="difference"))
         if found.distribution is not None:
-            shapes.append(Finding(place, found.distribution, 0.0, logarithmic=False))
+            shapes.append(Finding(place, found.distribution, 0.0, scale="difference"))
         if min(matrices.shape[1:]) > 1:
             looks.append(independence(matrices, variance=stated, kurtosis=law.kurtosis(*site.fans)))
         bounded = bounded and found.within_bounds

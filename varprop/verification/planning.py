@@ -140,7 +140,7 @@ def _forecast(claim: Claim, evidence: Evidence | UndecidableError, alpha: float,
 def _about_margins(claim: Claim, findings: Sequence[Finding], alpha: float, m: int) -> Forecast:
     """Estimates of one number each, all of which have to lie within the margin."""
     layers = len(findings)
-    deltas = [claim.log_margin if finding.logarithmic else claim.margin for finding in findings]
+    deltas = [claim.log_margin if finding.scale == "logarithm" else claim.margin for finding in findings]
     nearest = [_likely(finding.outcome, delta) for finding, delta in zip(findings, deltas, strict=True)]
     outside = [
         finding.outcome

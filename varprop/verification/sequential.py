@@ -16,9 +16,10 @@ from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.sequential import SequentialOutcome
-from varprop.verification.claims import Claim
+from varprop.verification.claims import BOUNDED, Claim
 from varprop.verification.evidence import GATHER, gather
 from varprop.verification.findings import Evidence, Finding, UndecidableError, join_notes, judging
+from varprop.verification.levels import beyond_bound
 from varprop.verification.questions import Question, Tally
 
 FIRST_LOOK = 500
@@ -26,10 +27,11 @@ FIRST_LOOK = 500
 GROWTH = 1.1
 """Of the sample from one look to the next: on average half of a tenth is sampled after the claim could be decided."""
 
-EVERY_LAYER = ("step_mean", "zero_mean", "activation_map")
+EVERY_LAYER = ("step_mean", "level", "zero_mean", "activation_map")
 """Tests of a claim that every layer has to meet ..."""
-WATCHED = (*EVERY_LAYER, "pooled_step_mean", "cumulative_mean", "growth_rate", "directional")
+WATCHED = (*EVERY_LAYER, "pooled_step_mean", "cumulative_mean", "growth_rate", "directional", "typical_directional")
 """... and these with tests about a single number: all asymptotically means over networks, and so judged at every look."""
+_DIRECTIONS = ("directional", "typical_directional")
 OWN_DRAWS = ("weights_law",)
 """Tests that draw a sample of their own: judged once, at the first look. All others are judged once, at the last."""
 
@@ -269,16 +271,18 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
     with judging():
         layers = tuple(_finding(finding, mixture) for finding in evidence.layers)
         headline = _finding(evidence.headline, mixture)
-    if claim.test in EVERY_LAYER:
+    if claim.test == "level":
+        judged = beyond_bound(claim, layers)
+        headline, p_support, p_refute = judged.headline, judged.p_support, judged.p_refute
+    elif claim.test in EVERY_LAYER:
         outcomes, delta = [_outcome(finding) for finding in layers], claim.half_width
         joint = sequential.all_layers(outcomes, delta)
         p_support, p_refute = joint.p_equivalence, joint.p_refute
         # That every layer is exactly right: the smallest of the layers' p-values, times their number.
         pvalue = min(1.0, len(outcomes) * min(outcome.pvalue for outcome in outcomes))
         headline = replace(headline, outcome=replace(headline.outcome, pvalue=pvalue))
-    elif claim.test == "directional":
-        direction: equivalence.Direction = "below" if claim.below is not None else "above"
-        p_support, p_refute = equivalence.directional(headline.outcome, 0.0, direction=direction)
+    elif claim.test in BOUNDED:
+        p_support, p_refute = equivalence.directional(headline.outcome, 0.0, direction=claim.direction)
     else:
         delta = claim.half_width
         p_support = equivalence.p_equivalence(headline.outcome, delta)
@@ -288,9 +292,7 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         return _required(claim, _outcome(headline), len(layers), alpha / m)
 
     # The typical network's rate, which growth tests mention, is no claim and has a plain interval.
-    aside = (
-        "the typical network's interval is for a single look" if claim.test in ("growth_rate", "directional") else ""
-    )
+    aside = "intervals in this note are for a single look" if claim.test in ("growth_rate", *_DIRECTIONS) else ""
     return Evidence(layers, headline, p_support, p_refute, required, join_notes(evidence.note, aside))
 
 
@@ -316,8 +318,10 @@ def _outcome(finding: Finding) -> SequentialOutcome:
 
 def _required(claim: Claim, outcome: SequentialOutcome, layers: int, alpha: float) -> int | None:
     """Number of networks that would decide a claim, were the estimate of the deciding layer the truth."""
-    if claim.test == "directional":
-        return sequential.networks_to_decide(outcome, abs(outcome.theta), alpha=alpha)
+    if claim.test in BOUNDED:
+        right_side = (outcome.theta < 0.0) == (claim.direction == "below")
+        sides = 1 if right_side or claim.test in _DIRECTIONS else layers
+        return sequential.networks_to_decide(outcome, abs(outcome.theta), alpha=alpha / sides)
     inside = claim.half_width - abs(outcome.theta)
     if inside >= 0.0:
         return sequential.networks_to_decide(outcome, inside, alpha=alpha)

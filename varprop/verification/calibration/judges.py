@@ -66,7 +66,7 @@ JUDGES = {
     "spread": Judge("pivot", ("pivot",), last_layer=True),
 }
 """One line a test. Not here: ``identity``, which has no error of chance; ``weights_law``, which samples no networks;
-``directional``, which is ``growth_rate`` with another threshold."""
+``directional`` and ``typical_directional``, which are ``growth_rate`` with another threshold; ``level``, the t-test of a mean."""
 
 
 def claim_of(test: str, network: Network, *, margin: float) -> Claim:
