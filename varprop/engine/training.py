@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
-from varprop.engine.descent import Task, dense_sites
+from varprop.engine.descent import Task, dense_sites, product
 from varprop.engine.executors import ExecutorLike
 from varprop.engine.plan import (
     Plan,
@@ -128,9 +128,9 @@ def make_training_plan(
     check_networks(n_networks)
     root = root_sequence(rng)
     x = make_inputs(inputs, network, root)
-    y = _targets(targets, x, network, root)
     drawn, signals = sizes(network, len(x), dense=True)
     check_memory(8 * (_COPIES * drawn + 4 * signals), len(x), "narrower layers or fewer inputs")
+    y = _targets(targets, x, network, root)
     cost = drawn * (1 + training.steps * len(x)) + 2 * signals
     tile, block = round_sizes(_TILE_SIGNALS // (len(x) * max(network.widths)), cost)
     names = check_quantities(quantities, known=TRAINING_QUANTITIES)
@@ -174,8 +174,8 @@ def _targets(
     shape = (len(x), network.widths[-1])
     if targets is None:
         teacher = teacher_generator(root).standard_normal((x.shape[1], shape[1])) / np.sqrt(x.shape[1])
-        # Added up without BLAS, so that a task does not depend on the kernel it picks for a processor.
-        return np.asarray((x[:, :, None] * teacher).sum(axis=1), dtype=np.float64)
+        # Without BLAS, so that a task does not depend on the kernel it picks for a processor.
+        return product(x[None], teacher[None])[0]
     y = np.asarray(targets, dtype=np.float64)
     if y.shape != shape:
         msg = f"targets must be an array of shape {shape} (inputs, outputs), got shape {y.shape}"

@@ -161,9 +161,18 @@ def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
     return tuple(facts)
 
 
+_EXACT = (
+    "Claims of test identity have neither margin nor level: one is supported where the numbers of all networks sampled are equal, "
+    "those of float64 to the last bit and those of float32 up to rounding, and refuted by a single departure."
+)
+
+
 def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
     """What the verdicts promise."""
     n_verdicts = int(verdicts["verdict"].notna().sum())
+    exact = [claim.test == "identity" for claim in study.claims]
+    if exact and all(exact):
+        return (_EXACT,)
     meaning_of_verdicts = (
         "A verdict is about a margin. “Supported” means that the truth lies within the margin of the prediction, "
         "“refuted” that it lies outside, “inconclusive” that this many networks cannot tell; the last says nothing "
@@ -187,7 +196,7 @@ def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
                 "those by then."
             ),
         )
-    return meaning_of_verdicts, level
+    return (meaning_of_verdicts, level, *([_EXACT] if any(exact) else []))
 
 
 def _networks(run: Run) -> str:

@@ -53,8 +53,8 @@ class _Kind:
     ink: str
 
 
-_ALIKE = _Kind("all alike, in every step", VERDICTS["supported"].color, 1.0, PAPER)
-_PARTED = _Kind("alike at the start, then different", VERDICTS["refuted"].color, 0.3, INK)
+_ALIKE = _Kind("all alike in every step", VERDICTS["supported"].color, 1.0, PAPER)
+_PARTED = _Kind("alike at the start only", VERDICTS["refuted"].color, 0.3, INK)
 _DIFFERENT = _Kind("different from the start", VERDICTS["inconclusive"].color, 0.16, INK)
 
 

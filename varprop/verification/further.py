@@ -131,7 +131,9 @@ def equality(claim: Claim, simulation: Simulation) -> Evidence:
         ranges[place] = float(present.min()), float(present.max())
     place, worst = max(found, key=lambda one: (one[1].theta, one[1].spread))
     low, high = ranges[place]
-    if alike:
+    if alike and worst.holds:
+        said = "all units of a layer are equal"
+    elif alike:
         said = f"variance over units of up to {worst.spread:.3g} in layer {place[0]}"
     elif claim.equals is not None:
         there = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
