@@ -53,7 +53,15 @@ NETWORKS = {
     "tanh": vp.mlp([3, 5, 4, 2], activation="tanh", weights="xavier_normal", biases={"name": "normal", "std": 0.3}),
     "relu": vp.mlp([3, 5, 4, 2], activation="relu", weights="he_uniform", biases={"name": "normal", "std": 0.3}),
     "elu after sigmoid, input first": vp.Network(
-        3, ["tanh", Dense(6, weights="he_normal"), "sigmoid", "elu", Dense(4, weights="he_normal"), Dense(2, weights="he_normal")]
+        3,
+        [
+            "tanh",
+            Dense(6, weights="he_normal"),
+            "sigmoid",
+            "elu",
+            Dense(4, weights="he_normal"),
+            Dense(2, weights="he_normal"),
+        ],
     ),
 }
 
@@ -83,7 +91,9 @@ def test_gradients_are_those_of_finite_differences(name, rng):
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "gelu"])
 def test_a_pass_is_that_of_the_engine(activation):
     """The same draws through the engine's own rules, forward and backward; uniform weights, which both draw alike."""
-    network = vp.mlp([6, 9, 7, 5], activation=activation, weights="he_uniform", biases={"name": "uniform", "limit": 0.5})
+    network = vp.mlp(
+        [6, 9, 7, 5], activation=activation, weights="he_uniform", biases={"name": "uniform", "limit": 0.5}
+    )
     inputs, targets = np.random.default_rng(802).standard_normal((4, 6)), np.zeros((4, 5))
     parameters = drawn(network, 3, 803)
     passed = forward(network, parameters, inputs)
@@ -107,7 +117,15 @@ def test_least_squares_follows_its_closed_form(rng):
     x, y = rng.standard_normal((12, 4)), rng.standard_normal((12, 3))
     network = vp.Network(4, [Dense(3, weights={"name": "constant", "value": 0.2})])
     sim = vp.train(
-        network, steps=7, learning_rate=0.5, train_biases=False, n_networks=2, rng=1, inputs=x, targets=y, executor="serial"
+        network,
+        steps=7,
+        learning_rate=0.5,
+        train_biases=False,
+        n_networks=2,
+        rng=1,
+        inputs=x,
+        targets=y,
+        executor="serial",
     )
     best = np.linalg.lstsq(x, y, rcond=None)[0]
     start = np.full((4, 3), 0.2)
@@ -177,7 +195,9 @@ def test_random_weights_and_random_biases_tell_units_apart():
 
 def test_training_that_diverges_says_so():
     net = vp.mlp([5, 20, 20, 3], activation="relu", weights="he_normal")
-    with pytest.raises(ValueError, match=r"left the range of float64 after \d+ of 200 steps; use a smaller learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"left the range of float64 after \d+ of 200 steps; use a smaller learning_rate"
+    ):
         vp.train(net, steps=200, learning_rate=1e3, n_networks=2, rng=809, inputs=4, executor="serial")
 
 

@@ -77,7 +77,11 @@ def test_the_task_is_the_same_for_all_networks_and_configurations():
 
 
 def test_any_law_can_be_trained():
-    laws = ["orthogonal", lambda shape, rng: rng.choice([-0.1, 0.1], shape), {"name": "student_t", "std": 0.1, "df": 5.0}]
+    laws = [
+        "orthogonal",
+        lambda shape, rng: rng.choice([-0.1, 0.1], shape),
+        {"name": "student_t", "std": 0.1, "df": 5.0},
+    ]
     for law in laws:
         net = vp.mlp([4, 9, 9, 2], activation="tanh", weights=law)
         sim = vp.train(net, **TASK, n_networks=3, rng=1, executor="serial")

@@ -22,7 +22,7 @@ def test_a_description_is_plain_data():
     ],
 )
 def test_a_wrong_value_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         Training(**({"steps": 1, "learning_rate": 0.1} | wrong))
 
 

@@ -72,12 +72,21 @@ def test_a_cell_for_every_matrix(run):
 
 def test_rows_alone(run):
     only = vp.train(
-        run.study.configurations[0].network, steps=1, learning_rate=0.1, n_networks=2, rng=1,
+        run.study.configurations[0].network,
+        steps=1,
+        learning_rate=0.1,
+        n_networks=2,
+        rng=1,
         quantities=["most_distinct_rows", "fewest_distinct_rows"],
     )
     (picture,) = rows_pictures({"one": only})
     assert "columns" not in picture.alternative
-    assert [column.title for column in picture.numbers.columns] == ["Configuration", "Layer", "Networks", "Different rows"]
+    assert [column.title for column in picture.numbers.columns] == [
+        "Configuration",
+        "Layer",
+        "Networks",
+        "Different rows",
+    ]
     assert rows_pictures({"none": vp.simulate(only.network, n_networks=2, rng=1)}) == []
 
 

@@ -18,7 +18,9 @@ TRAINING = """
 steps = 4
 learning_rate = 0.1
 """
-TABLES = TRAINING + """
+TABLES = (
+    TRAINING
+    + """
 [network]
 widths = [5, 12, 12, 3]
 activation = "tanh"
@@ -59,6 +61,7 @@ test = "identity"
 equals = 1
 expect = "refuted"
 """
+)
 NETWORK = '[network]\nwidths = "6x3"\nactivation = "relu"\nweights = "he_normal"\n'
 CLAIM = '[[claims]]\nid = "c"\ntest = "identity"\nquantity = "weight_change"\nequals = 0\n'
 
@@ -82,7 +85,11 @@ def test_a_file_says_how_networks_are_trained(parse):
 
 
 WRONG = [
-    ("[training]\nsteps = 4\n" + NETWORK, "", {"training.learning_rate": "is required; write for example learning_rate = 0.1"}),
+    (
+        "[training]\nsteps = 4\n" + NETWORK,
+        "",
+        {"training.learning_rate": "is required; write for example learning_rate = 0.1"},
+    ),
     (TRAINING.replace("4", "0") + NETWORK, "", {"training.steps": "must be >= 1, got 0"}),
     (TRAINING.replace("4", "20_000") + NETWORK, "", {"training.steps": "must be <= 10000"}),
     (TRAINING.replace("0.1", "-0.1") + NETWORK, "", {"training.learning_rate": "must be > 0, got -0.1"}),
@@ -93,23 +100,36 @@ WRONG = [
         'method = "dense"\ndtype = "float64"',
         {"method": "has no meaning with [training]: weights that are trained", "dtype": "training is in float64"},
     ),
-    (TRAINING + NETWORK, 'quantities = ["weight_change", "pivot"]', {"quantities[1]": "is not recorded of trained networks"}),
+    (
+        TRAINING + NETWORK,
+        'quantities = ["weight_change", "pivot"]',
+        {"quantities[1]": "is not recorded of trained networks"},
+    ),
     (NETWORK, 'quantities = ["weight_change"]', {"quantities[0]": "add a table [training]"}),
-    (NETWORK + CLAIM, "", {"claims[0].quantity": "weight_change is recorded of trained networks; add a table [training]"}),
+    (
+        NETWORK + CLAIM,
+        "",
+        {"claims[0].quantity": "weight_change is recorded of trained networks; add a table [training]"},
+    ),
     (
         TRAINING + NETWORK + CLAIM.replace("weight_change", "gradient_variance").replace("equals = 0\n", ""),
         "",
         {"claims[0].quantity": "did you mean 'loss_gradient_variance'?"},
     ),
     (
-        TRAINING + NETWORK + CLAIM.replace("identity", "step_mean").replace("weight_change", "pivot") + 'theory = "he"\n',
+        TRAINING
+        + NETWORK
+        + CLAIM.replace("identity", "step_mean").replace("weight_change", "pivot")
+        + 'theory = "he"\n',
         "",
         {"claims[0].equals": "goes with test 'identity' only"},
     ),
     (
         TRAINING
         + NETWORK
-        + CLAIM.replace("identity", "zero_mean").replace("weight_change", "activation_mean").replace("equals = 0\n", ""),
+        + CLAIM.replace("identity", "zero_mean")
+        .replace("weight_change", "activation_mean")
+        .replace("equals = 0\n", ""),
         "",
         {"claims[0].test": "'zero_mean' does not go with [training], whose claims are exact; use 'identity'"},
     ),
@@ -157,19 +177,23 @@ def test_a_run_resumes_extends_and_never_trains_twice(write, tmp_path):
     study = load_study(write(TABLES, networks=6))
     whole = run_study(study, tmp_path / "whole", "threads")
     seen = []
+
+    def stop(progress):
+        seen.append(progress.networks)
+        if progress.networks:
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-
-        def stop(progress):
-            seen.append(progress.networks)
-            if progress.networks:
-                raise KeyboardInterrupt
-
         run_study(study, tmp_path / "runs", "serial", stop)
     resumed = run_study(study, tmp_path / "runs", "serial")
     assert parts(resumed.path) == parts(whole.path)
-    assert run_study(study, tmp_path / "runs", "serial", lambda p: seen.append(p.networks)).verdicts().equals(whole.verdicts())
+    assert (
+        run_study(study, tmp_path / "runs", "serial", lambda p: seen.append(p.networks))
+        .verdicts()
+        .equals(whole.verdicts())
+    )
     assert seen == [0, 6, 0]
-    edited = load_study(write(TABLES.replace('equals = 12', 'equals = 11'), networks=6))
+    edited = load_study(write(TABLES.replace("equals = 12", "equals = 11"), networks=6))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         other = run_study(edited, tmp_path / "runs", "serial", lambda p: seen.append(p.networks))

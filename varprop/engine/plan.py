@@ -205,7 +205,7 @@ def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.rando
     return x
 
 
-def check_networks(n_networks: object) -> None:
+def check_networks(n_networks: Any) -> None:
     """Refuse what is no number of networks.
 
     Raises

@@ -140,9 +140,7 @@ def run_block(plan: Plan, index: int) -> BlockValues:
         # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
         recorded: Recorded
         if plan.task is not None:
-            recorded = descend(
-                plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where
-            )
+            recorded = descend(plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where)
         elif plan.method == "norms":
             square = float(np.square(plan.inputs).sum())
             recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)

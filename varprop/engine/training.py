@@ -29,7 +29,9 @@ from varprop.numerics.streams import DRAWS_VERSION, root_sequence, teacher_gener
 
 INPUTS = 16
 """Random inputs of a regression task, unless a number or the inputs themselves are given."""
-_TILE_SIGNALS = 2**12  # numbers in one layer's signal of a tile: with fewer NumPy's cost per call shows, with more the cache's
+_TILE_SIGNALS = (
+    2**12
+)  # numbers in one layer's signal of a tile: with fewer NumPy's cost per call shows, with more the cache's
 _COPIES = 6  # of all weights: start, now, gradient, its terms, and transposes
 
 
@@ -175,7 +177,8 @@ def _targets(
     if targets is None:
         teacher = teacher_generator(root).standard_normal((x.shape[1], shape[1])) / np.sqrt(x.shape[1])
         # Without BLAS, so that a task does not depend on the kernel it picks for a processor.
-        return product(x[None], teacher[None])[0]
+        linear: Float64Array = product(x[None], teacher[None])[0]
+        return linear
     y = np.asarray(targets, dtype=np.float64)
     if y.shape != shape:
         msg = f"targets must be an array of shape {shape} (inputs, outputs), got shape {y.shape}"

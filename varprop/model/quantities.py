@@ -63,8 +63,12 @@ MODULE_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity f
 _AT_THE_START = ("preactivation_variance", "activation_variance")
 _OF_TRAINING = (
     Quantity("loss_gradient_variance", "gradient", "variance over the units of d(mean squared error)/dz at the start"),
-    Quantity("most_distinct_rows", "weights", "largest number of different rows of W, bit by bit, over all steps", True),
-    Quantity("fewest_distinct_rows", "weights", "smallest number of different rows of W, bit by bit, over all steps", True),
+    Quantity(
+        "most_distinct_rows", "weights", "largest number of different rows of W, bit by bit, over all steps", True
+    ),
+    Quantity(
+        "fewest_distinct_rows", "weights", "smallest number of different rows of W, bit by bit, over all steps", True
+    ),
     Quantity("most_distinct_columns", "weights", "largest number of different columns of W, likewise", True),
     Quantity("fewest_distinct_columns", "weights", "smallest number of different columns of W, likewise", True),
     Quantity("weight_change", "weights", "root mean square over the entries of W of last minus first", True),

@@ -27,6 +27,8 @@ class Training:
     ------
     ValueError
         If a number is out of its range.
+    TypeError
+        If ``train_biases`` is neither True nor False.
 
     Examples
     --------
@@ -48,7 +50,7 @@ class Training:
             raise ValueError(msg)
         if not isinstance(self.train_biases, bool):
             msg = f"train_biases must be True or False, got {self.train_biases!r}"
-            raise ValueError(msg)
+            raise TypeError(msg)
 
     def describe(self) -> dict[str, Any]:
         """Return the content as plain data, as `Network.describe` does."""

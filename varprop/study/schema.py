@@ -288,7 +288,9 @@ class Document(Table):
     normals: Literal["auto", "box-muller", "ziggurat"] = Field(
         default="auto", description="how normal numbers are made of random bits", examples=["box-muller"]
     )
-    training: TrainingTable | None = Field(default=None, description="steps of gradient descent, of networks to be trained")
+    training: TrainingTable | None = Field(
+        default=None, description="steps of gradient descent, of networks to be trained"
+    )
     network: NetworkTable = NetworkTable()
     grid: _Grids | None = None
     claims: list[ClaimTable] = Field(default_factory=list)

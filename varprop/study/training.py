@@ -74,7 +74,9 @@ def kind_problems(claims: Sequence[Claim], path: str, *, trained: bool) -> list[
     problems: dict[Problem, None] = {}
     for index, claim in enumerate(claims):
         if trained and claim.test != _TEST:
-            why = f"{claim.test!r} does not go with [training], whose claims are exact; use 'identity', or another study"
+            why = (
+                f"{claim.test!r} does not go with [training], whose claims are exact; use 'identity', or another study"
+            )
             problems[Problem(f"{path}.test", why)] = None
         elif claim.quantity != "weights" and (why := _unrecorded(claim.quantity, trained=trained)):
             problems[Problem(f"{path}.quantity{f'[{index}]' if len(claims) > 1 else ''}", why)] = None

@@ -252,12 +252,21 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
         return f"is wrong: {error}"
     if rule.theory == "none":
         return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
-    if rule.name == "identity" and quantity in _UNITS_ALIKE:
-        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
-    if rule.name == "identity" and quantity in _TRAINED:
-        return f"does not go with {quantity}: theories speak of networks at their start; write equals = 1, or leave it out"
+    if rule.name == "identity":
+        return _about_equal(quantity)
     if rule.name == "weights_law" and theory not in {"xavier", "he"}:
         return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+    return ""
+
+
+def _about_equal(quantity: Any) -> str:
+    """Why a theory does not go with an exact claim about a quantity; empty if it does."""
+    if quantity in _UNITS_ALIKE:
+        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
+    if quantity in _TRAINED:
+        return (
+            f"does not go with {quantity}: theories speak of networks at their start; write equals = 1 or leave it out"
+        )
     return ""
 
 
