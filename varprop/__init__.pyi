@@ -1,6 +1,7 @@
 from . import plot as plot
 from . import theory as theory
 from .engine.simulate import simulate as simulate
+from .engine.training import train as train
 from .model.activations import Activation as Activation
 from .model.activations import activation_names as activation_names
 from .model.activations import get_activation as get_activation

@@ -18,6 +18,15 @@ def test_float32_sums_keep_a_relative_error_of_1e_6(units, rng):
     np.testing.assert_array_equal(row_count(x > 0), (x > 0).sum(-1))
 
 
+@pytest.mark.parametrize("units", [2, 3, 7, 100, 257, 1025])
+def test_equal_numbers_have_variance_zero(units):
+    """Exactly, though the mean of 257 times 0.1 is rounded; and numbers a last digit apart have one."""
+    x = np.repeat([[[0.1], [1 / 3], [0.0], [-1e-30]], [[1e40], [2.0], [1e-3], [1.0]]], units, axis=2)
+    assert (Signal(x).variance() == 0).all()
+    x[0, 0, -1] = np.nextafter(x[0, 0, -1], 1)
+    assert Signal(x).variance()[0, 0] > 0
+
+
 def test_variance_keeps_its_digits_where_the_mean_dominates(rng):
     x = (1.0 + 1e-3 * rng.standard_normal((4, 2, 300))).astype(np.float32)
     np.testing.assert_allclose(Signal(x).variance(), x.astype(np.float64).var(axis=-1, ddof=1), rtol=1e-6)

@@ -36,6 +36,13 @@ def test_a_good_claim_has_no_problem():
         ({"test": "pivot_law", "quantity": "pivot"}, "compares with no prediction"),
         ({"test": "identity", "quantity": "preactivation_variance"}, "is held against 0"),
         ({"test": "band", "theory": None}, "is missing"),
+        ({"equals": 1.0}, "equals goes with test 'identity' only"),
+        ({"test": "identity", "equals": 1.0}, "keep one of the two"),
+        ({"test": "identity", "theory": None, "equals": float("inf")}, "equals must be a finite number, got inf"),
+        ({"test": "identity", "theory": None, "equals": True}, "equals must be a finite number, got True"),
+        ({"test": "identity", "quantity": "gradient_variance", "theory": None, "equals": 0.0}, "held against 0"),
+        ({"test": "identity", "quantity": "weight_change"}, "theory does not go with weight_change"),
+        ({"quantity": "most_distinct_rows"}, "does not go with test 'step_mean'"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):

@@ -140,6 +140,40 @@ def test_constant_weights_keep_the_units_of_a_layer_alike(judge):
 
 
 @pytest.mark.false_alarm(0)
+@pytest.mark.parametrize("width", [100, 257])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu"])
+@pytest.mark.parametrize("value", [0.0, 0.01, 0.37])
+def test_equal_units_have_no_variance_at_all(width, activation, value, judge):
+    """Bit by bit, also where their mean is rounded; one input, whose sums no BLAS kernel does."""
+    net = vp.mlp([17, *[width] * 3], activation=activation, weights={"name": "constant", "value": value})
+    sim = vp.simulate(net, n_networks=3, rng=713, dtype="float64")
+    for quantity in ("preactivation_variance", "activation_variance"):
+        row = judge(sim, "identity", quantity)
+        assert (row["verdict"], row["estimate"]) == ("supported", 0.0)
+        assert row["note"] == "all units of a layer are equal"
+
+
+@pytest.mark.false_alarm(0)
+def test_equality_with_a_stated_value(judge):
+    net = vp.mlp([6, 20, 20, 3], activation="tanh", weights={"name": "constant", "value": 0.01})
+    sim = vp.train(net, steps=3, learning_rate=0.1, n_networks=4, rng=714)
+    row = judge(sim, "identity", "most_distinct_rows", equals=1, layers=(1, 2))
+    assert (row["verdict"], row["estimate"], row["predicted"]) == ("supported", 1.0, 1.0)
+    assert row[["margin", "ci_low", "ci_high"]].isna().all()
+    row = judge(sim, "identity", "most_distinct_rows", equals=1)  # the output has three
+    assert (row["verdict"], row["estimate"], row["predicted"]) == ("refuted", 3.0, 1.0)
+    assert row["note"] == "layer 3: 3 in 4 networks, and 1 is claimed"
+    assert judge(sim, "identity", "fewest_distinct_rows", equals=2)["verdict"] == "refuted"
+    # A trained network's numbers are held to the last bit, those of an ordinary one up to single precision.
+    change = sim.values("weight_change")[0, 0]
+    assert judge(sim, "identity", "weight_change", equals=change, layers=(1, 1))["verdict"] == "supported"
+    assert judge(sim, "identity", "weight_change", equals=change * (1 + 1e-15), layers=(1, 1))["verdict"] == "refuted"
+    linear = vp.simulate(vp.mlp([16] * 3, activation="linear", weights="orthogonal"), n_networks=50, rng=715)
+    assert judge(linear, "identity", FORWARD, equals=1)["verdict"] == "supported"
+    assert judge(linear, "identity", FORWARD, equals=1.001)["verdict"] == "refuted"
+
+
+@pytest.mark.false_alarm(0)
 def test_orthogonal_linear_networks_are_all_alike(judge):
     net = vp.mlp([16] * 4, activation="linear", weights="orthogonal")
     sim = vp.simulate(net, n_networks=200, rng=710, quantities=[FORWARD])

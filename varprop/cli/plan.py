@@ -66,7 +66,7 @@ def _print_json(found: StudyPlan) -> None:
 
 
 def _print(found: StudyPlan) -> None:
-    from varprop.cli.show import print_table, records
+    from varprop.cli.show import percent, print_table, records
 
     given, wanted = found.study.networks, found.networks
     rows = [
@@ -74,7 +74,7 @@ def _print(found: StudyPlan) -> None:
             "claim": row["claim"],
             "configuration": row["configuration"],
             "quantity": row["quantity"],
-            "margin": f"{100 * row['margin']:.4g} %",
+            "margin": percent(row["margin"]),
             "expect": row["expect"],
             "heads for": row["heads_for"],
             "needs": "–" if row["n_required"] is None else f"{row['n_required']:,}",

@@ -58,7 +58,7 @@ def print_verdicts(verdicts: pd.DataFrame) -> None:
             # A standardised mean has no ratio; where there is one it says the same as the estimate.
             "estimate": row["estimate"] if row["ratio"] is None else None,
             "interval": _interval(row["ci_low"], row["ci_high"]),
-            "margin": f"{100 * row['margin']:.4g} %",
+            "margin": percent(row["margin"]),
             "needs": f"{row['n_required']:,} networks" if row["n_required"] else None,
         }
         for row in records(verdicts[verdicts["verdict"].notna()])
@@ -66,6 +66,11 @@ def print_verdicts(verdicts: pd.DataFrame) -> None:
     filled = [name for name in shown[0] if any(row[name] is not None for row in shown)] if shown else []
     if filled:
         print_table(shown, filled)
+
+
+def percent(margin: float | None) -> str | None:
+    """Write a margin; an exact test has none."""
+    return None if margin is None else f"{100 * margin:.4g} %"
 
 
 def _interval(low: float | None, high: float | None) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
+from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
 from varprop.engine.rules import is_undrawn
@@ -22,8 +23,8 @@ from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
-Method = Literal["matrix-free", "dense", "norms"]
-"""How weights are drawn: some not at all, all of them, or nothing but the norms that they lead to."""
+Method = Literal["matrix-free", "dense", "norms", "trained"]
+"""How weights are drawn: some not at all, all of them, nothing but the norms that they lead to, or all to be trained then."""
 
 MAX_NETWORKS = 10**9
 # Numbers in one layer's signal of a tile, 512 kB in float32: with a quarter of it NumPy's cost per call shows (a tenth of
@@ -65,6 +66,7 @@ class Plan:
     tile: int
     block: int
     content: dict[str, Any]
+    task: Task | None = None  # what networks are trained to compute, if they are
 
     @property
     def words(self) -> tuple[int, ...]:
@@ -94,8 +96,10 @@ class Plan:
         """About how many random numbers the whole run takes, forward and backward."""
         if self.method == "norms":
             return self.n_networks * _NORMS_COST * len(self.network.widths)
-        drawn, signals = _size(self.network, len(self.inputs), dense=self.method == "dense")
-        return self.n_networks * (drawn + 2 * signals)
+        drawn, signals = sizes(self.network, len(self.inputs), dense=self.method in ("dense", "trained"))
+        # A step passes every weight three times for each input, at about a third of what it takes to draw one.
+        passes = 0 if self.task is None else self.task.training.steps * len(self.inputs)
+        return self.n_networks * (drawn * (1 + passes) + 2 * signals)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -125,9 +129,7 @@ def make_plan(
     normals: str = "auto",
 ) -> Plan:
     """Check a simulation's arguments and fix what it will draw; the arguments are those of `simulate`."""
-    if isinstance(n_networks, bool) or not hasattr(n_networks, "__index__") or not 1 <= n_networks <= MAX_NETWORKS:
-        msg = f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {n_networks!r}; write for example 2000"
-        raise ValueError(msg)
+    check_networks(n_networks)
     if dtype not in ("float32", "float64"):
         msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
         raise ValueError(msg)
@@ -145,7 +147,7 @@ def make_plan(
     )
     content = {
         "network": network.describe(),
-        "inputs": _describe_inputs(inputs, x),
+        "inputs": describe_rows(inputs, x),
         "dtype": dtype,
         "method": resolved,
         "normals": source,
@@ -203,11 +205,25 @@ def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.rando
     return x
 
 
-def _describe_inputs(inputs: ArrayLike | int | None, x: Float64Array) -> object:
-    if inputs is None:
+def check_networks(n_networks: Any) -> None:
+    """Refuse what is no number of networks.
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer from 1 to 10^9.
+    """
+    if isinstance(n_networks, bool) or not hasattr(n_networks, "__index__") or not 1 <= n_networks <= MAX_NETWORKS:
+        msg = f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {n_networks!r}; write for example 2000"
+        raise ValueError(msg)
+
+
+def describe_rows(given: ArrayLike | int | None, x: Float64Array) -> object:
+    """Say what rows a simulation takes, as plain data: by their number where that determines them, else by their hash."""
+    if given is None:
         return "ones"
-    if isinstance(inputs, int | np.integer):
-        return int(inputs)
+    if isinstance(given, int | np.integer):
+        return int(given)
     return {"shape": list(x.shape), "sha256": hashlib.sha256(x.astype("<f8").tobytes()).hexdigest()}
 
 
@@ -243,23 +259,42 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
     ValueError
         If one network's arrays would not fit a worker's memory.
     """
-    drawn, signals = _size(network, n_inputs, dense=dense)
-    need = 8 * (drawn + 4 * signals)
+    drawn, signals = sizes(network, n_inputs, dense=dense)
+    check_memory(
+        8 * (drawn + 4 * signals), n_inputs, "narrower layers, fewer inputs, or Gaussian weights with method='auto'"
+    )
+    fits = min(_TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
+    return round_sizes(fits, drawn + 2 * signals)
+
+
+def check_memory(need: int, n_inputs: int, instead: str) -> None:
+    """Refuse a network that takes more bytes than a worker has.
+
+    Raises
+    ------
+    ValueError
+        If it does; the message says what to use instead.
+    """
     if need > _MEMORY:
         msg = (
             f"one network needs about {need / 2**30:.1f} GiB with {n_inputs} input(s), more than the "
-            f"{_MEMORY // 2**30} GiB of a worker; use narrower layers, fewer inputs, or Gaussian weights with method='auto'"
+            f"{_MEMORY // 2**30} GiB of a worker; use {instead}"
         )
         raise ValueError(msg)
-    # Sizes divide 2,000, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
+
+
+def round_sizes(fits: int, cost: int) -> tuple[int, int]:
+    """Return networks in a tile, of which so many fit at once, and in a block, of networks that cost so many draws each.
+
+    Sizes divide 2,000, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
+    """
     divisors = [size for size in range(1, _BLOCK_NETWORKS + 1) if _BLOCK_NETWORKS % size == 0]
-    fits = min(_TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
     tile = max(size for size in divisors if size <= max(fits, 1))
-    quick = _BLOCK_DRAWS // (drawn + 2 * signals)
+    quick = _BLOCK_DRAWS // cost
     return tile, max(size for size in divisors if size % tile == 0 and size <= max(quick, tile))
 
 
-def _size(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
+def sizes(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
     """Entries of the weight matrices that are drawn for one network, and numbers in all its signals one way."""
     drawn = sum(
         site.fans[0] * site.fans[1]

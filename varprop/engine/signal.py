@@ -117,6 +117,8 @@ class Signal:
         if lossy.any():
             rows = self.values[lossy].astype(np.float64)
             spread[lossy] = np.square(rows - rows.mean(axis=-1, keepdims=True)).sum(axis=-1)
+            # The mean of equal numbers may be rounded, and their variance is 0 all the same.
+            spread[lossy] *= (rows != rows[..., :1]).any(axis=-1)
         return scaled(spread / (self.units - 1), self.exponent, 2)
 
     def _sum(self) -> Float64Array:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array, RNGLike
+from varprop.engine.descent import descend
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.norms import sample_norms
 from varprop.engine.plan import Plan, make_plan
-from varprop.engine.propagate import propagate
+from varprop.engine.propagate import Recorded, propagate
 from varprop.engine.streams import Streams
 from varprop.model.network import Network
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
@@ -108,6 +109,11 @@ def simulate(
         dtype=dtype,
         normals=normals,
     )
+    return sample(plan, executor, progress)
+
+
+def sample(plan: Plan, executor: ExecutorLike, progress: Callable[[int], object] | None) -> Simulation:
+    """Sample all blocks of a plan; ``executor`` and ``progress`` are those of `simulate`."""
     sizes = {block.index: block.networks for block in plan.blocks}
     results: dict[int, BlockValues] = {}
     for index, values in run_tasks(run_block, [(plan, index) for index in sizes], executor, work=plan.draws):
@@ -132,7 +138,10 @@ def run_block(plan: Plan, index: int) -> BlockValues:
     tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
     for _ in range(0, block.networks, plan.tile):
         # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
-        if plan.method == "norms":
+        recorded: Recorded
+        if plan.task is not None:
+            recorded = descend(plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where)
+        elif plan.method == "norms":
             square = float(np.square(plan.inputs).sum())
             recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)
         else:
@@ -183,4 +192,4 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
 
 def keeps_inputs(plan: Plan) -> bool:
     """Tell whether a plan's samples have an axis of inputs."""
-    return plan.per_input and any(not QUANTITIES[name].joint for name in plan.where)
+    return plan.per_input and any(not ALL_QUANTITIES[name].joint for name in plan.where)

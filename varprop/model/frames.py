@@ -10,7 +10,7 @@ from varprop._typing import Float64Array
 from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
-from varprop.model.quantities import MODULE_QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def places_of_rows(part: pd.DataFrame, network: Network | ModuleNetwork, name: s
         return list(zip(layers.tolist(), part["module"].astype(str).tolist(), strict=True))
     known: dict[int, str] = {}
     for site in network.sites:
-        if isinstance(site.noun, Dense) != (MODULE_QUANTITIES[name].place == "activation"):
+        if isinstance(site.noun, Dense) != (ALL_QUANTITIES[name].place == "activation"):
             known.setdefault(site.layer, site.module)
     unknown = sorted(set(layers.tolist()) - set(known))
     if unknown:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Place = Literal["preactivation", "activation", "gradient"]
+Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,9 @@ class Quantity:
     ----------
     name : str
         The value of the column.
-    place : {"preactivation", "activation", "gradient"}
-        Where it is measured: on a layer's output z, on the activation after it, or on dLoss/dz.
+    place : {"preactivation", "activation", "gradient", "weights", "loss"}
+        Where it is measured: on a layer's output z, on the activation after it, on dLoss/dz, on the layer's weights and
+        biases, or on the network's loss, which is kept at its last layer.
     meaning : str
         One sentence for tables.
     joint : bool
@@ -59,6 +60,29 @@ _OF_MODULES = (
 )
 MODULE_QUANTITIES: dict[str, Quantity] = QUANTITIES | {quantity.name: quantity for quantity in _OF_MODULES}
 """These, and what is recorded of modules of another framework's model alone."""
+
+_AT_THE_START = ("preactivation_variance", "activation_variance")
+_OF_TRAINING = (
+    Quantity("loss_gradient_variance", "gradient", "variance over the units of d(mean squared error)/dz at the start"),
+    Quantity(
+        "most_distinct_rows", "weights", "largest number of different rows of W, bit by bit, over all steps", True
+    ),
+    Quantity(
+        "fewest_distinct_rows", "weights", "smallest number of different rows of W, bit by bit, over all steps", True
+    ),
+    Quantity("most_distinct_columns", "weights", "largest number of different columns of W, likewise", True),
+    Quantity("fewest_distinct_columns", "weights", "smallest number of different columns of W, likewise", True),
+    Quantity("weight_change", "weights", "root mean square over the entries of W of last minus first", True),
+    Quantity("bias_change", "weights", "root mean square over the units of last minus first bias", True),
+    Quantity("initial_loss", "loss", "mean squared error before the first step", True),
+    Quantity("final_loss", "loss", "mean squared error after the last step", True),
+)
+TRAINING_QUANTITIES: dict[str, Quantity] = {name: QUANTITIES[name] for name in _AT_THE_START} | {
+    quantity.name: quantity for quantity in _OF_TRAINING
+}
+"""What is recorded of networks that are trained: of their start, and of what training did."""
+ALL_QUANTITIES: dict[str, Quantity] = MODULE_QUANTITIES | TRAINING_QUANTITIES
+"""Every quantity that a simulation may have."""
 
 
 def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantity] = QUANTITIES) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from varprop.model.frames import places_of_rows, spread
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, Site
-from varprop.model.quantities import MODULE_QUANTITIES, check_quantities
+from varprop.model.quantities import ALL_QUANTITIES, check_quantities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,8 @@ class Simulation:
     seed : str
         What reproduces the draws ("unknown" for a user's own measurements).
     method : str
-        How the weights were drawn: "matrix-free", "dense", or "measured" for a user's own.
+        How the weights were drawn: "matrix-free", "dense", "norms", "trained" if they were then trained, or "measured" for a
+        user's own.
     normals : str
         How normal numbers were made: "box-muller", "ziggurat", or "measured".
     per_input : bool
@@ -140,7 +141,7 @@ class Simulation:
         return tuple(self.samples)
 
     def _get(self, quantity: str) -> Measurements:
-        check_quantities([quantity], known=MODULE_QUANTITIES)
+        check_quantities([quantity], known=ALL_QUANTITIES)
         if quantity not in self.samples:
             msg = f"{quantity!r} was not recorded; this simulation has {', '.join(self.samples)}"
             raise ValueError(msg)
@@ -324,11 +325,11 @@ class Simulation:
         x = np.ones((1, *shape)) if inputs is None else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
         names = frame["quantity"].astype(str).to_numpy()
         samples = {}
-        for name in check_quantities(dict.fromkeys(names), known=MODULE_QUANTITIES):
+        for name in check_quantities(dict.fromkeys(names), known=ALL_QUANTITIES):
             here = names == name
             part = frame[here]
             axes: list[np.ndarray] = [rows[here]]
-            if per_input and not MODULE_QUANTITIES[name].joint:
+            if per_input and not ALL_QUANTITIES[name].joint:
                 axes.append(np.unique(part["input"].to_numpy(), return_inverse=True)[1])
             places = places_of_rows(part, network, name)
             samples[name] = Samples(*spread(name, places, axes, len(network_ids), values[here], network=network))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.quantities import MODULE_QUANTITIES, check_quantities
+from varprop.model.quantities import ALL_QUANTITIES, check_quantities
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.moments import Moments
 from varprop.numerics.quantiles import Quantiles
@@ -65,7 +65,7 @@ def summarise(simulation: Simulation, quantities: Iterable[str] | None = None) -
     """Describe the distribution of every quantity over the networks; see `Simulation.summary`."""
     import pandas as pd
 
-    names = simulation.quantities if quantities is None else check_quantities(quantities, known=MODULE_QUANTITIES)
+    names = simulation.quantities if quantities is None else check_quantities(quantities, known=ALL_QUANTITIES)
     places = {name: simulation.places(name) for name in names}
     found: dict[str, Distribution] = {}
     for piece in simulation.chunks():

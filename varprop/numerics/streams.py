@@ -12,7 +12,7 @@ from varprop._typing import RNGLike
 DRAWS_VERSION = 2
 """Raised whenever an old seed gives new numbers; every such change stands in the changelog under *Changed draws*."""
 
-_BLOCKS, _INPUTS, _MODELS = 0, 1, 2  # first word of a stream's spawn key: what it is for
+_BLOCKS, _INPUTS, _MODELS, _TEACHERS = 0, 1, 2, 3  # first word of a stream's spawn key: what it is for
 
 
 def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
@@ -59,6 +59,11 @@ def block_generator(root: np.random.SeedSequence, content: Sequence[int], block:
 def input_generator(root: np.random.SeedSequence) -> np.random.Generator:
     """Return the stream of random inputs, the same for every network and configuration."""
     return _generator(root, (_INPUTS,))
+
+
+def teacher_generator(root: np.random.SeedSequence) -> np.random.Generator:
+    """Return the stream of what networks are trained to compute, the same for every network and configuration."""
+    return _generator(root, (_TEACHERS,))
 
 
 def model_seeds(root: np.random.SeedSequence, network: int) -> tuple[int, int]:

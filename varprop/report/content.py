@@ -11,6 +11,7 @@ from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDo
 from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.records import is_standardised
+from varprop.report.rows import rows_pictures
 from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.svg import render_svg
 from varprop.report.sweep_figure import sweep_pictures, without_sweep
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from varprop.model.simulation import Simulation
+    from varprop.model.training import Training
     from varprop.study.run import Run
     from varprop.study.study import Study
     from varprop.verification.claims import Claim
 
-FIGURES = ("profile", "forest", "exact-law", "sweep")
+FIGURES = ("profile", "forest", "exact-law", "sweep", "rows")
 """What ``[report] figures`` may ask for."""
 _USUAL_FIGURES = ("profile", "forest")
+_USUAL_OF_TRAINING = ("rows",)
 _UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
 """Profiles of a study that claims nothing."""
 _VERSIONS = ("varprop", "numpy", "scipy")
@@ -61,7 +64,8 @@ def study_document(run: Run) -> StudyDocument:
     study, verdicts = run.study, run.verdicts()
     simulations = run.simulations()
     entries = ledger_entries(study.claims, verdicts)
-    wanted = _USUAL_FIGURES if study.figures is None else study.figures
+    usual = _USUAL_FIGURES if study.training is None else _USUAL_OF_TRAINING
+    wanted = usual if study.figures is None else study.figures
     pictures: list[Picture] = []
     if "profile" in wanted:
         pictures += _profiles(study, simulations, run.predictions())
@@ -71,6 +75,8 @@ def study_document(run: Run) -> StudyDocument:
         pictures += exact_law_pictures(simulations)
     if "sweep" in wanted:
         pictures += sweep_pictures(study, simulations)
+    if "rows" in wanted:
+        pictures += rows_pictures(simulations)
     return StudyDocument(
         name=study.name,
         title=study.title,
@@ -155,14 +161,25 @@ def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
         threshold = getattr(claim, side)
         if threshold is not None:
             facts.append(f"Claimed: {side} {number(threshold)}{'' if claim.test == 'level' else ' a layer'}.")
+    if claim.equals is not None:
+        facts.append(f"Claimed: exactly {claim.equals:.10g} in every network.")
     if claim.expect is not None:
         facts.append(f"Expected: {claim.expect}.")
     return tuple(facts)
 
 
+_EXACT = (
+    "Claims of test identity have neither margin nor level: one is supported where the numbers of all networks sampled are equal, "
+    "those of float64 to the last bit and those of float32 up to rounding, and refuted by a single departure."
+)
+
+
 def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
     """What the verdicts promise."""
     n_verdicts = int(verdicts["verdict"].notna().sum())
+    exact = [claim.test == "identity" for claim in study.claims]
+    if exact and all(exact):
+        return (_EXACT,)
     meaning_of_verdicts = (
         "A verdict is about a margin. “Supported” means that the truth lies within the margin of the prediction, "
         "“refuted” that it lies outside, “inconclusive” that this many networks cannot tell; the last says nothing "
@@ -186,7 +203,7 @@ def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
                 "those by then."
             ),
         )
-    return meaning_of_verdicts, level
+    return (meaning_of_verdicts, level, *([_EXACT] if any(exact) else []))
 
 
 def _networks(run: Run) -> str:
@@ -298,6 +315,15 @@ def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
 # ---- reproduction ------------------------------------------------------------------------------------------------
 
 
+def _training(training: Training) -> str:
+    """How networks are trained, in words."""
+    which = "weights and biases" if training.train_biases else "weights alone"
+    return (
+        f"{count(training.steps, 'step')} of full-batch gradient descent on the mean squared error, rate {training.learning_rate:g}, "
+        f"{which}; targets y = M x without noise, entries of M being N(0, 1/inputs)"
+    )
+
+
 def _reproduction(run: Run) -> Reproduction:
     """Seed, sizes, versions and the commands."""
     study = run.study
@@ -312,10 +338,13 @@ def _reproduction(run: Run) -> Reproduction:
         given = f"{len(inputs)}, given in the study file"
     file = f"{study.name}.toml"
     more = "" if run.networks == study.networks else f" --networks {run.networks}"
+    trained = study.training
+    training = () if trained is None else (("Training", _training(trained)),)
     facts = (
         ("Seed", str(study.seed)),
         ("Networks per configuration", f"{'at most ' if study.stopping == 'sequential' else ''}{count(run.networks)}"),
         ("Inputs", given),
+        *training,
         ("Arithmetic", study.dtype),
         ("Level alpha", f"{study.alpha:g}"),
         ("Sampled with", told),

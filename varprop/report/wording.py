@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from varprop.model.quantities import MODULE_QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 
 MISSING = "–"
 """What a table shows where there is no number."""
@@ -37,6 +37,13 @@ _AXIS_LABELS = {
     "cosine": "cosine",
     "input_second_moment": "x²",
     "input_gradient_second_moment": "(∂L/∂x)²",
+    "loss_gradient_variance": "var ∂L/∂z",
+    "most_distinct_rows": "most different rows",
+    "fewest_distinct_rows": "fewest different rows",
+    "most_distinct_columns": "most different columns",
+    "fewest_distinct_columns": "fewest different columns",
+    "weight_change": "change of W",
+    "bias_change": "change of b",
 }
 
 SYMBOL_KEY = "z: pre-activations, a: activations, δ = dLoss/dz"
@@ -51,7 +58,7 @@ def meaning(quantity: str) -> str:
     """Say in one phrase what a recorded quantity is."""
     if quantity == "weights":  # drawn from their law for a test of it, not recorded by a sampler
         return "value of a single weight"
-    return MODULE_QUANTITIES[quantity].meaning if quantity in MODULE_QUANTITIES else quantity.replace("_", " ")
+    return ALL_QUANTITIES[quantity].meaning if quantity in ALL_QUANTITIES else quantity.replace("_", " ")
 
 
 def number(value: float) -> str:

@@ -12,10 +12,12 @@ from varprop.study.errors import Problem, shown, suggestion, toml_path
 from varprop.study.items import FORMS, NounTable, Table, WidthsTable
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable, ReportTable, WhereTable
 from varprop.study.sweep import VARIABLES, RangeTable, SweepTable
+from varprop.study.training import TrainingTable
 
 _NOUNS = ("activation", "weights", "biases")
 TABLES: dict[tuple[str, ...], type[Table]] = {
     (): Document,
+    ("training",): TrainingTable,
     ("network",): NetworkTable,
     ("grid",): GridTable,
     ("sweep",): SweepTable,

@@ -103,7 +103,8 @@ def plan_study(
     directory : str or Path, optional
         Parent of runs' folders. Where a configuration's samples are there in full, they are the pilot.
     pilot : int
-        Networks per configuration of the pilot, from random streams that no run uses.
+        Networks per configuration of the pilot, from random streams that no run uses; of networks that are trained not more
+        than the study's, since every number decides their claims.
     workers : int, optional
         Cores that the times are for; the usable ones if None.
 
@@ -146,6 +147,8 @@ def plan_study(
         raise ValueError(msg)
     if not study.claims:
         raise StudyError(study.name, [Problem("claims", "there is none to plan for; say what the study is to decide")])
+    if study.training is not None:
+        pilot = max(2, min(pilot, study.networks))
     cases, costs = [], []
     for configuration in study.configurations:
         sampled, cost = _pilot(study.plan(configuration, networks=pilot), study.seed, configuration.label)

@@ -147,7 +147,7 @@ class Run:
         -------
         DataFrame
             ``configuration`` (categorical) and the columns of `predict`, for each theory that a claim about the
-            configuration names, and for "mean-field" where it has rules for the network.
+            configuration names, and for "mean-field" where it has rules for the network. None of trained networks.
 
         Raises
         ------
@@ -158,6 +158,8 @@ class Run:
 
         from varprop.theory.predictions import predict
 
+        if self.study.training is not None:
+            return pd.DataFrame(columns=["configuration", "layer", "module", "quantity", "theory", "predicted"])
         frames = {}
         for label, simulation in self._simulations.items():
             claimed = [claim.theory for claim in self.study.claims_about(label) if claim.theory is not None]

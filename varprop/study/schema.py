@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, 
 
 from varprop.model.activations import activation_names
 from varprop.model.initializers import initializer_names
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
 from varprop.study.errors import shown, suggestion
 from varprop.study.items import (
     ActivationItem,
@@ -26,6 +26,7 @@ from varprop.study.items import (
 )
 from varprop.study.notation import MAX_DEPTH
 from varprop.study.sweep import SweepTable, SweptScope
+from varprop.study.training import TrainingTable
 from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems
 
@@ -159,8 +160,9 @@ _QuantityName = Annotated[str, AfterValidator(_check_quantity)]
 
 
 def _check_recorded(name: str) -> str:
-    if name not in QUANTITIES:
-        reject(f"{shown(name)} is no quantity; {suggestion(name, QUANTITIES)}")
+    known = QUANTITIES | TRAINING_QUANTITIES
+    if name not in known:
+        reject(f"{shown(name)} is no quantity; {suggestion(name, known)}")
     return name
 
 
@@ -192,6 +194,7 @@ class ClaimTable(Table):
     )
     below: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[0.9])
     above: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[1.1])
+    equals: float | None = Field(default=None, description="value of every network", examples=[1])
 
     @model_validator(mode="after")
     def _goes_together(self) -> ClaimTable:
@@ -206,7 +209,7 @@ class ClaimTable(Table):
 
     def _parts(self) -> tuple[dict[str, Any], ...]:
         """Keywords of a claim, for every quantity."""
-        shared = {key: getattr(self, key) for key in ("test", "theory", "margin", "expect", "below", "above")}
+        shared = {key: getattr(self, key) for key in ("test", "theory", "margin", "expect", "below", "above", "equals")}
         layers = None if self.layers is None else (self.layers[0], self.layers[1])
         quantities = self.quantity if isinstance(self.quantity, list) else [self.quantity]
         return tuple({**shared, "layers": layers, "quantity": quantity} for quantity in quantities)
@@ -290,6 +293,9 @@ class Document(Table):
     normals: Literal["auto", "box-muller", "ziggurat"] = Field(
         default="auto", description="how normal numbers are made of random bits", examples=["box-muller"]
     )
+    training: TrainingTable | None = Field(
+        default=None, description="steps of gradient descent, of networks to be trained"
+    )
     network: NetworkTable = NetworkTable()
     grid: _Grids | None = None
     sweep: SweepTable | None = None
@@ -324,7 +330,7 @@ def json_schema() -> dict[str, Any]:
     _enumerate(claim["test"], TESTS)
     _enumerate(claim["theory"], theory_names())
     _enumerate(claim["quantity"], _testable())
-    _enumerate(schema["properties"]["quantities"], QUANTITIES)
+    _enumerate(schema["properties"]["quantities"], QUANTITIES | TRAINING_QUANTITIES)
     for table in ("NetworkTable", "GridTable", "WhereTable"):
         properties = schema["$defs"][table]["properties"]
         _enumerate(properties["activation"], activation_names())

@@ -13,7 +13,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.engine.plan import Block, Plan
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,7 +103,7 @@ def _table(plan: Plan, block: Block, values: dict[str, Float64Array]) -> pa.Tabl
 def _shape(plan: Plan, quantity: str, networks: int) -> tuple[int, ...]:
     """Shape of one quantity's values in a block."""
     flat = (networks, len(plan.where[quantity]))
-    return (*flat, len(plan.inputs)) if plan.per_input and not QUANTITIES[quantity].joint else flat
+    return (*flat, len(plan.inputs)) if plan.per_input and not ALL_QUANTITIES[quantity].joint else flat
 
 
 def read_part(path: Path, plan: Plan, block: Block) -> dict[str, Float64Array] | None:

@@ -11,7 +11,7 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.engine.plan import Block, Plan
 from varprop.engine.simulate import BlockValues, keeps_inputs
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Place, Samples, Simulation
 from varprop.study.errors import Problem, StudyError
 from varprop.study.store import DamagedPartError, part_path, read_part
@@ -65,7 +65,7 @@ class Store:
         """All values, in pieces of several blocks."""
         plan = self.plan
         numbers = sum(
-            plan.block * len(places) * (1 if QUANTITIES[name].joint or not plan.per_input else len(plan.inputs))
+            plan.block * len(places) * (1 if ALL_QUANTITIES[name].joint or not plan.per_input else len(plan.inputs))
             for name, places in plan.where.items()
         )
         step = max(1, _PIECE // numbers)

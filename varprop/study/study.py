@@ -12,11 +12,14 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from varprop.engine.plan import Plan, make_plan
+from varprop.engine.training import INPUTS, make_training_plan
+from varprop.model.training import Training
 from varprop.study.configurations import Choice, Configuration, available, configurations, cross, matches
 from varprop.study.errors import Problem, StudyError, shown
 from varprop.study.messages import problems_of
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable
 from varprop.study.sweep import Sweep, SweepTable
+from varprop.study.training import kind_problems, top_problems
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import needed_quantities
 
@@ -58,6 +61,8 @@ class Study:
         As the keyword of `varprop.simulate`.
     dtype, method, normals : str
         As the keywords of `varprop.simulate`.
+    training : Training, optional
+        Steps of gradient descent, of a study of networks that are trained.
     configurations : tuple of Configuration
         In the order of the grid, each taken through the sweep's values.
     sweep : Sweep, or None
@@ -81,6 +86,7 @@ class Study:
     dtype: str
     method: str
     normals: str
+    training: Training | None
     configurations: tuple[Configuration, ...]
     sweep: Sweep | None
     scopes: tuple[Scope, ...]
@@ -105,9 +111,19 @@ class Study:
 
         ``networks`` takes the place of the study's own number.
         """
+        n_networks = self.networks if networks is None else networks
+        if self.training is not None:
+            return make_training_plan(
+                configuration.network,
+                self.training,
+                n_networks=n_networks,
+                rng=self.seed,
+                inputs=self.inputs or INPUTS,
+                quantities=self.quantities,
+            )
         return make_plan(
             configuration.network,
-            n_networks=self.networks if networks is None else networks,
+            n_networks=n_networks,
             rng=self.seed,
             inputs=self.inputs,
             quantities=self.quantities,
@@ -217,6 +233,7 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         problems += _input_problems(raw.get("inputs"), choices)
     found = configurations(choices)
     problems += _size_problems(found, document, where="grid" if shared and shared.widths is None else "network")
+    problems += top_problems(raw)
     claims = [(index, _validate(ClaimTable, item)[0]) for index, item in enumerate(_as_list(raw.get("claims", [])))]
     scopes: list[Scope] = []
     ids: dict[str, int] = {}
@@ -232,10 +249,12 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         ]
         if choices:
             problems += _scope_problems(claim, f"claims[{index}]", matched, choices)
+        problems += kind_problems(claim.claims(), f"claims[{index}]", trained="training" in raw)
         scopes += [Scope(one, tuple(c.label for c in matched)) for one in claim.claims()]
     if problems or document is None:
         raise StudyError(source, problems)
-    inputs = document.inputs
+    training = None if document.training is None else document.training.training()
+    inputs = INPUTS if training is not None and document.inputs is None else document.inputs
     study = Study(
         name=name,
         title=document.title,
@@ -245,9 +264,10 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         stopping=document.stopping,
         inputs=tuple(map(tuple, inputs)) if isinstance(inputs, list) else inputs,
         quantities=None if document.quantities is None else tuple(document.quantities),
-        dtype=document.dtype,
+        dtype=document.dtype if training is None else "float64",
         method=document.method,
         normals=document.normals,
+        training=training,
         configurations=found,
         sweep=sweep,
         scopes=tuple(scopes),
@@ -328,10 +348,15 @@ def _size_problems(found: tuple[Configuration, ...], document: Document | None, 
     inputs, method, dtype = (
         (document.inputs, document.method, document.dtype) if document else (None, "auto", "float32")
     )
+    table = document.training if document else None
     problems = []
     for configuration in found:
         try:
-            make_plan(configuration.network, n_networks=1, rng=0, inputs=inputs, method=method, dtype=dtype)
+            if table is not None:
+                given = INPUTS if inputs is None else inputs
+                make_training_plan(configuration.network, table.training(), n_networks=1, rng=0, inputs=given)
+            else:
+                make_plan(configuration.network, n_networks=1, rng=0, inputs=inputs, method=method, dtype=dtype)
         except (TypeError, ValueError) as error:
             problems.append(Problem(f"{where}.widths", f"{configuration.label}: {error}"))
     return problems

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
 from varprop.theory import get_theory
 
@@ -65,8 +65,9 @@ _WITH_A_LAW = (
     "gradient_second_moment",
     "weight_gradient_second_moment",
 )
-_UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_variance")
+_UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_variance", "loss_gradient_variance")
 _NETWORKS_ALIKE = ("preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot")
+_TRAINED = tuple(name for name in TRAINING_QUANTITIES if name not in _UNITS_ALIKE)
 _ALL = (
     Test("step_mean", "every layer, given the one before, is as the theory says", "required", _STEPS),
     Test("pooled_step_mean", "a layer, given the one before, is on average as the theory says", "required", _STEPS),
@@ -95,9 +96,9 @@ _ALL = (
     Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",)),
     Test(
         "identity",
-        "exactly: all units of a layer are alike (variances), or all networks are (other quantities)",
+        "exactly: all units of a layer are alike (variances), or all networks are, or equal a stated value (other quantities)",
         "optional",
-        (*_UNITS_ALIKE, *_NETWORKS_ALIKE),
+        (*_UNITS_ALIKE, *_TRAINED, *_NETWORKS_ALIKE),
         True,
     ),
     Test(
@@ -142,6 +143,8 @@ class Claim:
         First and last layer that the claim is about; all if None.
     below, above : float, optional
         Factor per layer of a directional claim, or value of the quantity of a ``level`` claim, > 0: one of the two.
+    equals : float, optional
+        Value that every network has in every layer, of an ``identity`` claim; if None they have any value in common.
 
     Raises
     ------
@@ -167,6 +170,7 @@ class Claim:
     layers: tuple[int, int] | None = None
     below: float | None = None
     above: float | None = None
+    equals: float | None = None
     corrected: str = ""
 
     def __post_init__(self) -> None:
@@ -179,6 +183,7 @@ class Claim:
             layers=self.layers,
             below=self.below,
             above=self.above,
+            equals=self.equals,
         ).items():
             msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
             raise ValueError(msg)
@@ -250,6 +255,7 @@ def claim_problems(
     layers: Any = None,
     below: Any = None,
     above: Any = None,
+    equals: Any = None,
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
     if test not in TESTS:
@@ -261,6 +267,7 @@ def claim_problems(
         "margin": "" if _positive(margin) else f"must be a finite number > 0, got {margin!r}; write 0.05 for 5 %",
         "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
         "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
+        "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
     }
     return {part: problem for part, problem in said.items() if problem} | _about_threshold(rule, below, above)
 
@@ -268,7 +275,7 @@ def claim_problems(
 def _about_quantity(rule: Test, quantity: Any) -> str:
     if quantity in rule.quantities:
         return ""
-    known = quantity in QUANTITIES or quantity == "weights"
+    known = quantity in ALL_QUANTITIES or quantity == "weights"
     why = f"does not go with test {rule.name!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
     return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
 
@@ -283,11 +290,33 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
         return f"is wrong: {error}"
     if rule.theory == "none":
         return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
-    if rule.name == "identity" and quantity in _UNITS_ALIKE:
-        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
+    if rule.name == "identity":
+        return _about_equal(quantity)
     if rule.name == "weights_law" and theory not in {"xavier", "he"}:
         return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
     return ""
+
+
+def _about_equal(quantity: Any) -> str:
+    """Why a theory does not go with an exact claim about a quantity; empty if it does."""
+    if quantity in _UNITS_ALIKE:
+        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
+    if quantity in _TRAINED:
+        return (
+            f"does not go with {quantity}: theories speak of networks at their start; write equals = 1 or leave it out"
+        )
+    return ""
+
+
+def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
+    if rule.name != "identity":
+        return f"goes with test 'identity' only, not with {rule.name!r}"
+    if quantity in _UNITS_ALIKE:
+        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
+    if theory is not None:
+        return "and theory both say what networks are held against; keep one of the two"
+    finite = isinstance(equals, int | float) and not isinstance(equals, bool) and math.isfinite(equals)
+    return "" if finite else f"must be a finite number, got {equals!r}; write for example equals = 1"
 
 
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
@@ -325,5 +354,5 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     try:
         return Claim(**given)
     except TypeError as error:
-        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above; got {given!r}"
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals; got {given!r}"
         raise ValueError(msg) from error

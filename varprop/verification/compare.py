@@ -295,7 +295,7 @@ def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
         "quantity": claim.quantity,
         "theory": claim.theory,
         "test": claim.test,
-        "margin": claim.margin,
+        "margin": math.nan if claim.test == "identity" else claim.margin,  # it is exact
         "alpha": alpha,
     }
 
@@ -314,7 +314,8 @@ def _undecided(claim: Claim, configuration: str, alpha: float, why: str) -> dict
 
 def _numbers(finding: Finding, level: float) -> dict[str, object]:
     outcome: Outcome = finding.outcome
-    low, high = outcome.interval(level)
+    # Nothing is estimated by an exact test, so there is nothing to be uncertain of.
+    low, high = (math.nan, math.nan) if outcome.test == "identity" else outcome.interval(level)
     return {
         "n_networks": outcome.n,
         "estimate": finding.estimate,

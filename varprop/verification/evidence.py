@@ -11,7 +11,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.network import Network
-from varprop.model.quantities import QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Place, Samples, Simulation
 from varprop.stats import effects, equivalence, growth, means, power, zero_mean
 from varprop.theory import get_theory
@@ -102,11 +102,11 @@ def needed_quantities(
     frozenset of str
         Their names.
     """
-    if claim.quantity not in QUANTITIES:
+    if claim.quantity not in ALL_QUANTITIES:
         return frozenset()  # weights are drawn for their test alone
     axes = (len(inputs),) if len(inputs) > 1 else ()
     samples = _Noting(
-        (name, Samples(np.ones((2, len(places), *(() if QUANTITIES[name].joint else axes))), tuple(places)))
+        (name, Samples(np.ones((2, len(places), *(() if ALL_QUANTITIES[name].joint else axes))), tuple(places)))
         for name, places in where.items()
     )
     ones = Simulation(network=network, inputs=inputs, samples=samples, per_input=len(inputs) > 1)

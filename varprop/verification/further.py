@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from varprop.model.layers import UnsupportedError
+from varprop.model.quantities import TRAINING_QUANTITIES
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.numerics.streams import named_generator
 from varprop.stats import means
@@ -106,14 +107,19 @@ def spread_of_pivots(claim: Claim, simulation: Simulation) -> Evidence:
 def equality(claim: Claim, simulation: Simulation) -> Evidence:
     """Judge exact equality: of the units of a layer by their variance, of networks by any other quantity.
 
+    Numbers of trained networks, which are float64 throughout, are compared without a tolerance as variances are.
+
     Raises
     ------
     ValueError
         If the theory says nothing of the quantity.
     """
     alike = claim.quantity.endswith("_variance")
+    stated = 0.0 if alike else claim.equals
+    rounding = 0.0 if alike or claim.quantity in TRAINING_QUANTITIES else ROUNDING
     expected = _expected(claim, simulation)
     found: list[tuple[Place, Identity]] = []
+    ranges: dict[Place, tuple[float, float]] = {}
     missing = 0
     for place, column in columns_of(claim, simulation):
         table = column.reshape(len(column), -1)
@@ -121,25 +127,42 @@ def equality(claim: Claim, simulation: Simulation) -> Evidence:
         missing = max(missing, len(table) - len(present))
         should = None if expected is None else np.full(table.shape[1], expected[place])
         with judging():
-            found.append((place, identity(present, expected=should, rounding=0.0 if alike else ROUNDING)))
+            found.append((place, identity(present, expected=should, rounding=rounding)))
+        ranges[place] = float(present.min()), float(present.max())
     place, worst = max(found, key=lambda one: (one[1].theta, one[1].spread))
-    said = (
-        f"variance over units of up to {worst.spread:.3g} in layer {place[0]}"
-        if alike
-        else f"layer {place[0]}: {worst.distinct_rows:,} different values in {worst.n:,} networks, bit by bit"
-    )
+    low, high = ranges[place]
+    if alike and worst.holds:
+        said = "all units of a layer are equal"
+    elif alike:
+        said = f"variance over units of up to {worst.spread:.3g} in layer {place[0]}"
+    elif claim.equals is not None:
+        there = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+        said = f"layer {place[0]}: {there} in {worst.n:,} networks, and {claim.equals:.6g} is claimed"
+    else:
+        said = f"layer {place[0]}: {worst.distinct_rows:,} different values in {worst.n:,} networks, bit by bit"
     left_out = f"{missing} of {simulation.n_networks} networks have no value and are left out" if missing else ""
     p_support = float(not worst.holds)
-    layers = tuple(Finding(where, one, 0.0, scale="difference") for where, one in found)
-    headline = Finding(place, worst, 0.0, scale="difference")
+    layers = tuple(_equal(where, one, stated, ranges[where]) for where, one in found)
+    headline = _equal(place, worst, stated, ranges[place])
     return Evidence(layers, headline, p_support, 1.0 - p_support, lambda _alpha, _m: None, join_notes(said, left_out))
 
 
+def _equal(place: Place, found: Identity, stated: float | None, values: tuple[float, float]) -> Finding:
+    """What is told of one place: the value farthest from the claimed one, or how far networks lie apart."""
+    if stated is None:
+        return Finding(place, found, 0.0, scale="difference")
+    farthest = max(values, key=lambda value: abs(value - stated))
+    departure = 0.0 if found.holds else farthest - stated
+    return Finding(place, replace(found, theta=departure), stated, scale="difference")
+
+
 def _expected(claim: Claim, simulation: Simulation) -> dict[Place, float] | None:
-    """What every network should have: 0 for a variance over units, the theory's prediction, or nothing in particular."""
+    """What every network should have: 0 for a variance over units, what is stated or predicted, or nothing in particular."""
     places = places_of(claim, simulation)
     if claim.quantity.endswith("_variance"):
         return dict.fromkeys(places, 0.0)
+    if claim.equals is not None:
+        return dict.fromkeys(places, claim.equals)
     if claim.theory is None:
         return None
     said = {

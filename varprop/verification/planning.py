@@ -102,7 +102,7 @@ def plan_claims(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
                 "quantity": claim.quantity,
                 "theory": claim.theory,
                 "test": claim.test,
-                "margin": claim.margin,
+                "margin": math.nan if claim.test == "identity" else claim.margin,
                 "expect": claim.expect,
                 "pilot": case.simulation.n_networks,
             }
