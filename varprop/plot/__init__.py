@@ -16,13 +16,16 @@ from __future__ import annotations
 from varprop.plot.depth import profile
 from varprop.plot.maps import correlation_map, length_map, phase_diagram
 from varprop.plot.statistics import band, exact_law, power, pvalues
+from varprop.plot.units import distributions, histograms
 from varprop.plot.verdicts import forest
 
 __all__ = [
     "band",
     "correlation_map",
+    "distributions",
     "exact_law",
     "forest",
+    "histograms",
     "length_map",
     "phase_diagram",
     "power",
