@@ -97,7 +97,7 @@ def dense_shares(rng, gain, edges):
     delta = rng.standard_normal(9)
     for (w, _), (_, z) in zip(steps[:0:-1], steps[-2::-1], strict=True):
         delta = (w.T @ delta) * (z > 0)
-    return np.array([np.mean((0 < np.abs(v)) & (np.abs(v) < edge)) for v, edge in zip((a, delta), edges, strict=True)])
+    return np.array([np.mean((np.abs(v) > 0) & (np.abs(v) < edge)) for v, edge in zip((a, delta), edges, strict=True)])
 
 
 @pytest.mark.false_alarm(1e-6)
