@@ -1,10 +1,12 @@
 from . import plot as plot
 from . import theory as theory
+from .engine.histograms import histograms as histograms
 from .engine.simulate import simulate as simulate
 from .engine.training import train as train
 from .model.activations import Activation as Activation
 from .model.activations import activation_names as activation_names
 from .model.activations import get_activation as get_activation
+from .model.histograms import Histograms as Histograms
 from .model.initializers import Initializer as Initializer
 from .model.initializers import get_initializer as get_initializer
 from .model.initializers import initializer_names as initializer_names

@@ -21,19 +21,30 @@ from varprop.engine.rules import Backward, Slope, forward
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
+from varprop.model.histograms import UnitQuantity
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
 from varprop.model.simulation import Place, site_place
 
 At = TypeVar("At", AtPreactivation, AtActivation, AtGradient)
+Watch = Callable[[UnitQuantity, Place, Signal], None]
+"""Is shown every activation's output and every gradient, with the place."""
 Where = Mapping[str, tuple[Place, ...]]
 """The places at which each asked quantity exists."""
 Recorded = Mapping[str, dict[Place, Float64Array]]
 """By quantity and place: (networks, inputs), or (networks,) for what all inputs have together."""
 
 
-def propagate(network: Network, inputs: FloatArray, streams: Streams, *, networks: int, where: Where) -> Recorded:
+def propagate(
+    network: Network,
+    inputs: FloatArray,
+    streams: Streams,
+    *,
+    networks: int,
+    where: Where,
+    watch: Watch | None = None,
+) -> Recorded:
     """Sample a tile of networks and read their quantities.
 
     Parameters
@@ -49,6 +60,8 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
         Size of the tile.
     where : mapping
         Places at which each asked quantity exists, from `places`.
+    watch : callable, optional
+        Sees the signals themselves, which are not kept.
 
     Returns
     -------
@@ -60,7 +73,7 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
     The loss is the inner product of the last pre-activation with a standard normal vector, one for each input.
     """
     recorded: dict[str, dict[Place, Float64Array]] = {name: {} for name in where}
-    backwards_wanted = any(QUANTITIES[name].place == "gradient" for name in where)
+    backwards_wanted = watch is not None or any(QUANTITIES[name].place == "gradient" for name in where)
     tape: list[tuple[Site, Signal, Backward]] = []
 
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # Signal looks at what comes of it
@@ -78,13 +91,15 @@ def propagate(network: Network, inputs: FloatArray, streams: Streams, *, network
                 _read(PREACTIVATION, AtPreactivation(site.noun, x, y), place, where, recorded)
             elif isinstance(backward, Slope):
                 _read(ACTIVATION, AtActivation(site.noun, y, backward), place, where, recorded)
+                if watch is not None:
+                    watch("activation", place, y)
             if backwards_wanted:
                 tape.append((site, x, backward))
             x = y
 
         if backwards_wanted:
             readout = streams.standard_normal(z.values.shape, z.values.dtype)
-            _backward(tape, Signal(readout), where, recorded)
+            _backward(tape, Signal(readout), where, recorded, watch)
     return recorded
 
 
@@ -93,6 +108,7 @@ def _backward(
     delta: Signal,
     where: Where,
     recorded: dict[str, dict[Place, Float64Array]],
+    watch: Watch | None,
 ) -> None:
     """Walk back from the last layer with weights to the first, reading the gradients of the pre-activations."""
     last = max(i for i, (site, _, _) in enumerate(tape) if isinstance(site.noun, Dense))
@@ -102,6 +118,8 @@ def _backward(
         site, x, backward = tape.pop()  # popped, so that its arrays are free for the next layer's
         if isinstance(site.noun, Dense):
             _read(GRADIENT, AtGradient(x, delta), site_place(site), where, recorded)
+            if watch is not None:
+                watch("gradient", site_place(site), delta)
         if len(tape) > first:
             delta = backward(delta)
 

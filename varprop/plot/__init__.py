@@ -17,13 +17,16 @@ from varprop.plot.depth import profile
 from varprop.plot.maps import correlation_map, length_map, phase_diagram
 from varprop.plot.statistics import band, exact_law, power, pvalues
 from varprop.plot.sweeps import sweep, sweep_data
+from varprop.plot.units import distributions, histograms
 from varprop.plot.verdicts import forest
 
 __all__ = [
     "band",
     "correlation_map",
+    "distributions",
     "exact_law",
     "forest",
+    "histograms",
     "length_map",
     "phase_diagram",
     "power",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varprop.model.activations import ActivationLike, as_activation
+from varprop.model.network import Network
 from varprop.report.maps import PhaseValue, draw_map, draw_phase_diagram
+from varprop.report.phases import draw_points, phase_points
 from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment
 
@@ -20,7 +23,13 @@ from varprop.plot.axes import new_axes
 _POINTS = 101
 
 
-def phase_diagram(table: pd.DataFrame, *, value: PhaseValue = "chi_1", ax: Axes | None = None) -> Axes:
+def phase_diagram(
+    table: pd.DataFrame,
+    *,
+    value: PhaseValue = "chi_1",
+    networks: Mapping[str, Network] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     r"""Draw the phases of wide networks over the variances of weights and biases.
 
     Parameters
@@ -30,6 +39,9 @@ def phase_diagram(table: pd.DataFrame, *, value: PhaseValue = "chi_1", ax: Axes 
     value : {"chi_1", "xi_c"}, default "chi_1"
         What the colours show, on a log scale: the factor on squared gradients per layer, or the depth scale of
         correlations.
+    networks : mapping of str to Network, optional
+        By label, networks to put in as points, at the mean over their layers of fan_in Var(W) and of Var(b); a bar is the
+        range where layers differ. All have the activation of the table, which does not know it.
     ax : Axes, optional
         Where to draw; a new figure if None.
 
@@ -41,7 +53,8 @@ def phase_diagram(table: pd.DataFrame, *, value: PhaseValue = "chi_1", ax: Axes 
     Raises
     ------
     ValueError
-        If ``value`` is neither, a column is missing, or an axis has one value.
+        If ``value`` is neither, a column is missing, an axis has one value, or a network has no place: of several activations,
+        one that jumps, a variance that is not known or lies outside the table.
 
     Examples
     --------
@@ -62,8 +75,26 @@ def phase_diagram(table: pd.DataFrame, *, value: PhaseValue = "chi_1", ax: Axes 
     if min(table["weight_variance"].nunique(), table["bias_variance"].nunique()) < 2:
         msg = "a phase diagram needs two or more values of weight_variance and of bias_variance"
         raise ValueError(msg)
+    points, left_out = phase_points({} if networks is None else networks)
+    for label, why in left_out.items():
+        msg = f"{label!r} has no place in a phase diagram: {why}"
+        raise ValueError(msg)
+    activations = list(dict.fromkeys(points["activation"]))
+    if len(activations) > 1:
+        names = ", ".join(activations)
+        msg = f"one phase diagram is of one activation, and these networks have {names}; draw one for each"
+        raise ValueError(msg)
+    for axis in ("weight_variance", "bias_variance"):
+        low, high = table[axis].min(), table[axis].max()
+        for label, at in zip(points["configuration"], points[axis], strict=True):
+            if not low <= at <= high:
+                msg = f"{label!r} has {axis} {at:.4g}, outside the table's {low:.4g} to {high:.4g}; compute a wider one"
+                raise ValueError(msg)
     ax = new_axes() if ax is None else ax
     draw_phase_diagram(ax, table, value)
+    if len(points):
+        ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
+        draw_points(ax, points, list(points["configuration"]))
     return ax
 
 

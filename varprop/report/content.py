@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
 from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
+from varprop.report.histograms import histogram_pictures
+from varprop.report.phases import phase_pictures
 from varprop.report.records import is_standardised
 from varprop.report.rows import rows_pictures
+from varprop.report.spreads import spread_pictures
 from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.svg import render_svg
 from varprop.report.sweep_figure import sweep_pictures, without_sweep
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from varprop.study.study import Study
     from varprop.verification.claims import Claim
 
-FIGURES = ("profile", "forest", "exact-law", "sweep", "rows")
+FIGURES = ("profile", "forest", "exact-law", "sweep", "rows", "histograms", "distributions", "phase")
 """What ``[report] figures`` may ask for."""
 _USUAL_FIGURES = ("profile", "forest")
 _USUAL_OF_TRAINING = ("rows",)
@@ -77,6 +80,12 @@ def study_document(run: Run) -> StudyDocument:
         pictures += sweep_pictures(study, simulations)
     if "rows" in wanted:
         pictures += rows_pictures(simulations)
+    if "distributions" in wanted:
+        pictures += spread_pictures(simulations)
+    if "histograms" in wanted:
+        pictures += histogram_pictures(simulations, seed=study.seed, dtype=study.dtype)
+    if "phase" in wanted:
+        pictures += phase_pictures({c.label: c.network for c in study.configurations})
     return StudyDocument(
         name=study.name,
         title=study.title,

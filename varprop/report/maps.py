@@ -77,7 +77,7 @@ def draw_phase_diagram(axes: Axes, table: pd.DataFrame, value: PhaseValue = "chi
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    chi_1, q, shown = (_on_grid(table, column) for column in ("chi_1", "q", value))
+    chi_1, q, shown = (on_grid(table, column) for column in ("chi_1", "q", value))
     x, y = (np.sort(table[axis].unique()) for axis in ("weight_variance", "bias_variance"))
     colours = _around_one(shown) if value == "chi_1" else _over_decades(shown)
     bar_style = colours.pop("bar")
@@ -111,7 +111,7 @@ _NAMES = {
 }
 
 
-def _on_grid(table: pd.DataFrame, column: str) -> Float64Array:
+def on_grid(table: pd.DataFrame, column: str) -> Float64Array:
     """A column as an array of (bias variances, weight variances)."""
     return table.pivot(index="bias_variance", columns="weight_variance", values=column).to_numpy(np.float64)  # noqa: PD010  # a table of unique pairs
 

@@ -68,6 +68,10 @@ SERIES = (
 )
 """Curves of one figure, a hue and a marker each; from the eighth on they are taken again."""
 
+DEPTH = ("#440154", "#482677", "#3f4788", "#32658e", "#277f8e", "#1f998a", "#2db27d", "#5ec962")
+"""Layers from the first to the last, from viridis: lightness runs one way, so that the order shows without hues."""
+_DEPTH_DARK = ("#2f7fa6", "#2a90a8", "#23a49b", "#2fb98a", "#58cb74", "#8fdb54", "#c9e43f", "#fdef4a")
+
 DARK = {
     INK: "#e6e6e6",
     PAPER: "#14171c",
@@ -81,6 +85,7 @@ DARK = {
     "#8c6d31": "#e7cb94",
     "#7b4173": "#de9ed6",
     "#5254a3": "#9c9ede",
+    **dict(zip(DEPTH, _DEPTH_DARK, strict=True)),
 }
 
 
@@ -93,3 +98,14 @@ def theory_styles(theories: list[str]) -> dict[str, LineStyle]:
     """Style of each theory; those this module does not know take the spare ones in turn."""
     spare = iter(_OTHER_THEORIES * len(theories))
     return {theory: THEORIES.get(theory) or next(spare) for theory in theories}
+
+
+def depth_colors(layers: int) -> list[str]:
+    """Colours of so many layers, at most eight, spread over the whole range."""
+    return [DEPTH[round(i * (len(DEPTH) - 1) / max(layers - 1, 1))] for i in range(layers)]
+
+
+def spread_evenly(layers: int, most: int = len(DEPTH)) -> list[int]:
+    """Indices of at most so many of the layers, evenly spread, the first and the last among them."""
+    shown = min(layers, most)
+    return [round(i * (layers - 1) / max(shown - 1, 1)) for i in range(shown)]

@@ -23,7 +23,12 @@ _SETTLED = 1e-13
 
 
 def phase_diagram(
-    activation: ActivationLike, weight_variances: ArrayLike, bias_variances: ArrayLike, *, q: float = 1.0
+    activation: ActivationLike,
+    weight_variances: ArrayLike,
+    bias_variances: ArrayLike,
+    *,
+    q: float = 1.0,
+    correlations: bool = True,
 ) -> pd.DataFrame:
     r"""Compute where a wide network settles, for every pair of variances of weights and biases.
 
@@ -37,6 +42,8 @@ def phase_diagram(
         Values of :math:`C_b` = Var(b), >= 0.
     q : float, default 1
         Where the signal starts, > 0: decides where there are several fixed points.
+    correlations : bool, default True
+        Whether to find ``c_star`` and ``xi_c`` too, which takes most of the time of chaotic cells; else both are NaN.
 
     Returns
     -------
@@ -85,7 +92,8 @@ def phase_diagram(
     at = np.where(np.isfinite(settled), settled, q)[known]
     chi_1[known] = gain[known] * phi.derivative_second_moment(at)
     chi_parallel[known] = gain[known] * second_moment_slope(phi, at)
-    c_star, slope = _correlations(phi, gain, bias, settled, chi_1)
+    unknown = np.full_like(settled, np.nan)
+    c_star, slope = _correlations(phi, gain, bias, settled, chi_1) if correlations else (unknown, unknown)
     frame = {
         "weight_variance": gain,
         "bias_variance": bias,

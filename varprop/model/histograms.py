@@ -1,0 +1,148 @@
+"""How the single units of a network's layers are distributed: counts in bins, layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from varprop._typing import Float64Array
+from varprop.model.network import Network
+from varprop.model.simulation import Place
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scale = Literal["linear", "log"]
+UnitQuantity = Literal["activation", "gradient"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class UnitCounts:
+    r"""Units of one kind counted into the same bins at every place.
+
+    Parameters
+    ----------
+    quantity : {"activation", "gradient"}
+        Outputs of the activations, or dLoss/dz of the layers with weights.
+    scale : {"linear", "log"}
+        Bins hold values, or sizes \|value\| in decades.
+    edges : ndarray, shape (bins + 1,)
+        Increasing. A bin holds its lower edge, the last one its upper edge too.
+    places : tuple of (int, str)
+        (layer, module) of every row.
+    counts : ndarray of int, shape (places, bins)
+        Units in each bin, exact zeros left out.
+    zeros, below, above : ndarray of int, shape (places,)
+        Units that are exactly 0, and the others that lie outside the edges.
+    second_moments : ndarray, shape (places,)
+        Mean square of all units.
+    """
+
+    quantity: UnitQuantity
+    scale: Scale
+    edges: Float64Array
+    places: tuple[Place, ...]
+    counts: NDArray[np.int64]
+    zeros: NDArray[np.int64]
+    below: NDArray[np.int64]
+    above: NDArray[np.int64]
+    second_moments: Float64Array
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """Units counted at each place, over all networks and inputs."""
+        return np.asarray(self.counts.sum(axis=1) + self.zeros + self.below + self.above)
+
+    @property
+    def density(self) -> Float64Array:
+        """Share of all units per unit of value, or per decade of size on the log scale; shape (places, bins)."""
+        widths = np.diff(np.log10(self.edges) if self.scale == "log" else self.edges)
+        return np.asarray(self.counts / self.units[:, None] / widths, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Histograms:
+    """Histograms of the single units of many random networks; made by `varprop.histograms`.
+
+    Parameters
+    ----------
+    network : Network
+        What was sampled.
+    n_networks : int
+        How many.
+    seed : str
+        What reproduces the draws.
+    activations : UnitCounts or None
+        Outputs of the activations; None if the network has none.
+    gradients : UnitCounts
+        dLoss/dz of the layers with weights.
+    """
+
+    network: Network
+    n_networks: int
+    seed: str
+    activations: UnitCounts | None
+    gradients: UnitCounts
+
+    def __repr__(self) -> str:
+        return f"Histograms({self.network.label}; {self.n_networks} networks, seed {self.seed})"
+
+    def of(self, quantity: str) -> UnitCounts:
+        """Counts of "activation" or of "gradient".
+
+        Raises
+        ------
+        ValueError
+            If it is neither, or the network has no activations.
+        """
+        if quantity not in ("activation", "gradient"):
+            msg = f"quantity must be 'activation' or 'gradient', got {quantity!r}"
+            raise ValueError(msg)
+        found = self.activations if quantity == "activation" else self.gradients
+        if found is None:
+            msg = f"{self.network.label} has no activations; take quantity='gradient'"
+            raise ValueError(msg)
+        return found
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all counts as a tidy frame.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``layer``, ``module``, ``quantity`` ("activation" or "gradient"), ``scale``, ``low``, ``high``, ``count``
+            and ``density`` (share of all units per unit of value, or per decade). Exact zeros have a row of their own, with
+            low = high = 0 and a density of infinity, or of 0 if there are none; what lies outside the edges has rows that
+            end at an infinity (at 0 below a log scale), with density 0.
+
+        Examples
+        --------
+        >>> import varprop as vp
+        >>> net = vp.mlp([64] * 3, activation="relu", weights="he_normal")
+        >>> frame = vp.histograms(net, n_networks=50, rng=1).to_frame()
+        >>> int(frame.loc[frame["quantity"] == "activation", "count"].sum()) == 50 * 64 * 2
+        True
+        """
+        import pandas as pd
+
+        parts = [_frame(found) for found in (self.activations, self.gradients) if found is not None]
+        return pd.concat(parts, ignore_index=True)
+
+
+def _frame(found: UnitCounts) -> pd.DataFrame:
+    import pandas as pd
+
+    lowest = 0.0 if found.scale == "log" else -np.inf
+    low = np.concatenate([[0.0, lowest], found.edges])
+    high = np.concatenate([[0.0], found.edges, [np.inf]])
+    tables = []
+    for i, (layer, module) in enumerate(found.places):
+        count = np.concatenate([[found.zeros[i], found.below[i]], found.counts[i], [found.above[i]]])
+        spike = np.inf if found.zeros[i] else 0.0
+        density = np.concatenate([[spike, 0.0], found.density[i], [0.0]])
+        told = {"layer": layer, "module": module, "quantity": found.quantity, "scale": found.scale}
+        tables.append(pd.DataFrame({**told, "low": low, "high": high, "count": count, "density": density}))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,272 @@
+"""How a second moment is distributed over networks: a ridge for each of a few layers, beside the law of theory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from varprop._typing import Float64Array
+from varprop.model.layers import UnsupportedError
+from varprop.model.simulation import Simulation
+from varprop.numerics.averages import mean_of_present
+from varprop.report.document import Column, Picture, Table
+from varprop.report.figures import house_style, panel_grid, panel_title
+from varprop.report.palette import SPREAD_ALPHA, THEORIES, VERDICTS
+from varprop.report.svg import render_svg
+from varprop.report.wording import axis_label, count, number
+from varprop.theory import finite_width_law
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LAYERS = 6
+"""Ridges in a panel, at most."""
+_QUANTITIES = ("preactivation_second_moment", "gradient_second_moment")
+_COLOR = VERDICTS["supported"].color
+_THEORY = THEORIES["finite-width"]
+_OVERLAP = 0.9  # of the distance between two ridges, that the highest takes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ridge:
+    """One layer: the living networks' logarithms in bins, and what an exact law puts there.
+
+    Parameters
+    ----------
+    layer : int
+        1 is the first layer with weights.
+    edges : ndarray, shape (bins + 1,)
+        Of ln q.
+    density : ndarray, shape (bins,)
+        Share of the living networks per unit of ln q.
+    expected : ndarray, shape (bins,), or None
+        The same of the exact law; None where none is known.
+    mean, typical : float
+        Mean of q over all networks, and exp of the mean of ln q over the living ones.
+    n_networks, n_dead : int
+        Networks that have a value, and those of them with q = 0.
+    """
+
+    layer: int
+    edges: Float64Array
+    density: Float64Array
+    expected: Float64Array | None
+    mean: float
+    typical: float
+    n_networks: int
+    n_dead: int
+
+
+def ridges(simulation: Simulation, quantity: str, *, layers: int = LAYERS) -> list[Ridge]:
+    """Find how a second moment is distributed over networks, one layer in memory at a time.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What was measured. Several inputs of one network are averaged first.
+    quantity : str
+        A recorded quantity without negative values.
+    layers : int
+        At most so many, evenly spread; layers with fewer than two different living networks are left out.
+
+    Returns
+    -------
+    list of Ridge
+        From the first layer to the last.
+
+    Raises
+    ------
+    ValueError
+        If the quantity was not recorded, or has negative values.
+    """
+    places = simulation.places(quantity)
+    shown = min(layers, len(places))
+    found = []
+    for index in dict.fromkeys(round(i * (len(places) - 1) / max(shown - 1, 1)) for i in range(shown)):
+        values = simulation.column(quantity, places[index])
+        if values.ndim == 2:
+            values = mean_of_present(values[:, None])[:, 0]
+        values = values[~np.isnan(values)]
+        if values.size and values.min() < 0:
+            msg = f"{quantity} has negative values, whose logarithm does not exist; take a second moment"
+            raise ValueError(msg)
+        logs = np.log(values[values > 0])
+        if logs.size < 2 or logs.min() == logs.max():
+            continue
+        edges = np.linspace(logs.min(), logs.max(), _bins(logs) + 1)
+        counts, _ = np.histogram(logs, edges)
+        found.append(
+            Ridge(
+                layer=places[index][0],
+                edges=edges,
+                density=counts / logs.size / np.diff(edges),
+                expected=_expected(simulation, quantity, places[index][0], edges),
+                mean=float(values.mean()),
+                typical=float(np.exp(logs.mean())),
+                n_networks=values.size,
+                n_dead=int(values.size - logs.size),
+            )
+        )
+    return found
+
+
+def _bins(logs: Float64Array) -> int:
+    """As many bins as Scott's rule says, between 8 and 60."""
+    width = 3.49 * logs.std() / np.cbrt(logs.size)
+    return int(np.clip(np.ceil((logs.max() - logs.min()) / width), 8, 60))
+
+
+def _expected(simulation: Simulation, quantity: str, layer: int, edges: Float64Array) -> Float64Array | None:
+    """Mean density of the exact law in every bin, None where no law is known."""
+    if len(simulation.inputs) > 1:
+        return None
+    try:
+        law = finite_width_law(simulation.architecture, layer, quantity=quantity, inputs=simulation.inputs)  # type: ignore[arg-type]  # it says what it takes
+        below = law.cdf(edges)
+    except (UnsupportedError, ValueError):
+        return None
+    return np.asarray(np.diff(below) / np.diff(edges), dtype=np.float64)
+
+
+def draw_ridges(axes: Axes, drawn: Sequence[Ridge]) -> None:
+    """Draw the first layer at the top and the last at the bottom, over q on a log axis.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    drawn : sequence of Ridge
+        At least one.
+    """
+    from matplotlib import rcParams
+
+    ink, paper = rcParams["text.color"], rcParams["axes.facecolor"]
+    for row, ridge in enumerate(drawn):
+        base, scale = -float(row), _OVERLAP / _height(ridge)
+        x = np.exp(ridge.edges)
+        axes.axhline(base, color=rcParams["grid.color"], linewidth=0.6, zorder=1)
+        outline = base + scale * np.repeat(ridge.density, 2)
+        steps = np.repeat(x, 2)[1:-1]
+        axes.fill_between(steps, base, outline, color=_COLOR, alpha=2 * SPREAD_ALPHA, linewidth=0, zorder=2)
+        axes.plot(steps, outline, color=_COLOR, linewidth=0.9, zorder=2.5, label="networks")
+        if ridge.expected is not None:
+            middle = np.exp((ridge.edges[:-1] + ridge.edges[1:]) / 2)
+            style = {"color": _THEORY.color, "dashes": _THEORY.dashes, "linewidth": 1.4, "zorder": 3}
+            axes.plot(middle, base + scale * ridge.expected, label="exact law", **style)
+        marks = {"linewidth": 0, "markeredgecolor": ink, "markersize": 5, "zorder": 4, "clip_on": False}
+        axes.plot([ridge.mean], [base], marker="D", markerfacecolor=ink, label="mean", **marks)
+        axes.plot([ridge.typical], [base], marker="o", markerfacecolor=paper, label="typical", **marks)
+    axes.set_xscale("log")
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks([-float(row) for row in range(len(drawn))], [str(ridge.layer) for ridge in drawn])
+    axes.set_ylim(-len(drawn) + 0.75, 1.05)
+
+
+def _height(ridge: Ridge) -> float:
+    return float(max(ridge.density.max(), 0.0 if ridge.expected is None else ridge.expected.max()))
+
+
+def ridge_legend(axes: Sequence[Axes]) -> dict[str, list[object]]:
+    """Everything that is drawn in any of the axes, each once."""
+    named: dict[str, object] = {}
+    for one in axes:
+        named |= dict(zip(*reversed(one.get_legend_handles_labels()), strict=True))
+    return {"handles": list(named.values()), "labels": list(named)}
+
+
+def spread_figure(panels: Mapping[str, Sequence[Ridge]], quantity: str) -> Figure:
+    """Draw a panel for each configuration.
+
+    Parameters
+    ----------
+    panels : mapping of str to sequence of Ridge
+        By label.
+    quantity : str
+        What the ridges are of.
+
+    Returns
+    -------
+    Figure
+    """
+    with house_style():
+        figure, grid = panel_grid(len(panels), sharex=False)
+        for axes, (label, drawn) in zip(grid, panels.items(), strict=True):
+            draw_ridges(axes, drawn)
+            axes.set_title(panel_title(label), loc="left", parse_math=False)
+        figure.supxlabel(axis_label(quantity), fontsize=9)
+        figure.supylabel("layer", fontsize=9)
+        figure.legend(**ridge_legend(grid), loc="outside upper left", ncols=4 if len(panels) > 1 else 2, frameon=False)
+    return figure
+
+
+def spread_pictures(simulations: Mapping[str, Simulation]) -> list[Picture]:
+    """Draw the signal and the gradient, where they were recorded.
+
+    Parameters
+    ----------
+    simulations : mapping of str to Simulation
+        By the configurations' labels.
+
+    Returns
+    -------
+    list of Picture
+    """
+    pictures = []
+    for quantity in _QUANTITIES:
+        found = {label: ridges(s, quantity) for label, s in simulations.items() if quantity in s.quantities}
+        panels = {label: drawn for label, drawn in found.items() if drawn}
+        if panels:
+            pictures.append(_picture(panels, quantity))
+    return pictures
+
+
+def _picture(panels: Mapping[str, Sequence[Ridge]], quantity: str) -> Picture:
+    name, symbol = f"distributions-{quantity}", axis_label(quantity)
+    networks = count(max(ridge.n_networks for drawn in panels.values() for ridge in drawn), "network")
+    exact = [label for label, drawn in panels.items() if any(ridge.expected is not None for ridge in drawn)]
+    law = (
+        f"Dashed: the exact law at these widths, where one is known ({len(exact)} of {len(panels)} panels). "
+        if exact
+        else ""
+    )
+    alternative = (
+        f"Distribution of {symbol} over networks at up to {LAYERS} layers in {count(len(panels), 'configuration')}, with the mean and "
+        "the typical network. The table below has the numbers."
+    )
+    draw = partial(spread_figure, panels, quantity)
+    return Picture(
+        name=name,
+        heading=f"Distribution of {symbol} over networks by depth",
+        caption=(
+            f"Shaded: histogram of log {symbol} over up to {networks} of each configuration that are alive, at up to {LAYERS} layers, each "
+            f"scaled to the same height. {law}Diamond: mean over all networks. Circle: the typical network, exp of the mean "
+            "logarithm; where the two part, the mean is made by few networks. No band: the shaded area is the spread itself."
+        ),
+        alternative=alternative,
+        svg=render_svg(draw(), title=alternative, name=name),
+        draw=draw,
+        numbers=_numbers(panels, caption=f"The numbers of the figure {name}."),
+    )
+
+
+def _numbers(panels: Mapping[str, Sequence[Ridge]], *, caption: str) -> Table:
+    titles = ("Layer", "Networks", "Dead", "Mean", "Typical", "Typical over mean")
+    rows = [
+        [
+            label,
+            str(ridge.layer),
+            count(ridge.n_networks),
+            count(ridge.n_dead),
+            number(ridge.mean),
+            number(ridge.typical),
+            number(ridge.typical / ridge.mean),
+        ]
+        for label, drawn in panels.items()
+        for ridge in drawn
+    ]
+    return Table.of(caption, [Column("Configuration"), *(Column(title, "number") for title in titles)], rows)
