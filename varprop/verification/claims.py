@@ -13,6 +13,8 @@ from varprop.theory import get_theory
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+SYMBOLS: dict[str, str] = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+"""A verdict is never told by colour alone; in this order verdicts are listed."""
 
 
 @dataclass(frozen=True, slots=True)
