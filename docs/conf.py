@@ -9,7 +9,12 @@ import re
 import shutil
 from pathlib import Path
 
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+import varprop
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,12 +54,25 @@ CONTENTS = {
 
 project = "varprop"
 author = "The varprop developers"
-copyright = author  # noqa: A001 - Sphinx' name for it; no year, so that a rebuilt page is the same page
+copyright = author  # no year, so that a rebuilt page is the same page
 root_doc = "docs/index"
 include_patterns = ["docs/**", "reports/**", "CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
-exclude_patterns = [".*", "docs/_build", "docs/gallery/*.ipynb", "docs/gallery/*.py", "runs", "varprop", "tests"]
+exclude_patterns = [
+    ".*",
+    "docs/_build",
+    "docs/_templates",
+    "docs/gallery/*.ipynb",
+    "docs/gallery/*.py",
+    "runs",
+    "varprop",
+    "tests",
+]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 nitpicky = True
+nitpick_ignore_regex = [
+    ("py:obj", r"varprop\.\w+\..*"),  # a module that has no page
+    ("py:obj", r"torch\..*"),  # another project, whose inventory would have to be fetched
+]
 
 extensions = [
     "myst_parser",
@@ -78,7 +96,7 @@ autodoc_typehints = "none"  # the docstrings say it, with shapes and ranges
 numpydoc_show_class_members = False  # the template of a class lists them
 default_role = "py:obj"
 modindex_common_prefix = ["varprop."]
-templates_path = ["_templates"]
+templates_path = [str(ROOT / "docs" / "_templates")]  # for autosummary, which looks from the source folder
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -120,6 +138,14 @@ def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = text + (f"\n\n```{{toctree}}\n:hidden:\n\n{below}\n```\n" if below else "")
 
 
+def find_public(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
+    """Let a docstring of any module call a public name by that name: `simulate` is varprop.simulate."""
+    if node.get("refdomain") != "py" or node["reftarget"] not in dir(varprop):
+        return None
+    name = f"varprop.{node['reftarget']}"
+    return env.domains.python_domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
+
+
 def add_reports(app: Sphinx, error: Exception | None) -> None:
     """Copy the reports in HTML as they are, and make the folder itself lead to the first page."""
     if error is None and app.builder.format == "html":
@@ -137,6 +163,7 @@ def add_reports(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Tell Sphinx of the two."""
+    """Tell Sphinx of these."""
     app.connect("source-read", add_contents)
+    app.connect("missing-reference", find_public)
     app.connect("build-finished", add_reports)
