@@ -14,7 +14,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-import varprop
+import varprop as vp
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -140,7 +140,7 @@ def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:
 
 def find_public(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
     """Let a docstring of any module call a public name by that name: `simulate` is varprop.simulate."""
-    if node.get("refdomain") != "py" or node["reftarget"] not in dir(varprop):
+    if node.get("refdomain") != "py" or node["reftarget"] not in dir(vp):
         return None
     name = f"varprop.{node['reftarget']}"
     return env.domains.python_domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)

@@ -10,5 +10,5 @@ import numpy as np
 
 import varprop as vp
 
-table = vp.theory.phase_diagram("tanh", np.linspace(0.2, 4, 40), np.linspace(0, 0.6, 25))
+table = vp.theory.phase_diagram("tanh", np.linspace(0.2, 4, 30), np.linspace(0, 0.6, 16))
 ax = vp.plot.phase_diagram(table)
