@@ -14,8 +14,6 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-import varprop as vp
-
 ROOT = Path(__file__).resolve().parent.parent
 
 CONTENTS = {
@@ -71,7 +69,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r"varprop\.\w+\..*"),  # a module that has no page
-    ("py:obj", r"torch\..*"),  # another project, whose inventory would have to be fetched
+    ("py:obj", r"(numpy|torch)\..*"),  # another project, whose inventory would have to be fetched
 ]
 
 extensions = [
@@ -138,12 +136,14 @@ def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = text + (f"\n\n```{{toctree}}\n:hidden:\n\n{below}\n```\n" if below else "")
 
 
-def find_public(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
-    """Let a docstring of any module call a public name by that name: `simulate` is varprop.simulate."""
-    if node.get("refdomain") != "py" or node["reftarget"] not in dir(vp):
+def find_by_last_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: Element) -> Element | None:
+    """Let a docstring of any module call a name of the reference briefly: `simulate` is varprop.simulate."""
+    python = env.domains.python_domain
+    target = node["reftarget"].removesuffix("()")
+    found = python.find_obj(env, None, None, target, None, 1) if node.get("refdomain") == "py" else []
+    if len(found) != 1:
         return None
-    name = f"varprop.{node['reftarget']}"
-    return env.domains.python_domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, text)
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0][0], node, text)
 
 
 def add_reports(app: Sphinx, error: Exception | None) -> None:
@@ -165,5 +165,5 @@ def add_reports(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of these."""
     app.connect("source-read", add_contents)
-    app.connect("missing-reference", find_public)
+    app.connect("missing-reference", find_by_last_name)
     app.connect("build-finished", add_reports)

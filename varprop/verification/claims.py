@@ -124,7 +124,7 @@ class Claim:
     quantity : str
         What is measured, a name of `varprop.model.quantities` ("weights" for ``weights_law``).
     test : str
-        One of `TESTS`: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
+        One of ``TESTS``: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
         "typical_directional", "level", "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "identity" or
         "weights_law".
     theory : str, optional
