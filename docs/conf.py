@@ -22,11 +22,11 @@ CONTENTS = {
         "docs/tutorial",
         "docs/how-to",
         "docs/gallery/index",
+        "docs/reference/index",
+        "docs/ledger",
         "docs/theory",
         "docs/statistics",
         "docs/engine",
-        "docs/reference/index",
-        "docs/ledger",
         "docs/project",
     ),
     "docs/how-to": (
@@ -105,6 +105,8 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "remove_config_comments": True,
     "show_signature": False,
+    "within_subsection_order": "FileNameSortKey",
+    "default_thumb_file": str(ROOT / "docs" / "_static" / "script.svg"),
 }
 
 # ---- how it looks -------------------------------------------------------------------------------------------------
@@ -115,11 +117,12 @@ html_static_path = ["_static"]
 html_css_files = ["varprop.css"]
 html_copy_source = False
 html_theme_options = {
-    "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
-    "footer_start": [],
     "footer_end": [],
+    "footer_start": [],
+    "header_links_before_dropdown": 7,
+    "secondary_sidebar_items": ["page-toc"],
 }
+html_sidebars = {page: [] for page in CONTENTS["docs/index"] if page not in CONTENTS and not page.endswith("/index")}
 
 
 def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:

@@ -13,4 +13,4 @@ nets = {weights: vp.mlp([64] * 11, activation="relu", weights=weights) for weigh
 sims = {label: vp.simulate(net, n_networks=2000, rng=2015) for label, net in nets.items()}
 kept = vp.Claim(id="kept", quantity="preactivation_second_moment", test="growth_rate", theory="preserved", margin=0.05)
 verdicts = assess([Case(label, sim, (kept,)) for label, sim in sims.items()], alpha=0.05)
-verdicts.dropna(subset="verdict")[["configuration", "ratio", "ci_low", "ci_high", "verdict"]]
+ax = vp.plot.forest(verdicts)
