@@ -97,6 +97,14 @@ def clusters(on: Session) -> None:
 
 
 @session(default=False)
+def docs(on: Session) -> None:
+    """Build the site into docs/_build/, with warnings as errors. Arguments after -- go to sphinx-build."""
+    _install(on, "docs")
+    on.env["MPLBACKEND"] = "Agg"
+    on.run("sphinx-build", "-W", "--keep-going", "-c", "docs", ".", "docs/_build", *on.posargs)
+
+
+@session(default=False)
 def report(on: Session) -> None:
     """Run every study and write reports/, with the audits of frameworks in it. Arguments after -- go to `varprop run`."""
     _install(on, varprop=".")
@@ -123,7 +131,7 @@ def torch(on: Session) -> None:
     _install(on, "test")
     on.install("torch==2.13.0")
     on.run("pytest", "--override-ini=addopts=--doctest-modules", "varprop/bridges/torch")
-    on.run("pytest", "tests/test_docs.py", "-k", "torch")
+    on.run("pytest", "tests/test_docs.py", "tests/test_examples.py", "-k", "torch")
     _audit(on, "torch")
 
 

@@ -454,3 +454,24 @@ def test_frame_and_text_have_every_part(rng):
     text = str(result)
     assert all(name in text for name in (*frame["part"], result.verdict, "he_normal"))
     assert all(candidate.cause in text for candidate in result.candidates)
+
+
+@pytest.mark.false_alarm(1e-7)
+def test_a_notebook_is_shown_the_verdict_the_cause_and_the_parts_as_text(rng):
+    """The variance is 100/64 of the law's, which 100,000 draws tell from it as surely as the planted faults."""
+
+    def mine(shape, rng):
+        return rng.normal(0.0, (2 / shape[0]) ** 0.5, shape)
+
+    mine.__name__ = "<script>"
+    found = vp.audit(mine, (64, 100), law="he_normal", n_draws=DRAWS, margin=0.05, rng=rng)
+    assert (
+        repr(found)
+        == f"Audit({found.initializer} (64, 100) against he_normal: 'refuted', cause 'fan_out_used', {found.n_draws:,} draws)"
+    )
+    html = found._repr_html_()
+    assert "✗ refuted" in html
+    assert "fan_out_used" in html
+    assert all(part.name in html for part in found.parts)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html

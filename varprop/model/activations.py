@@ -54,7 +54,7 @@ class Activation(GaussianMoments):
     jumps : tuple of float, optional
         Increasing; the points where phi itself jumps. Kinks, stated or found, that prove to be jumps are added.
     parameters : tuple of (str, float), optional
-        What `value` and the rest were built from; part of the label.
+        What ``value`` and the rest were built from; part of the label.
     homogeneous : bool, default False
         Whether phi(c z) = c phi(z) for all c > 0.
     max_slope : float, optional
@@ -164,7 +164,7 @@ class Activation(GaussianMoments):
         return np.asarray(self.slope_from_value(z, a), dtype=z.dtype)
 
     def slope_bound(self) -> float:
-        r"""Supremum of \|phi'\|: `max_slope`, or else the largest found on \|z\| <= 64, to about six digits."""
+        r"""Supremum of \|phi'\|: ``max_slope``, or else the largest found on \|z\| <= 64, to about six digits."""
         return _largest_slope(self) if self.max_slope is None else self.max_slope
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

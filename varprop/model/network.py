@@ -81,6 +81,11 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.label})"
 
+    def _repr_html_(self) -> str:
+        from varprop.model.cards import network_card
+
+        return network_card(self)
+
     @property
     def sites(self) -> tuple[Site, ...]:
         """One entry per layer, in order."""

@@ -118,6 +118,11 @@ class Simulation:
             f"{len(self.samples)} quantities, method {self.method!r}, normals {self.normals!r}, seed {self.seed})"
         )
 
+    def _repr_html_(self) -> str:
+        from varprop.model.cards import simulation_card
+
+        return simulation_card(self)
+
     @property
     def architecture(self) -> Network:
         """What was sampled, as layers with their laws.

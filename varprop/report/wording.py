@@ -7,12 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.verification import claims
 
 MISSING = "–"
 """What a table shows where there is no number."""
 
-SYMBOLS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
-"""A verdict is never told by colour alone; in this order verdicts are listed."""
+SYMBOLS = claims.SYMBOLS
+"""What stands beside a verdict on every page."""
 
 # Explicit direction marks let a text change how its neighbours are read; the scripts themselves need none of them.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -38,7 +38,7 @@ def required_networks(
     Parameters
     ----------
     test : {"cumulative_mean", "growth_rate", "step_mean", "pooled_step_mean"}, optional
-        Test whose variance is known under ReLU and He, from width and depth. Leave it out where `variance` is given.
+        Test whose variance is known under ReLU and He, from width and depth. Leave it out where ``variance`` is given.
     quantity : {"preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot"}
         What is tested; the pivot by single steps only.
     width, depth : int, optional
@@ -57,7 +57,7 @@ def required_networks(
     claims : int
         Number of verdicts in the report.
     layers : int
-        Number of layers that a claim is about. All are to be supported; to refute, one that is off by `theta` is enough.
+        Number of layers that a claim is about. All are to be supported; to refute, one that is off by ``theta`` is enough.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def required_networks(
 
     .. math:: N = (z_{1-\alpha/(mK)} + z_{1-\beta})^2 \, \mathrm{Var} / (|\theta| - \delta)^2 .
 
-    The latter neglects the far tail of `p_refute`, which costs up to .07 of power if theta is many times the margin.
+    The latter neglects the far tail of ``p_refute``, which costs up to .07 of power if theta is many times the margin.
     Fewer than 200 networks are counted by the noncentral t law of N - 1 degrees of freedom instead. Skewed values are not
     allowed for; over depth, few networks of small width ask for `calibrate`.
 

@@ -75,6 +75,12 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.study!r}, {self.networks} networks, at {str(self.path)!r})"
 
+    def _repr_html_(self) -> str:
+        from varprop.study.cards import run_card
+
+        # A look at a run tests nothing: the verdicts are shown if somebody has asked for them before.
+        return run_card(self.study, str(self.path), self.used, self.__dict__.get("_verdicts"))
+
     @property
     def manifest(self) -> dict[str, Any]:
         """What ``manifest.json`` says: versions, seed, commit, platform, BLAS, and the samples' keys."""

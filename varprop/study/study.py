@@ -96,6 +96,11 @@ class Study:
     def __repr__(self) -> str:
         return f"Study({self.name!r}: {len(self.configurations)} configurations, {len(self.scopes)} claims)"
 
+    def _repr_html_(self) -> str:
+        from varprop.study.cards import study_card
+
+        return study_card(self)
+
     @property
     def claims(self) -> tuple[Claim, ...]:
         """Every claim, one per quantity, in the file's order."""

@@ -147,7 +147,7 @@ def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     activation : str, Activation or callable
         phi, with a continuous derivative.
     q : float
-        Where the edge of chaos is, > 0: `edge_of_chaos(...).q`.
+        Where the edge of chaos is, > 0: ``edge_of_chaos(...).q``.
 
     Returns
     -------

@@ -113,8 +113,8 @@ def recommend(activation: ActivationLike, depth: int, *, bias_variance: float | 
        comes back to 1.
     3. A point with :math:`\chi_1 = \chi_\parallel = 1`: gradients keep their size, and so do deviations of q.
     4. The edge of chaos without biases, be it where it may: the sigmoid's is deep in saturation, at q = 46, where few
-       units carry the gradient, and `jacobian_spread` is large.
-    5. The gain that keeps q = 1. Gradients then do not keep their size, and `gradient_growth` says by how much.
+       units carry the gradient, and ``jacobian_spread`` is large.
+    5. The gain that keeps q = 1. Gradients then do not keep their size, and ``gradient_growth`` says by how much.
 
     All of it is about layers much wider than L. The correlations of activations without a closed-form covariance take
     some 10 ms a layer.

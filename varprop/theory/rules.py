@@ -31,7 +31,7 @@ class Theory:
     backward : callable or None
         q to the factor E[phi'^2] on squared gradients; None where the theory is about the forward pass alone.
     carries : {"second_moment", "variance"}
-        Which of the activation's two moments `forward` means.
+        Which of the activation's two moments ``forward`` means.
     mean : callable or None
         q to E[phi].
     variance : callable or None

@@ -119,7 +119,7 @@ def calibrate(
     weights, biases : str or Initializer
         Their laws, as `mlp` takes them.
     drawn_weights : str or Initializer, optional
-        What the weights are really drawn from, where a test is to find out that they are not `weights`.
+        What the weights are really drawn from, where a test is to find out that they are not ``weights``.
     n_networks : int
         Networks in one simulated study.
     repeats : int
@@ -146,7 +146,7 @@ def calibrate(
         power of "support" (theta = 0) and of "refutation". ``events`` of ``repeats`` studies are the share ``value``
         with its 95 % interval (Clopper and Pearson); ``planned`` is what was promised, and ``accepted`` tells whether
         the count lies in the region from ``accept_low`` to ``accept_high``, which errs once in a million. With
-        `drawn_weights` there is one row, "rejection", of which nothing was promised.
+        ``drawn_weights`` there is one row, "rejection", of which nothing was promised.
 
     Raises
     ------

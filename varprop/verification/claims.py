@@ -13,6 +13,8 @@ from varprop.theory import get_theory
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+SYMBOLS: dict[str, str] = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+"""A verdict is never told by colour alone; in this order verdicts are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Claim:
     quantity : str
         What is measured, a name of `varprop.model.quantities` ("weights" for ``weights_law``).
     test : str
-        One of `TESTS`: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
+        One of ``TESTS``: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
         "typical_directional", "level", "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "identity" or
         "weights_law".
     theory : str, optional

@@ -62,7 +62,7 @@ def audit(
         The law that it claims, such as ``"he_normal"``; of a sampler of one's own the variance has to be stated.
     fan_in, fan_out : int, optional
         Fans of the layer. Unless given, those of a matrix (fan_out, fan_in), or of an array (channels out, channels in of
-        a group, *kernel) with as many positions as the kernel has.
+        a group, kernel sizes) with as many positions as the kernel has.
     groups : int, default 1
         Of a grouped convolution; a unit sees the channels of one.
     n_draws : int, optional

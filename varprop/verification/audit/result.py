@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from varprop.model.cards import card
 from varprop.model.laws import Fans
 from varprop.stats.equivalence import Verdict, check_budget, decide
+from varprop.verification.claims import SYMBOLS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +116,7 @@ class Candidate:
     supported: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Audit:
     """The verdict on an initialiser's claim to follow a law, the parts it rests on, and the likeliest cause if refuted.
 
@@ -208,6 +210,22 @@ class Audit:
             for part in self.parts
         ]
         return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        cause = f", cause {self.cause!r}" if self.cause else ""
+        return f"Audit({self.initializer} {self.shape} against {self.law}: {self.verdict!r}{cause}, {self.n_draws:,} draws)"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "verdict": f"{SYMBOLS[self.verdict]} {self.verdict}",
+            **({"cause": self.cause} if self.cause else {}),
+            **({"note": self.note} if self.note else {}),
+            "fans": f"fan_in {self.fans.fan_in}, fan_out {self.fans.fan_out}",
+            "draws": f"{self.n_draws:,} in {self.n_calls:,} calls, margin {100 * self.margin:g} %, alpha {self.alpha:g}",
+        }
+        parts = [(part.name, part.verdict(self.alpha, len(self.parts)), _told(part)) for part in self.parts]
+        title = f"Audit of {self.initializer} {self.shape} against {self.law}"
+        return card(title, facts, ("part", "verdict", "measured"), parts)
 
     def __str__(self) -> str:
         """All of it, for reading."""

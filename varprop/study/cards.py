@@ -1,0 +1,89 @@
+"""What a notebook shows of a study and of a run: its claims, with the verdicts that are known already."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from varprop.model.cards import card, count
+from varprop.study.study import Scope, Study
+from varprop.verification.claims import SYMBOLS, VERDICTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNTESTED = "not tested yet: verdicts() does"
+
+
+def study_card(study: Study) -> str:
+    """Describe a study: what it samples, and a row for each claim."""
+    facts = {"networks": f"{study.networks:,} of each configuration", **_facts(study)}
+    rows = [
+        (scope.claim.id, _statement(scope), _held_against(scope), scope.claim.expect or "") for scope in study.scopes
+    ]
+    return card(f"Study: {study.title}", facts, ("claim", "statement", "test", "expected"), rows)
+
+
+def run_card(study: Study, folder: str, used: Mapping[str, int], verdicts: pd.DataFrame | None) -> str:
+    """Describe a run: what was sampled, and a row for each claim.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked.
+    folder : str
+        Where the samples are.
+    used : mapping of str to int
+        Networks by configuration.
+    verdicts : DataFrame or None
+        As `Run.verdicts` returns it; None if nothing has been tested yet, which is not done for a card.
+
+    Returns
+    -------
+    str
+        HTML, every text in it escaped.
+    """
+    fewest, most = min(used.values()), max(used.values())
+    sampled = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    facts = {"networks": f"{sampled} of each configuration", **_facts(study), "folder": folder}
+    found = None if verdicts is None else _by_claim(verdicts)
+    rows = [
+        (scope.claim.id, _statement(scope), _held_against(scope), _told(found, scope), scope.claim.expect or "")
+        for scope in study.scopes
+    ]
+    return card(f"Run: {study.title}", facts, ("claim", "statement", "test", "verdicts", "expected"), rows)
+
+
+def _facts(study: Study) -> dict[str, object]:
+    labels = [configuration.label for configuration in study.configurations]
+    shown = "; ".join(labels[:6]) + (f"; … ({len(labels) - 6} more)" if len(labels) > 6 else "")
+    return {"configurations": f"{len(labels)}: {shown}", "seed": study.seed, "method": study.method}
+
+
+def _statement(scope: Scope) -> str:
+    return scope.claim.statement or f"{scope.claim.quantity}, {count(len(scope.labels), 'configuration')}"
+
+
+def _held_against(scope: Scope) -> str:
+    claim = scope.claim
+    return f"{claim.test} of {claim.quantity}" + (f", {claim.theory}" if claim.theory else "")
+
+
+def _by_claim(verdicts: pd.DataFrame) -> dict[tuple[str, str], Counter[str]]:
+    """Count the verdicts of each claim and quantity."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    rows = verdicts[verdicts["verdict"].notna()]
+    columns: Iterable[tuple[str, ...]] = zip(
+        *(rows[name].astype(str) for name in ("claim", "quantity", "verdict")), strict=True
+    )
+    for claim, quantity, verdict in columns:
+        counts.setdefault((claim, quantity), Counter())[verdict] += 1
+    return counts
+
+
+def _told(found: Mapping[tuple[str, str], Counter[str]] | None, scope: Scope) -> str:
+    if found is None:
+        return UNTESTED
+    counts = found.get((scope.claim.id, scope.claim.quantity), Counter())
+    return ", ".join(f"{SYMBOLS[verdict]} {counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
