@@ -97,6 +97,14 @@ def clusters(on: Session) -> None:
 
 
 @session(default=False)
+def pages(on: Session) -> None:
+    """Reports as their readers meet them: in a browser, on paper, compiled by LaTeX. Arguments after -- go to pytest."""
+    _install(on, "pages")
+    on.run("python", "tests/pages/tools.py")  # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
+    on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs)
+
+
+@session(default=False)
 def report(on: Session) -> None:
     """Run every study and write reports/, with the audits of frameworks in it. Arguments after -- go to `varprop run`."""
     _install(on, varprop=".")
