@@ -56,6 +56,9 @@ except ImportError:
 
 options.default_venv_backend = "uv|virtualenv"
 options.error_on_missing_interpreters = True
+# Where Python is told to keep no bytecode, as in many containers, each of a session's processes would compile all that it
+# imports, which took most of the time of the tests.
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 
 def _install(on: Session, *groups: str, varprop: str = "-e.") -> None:
@@ -102,6 +105,16 @@ def docs(on: Session) -> None:
     _install(on, "docs")
     on.env["MPLBACKEND"] = "Agg"
     on.run("sphinx-build", "-W", "--keep-going", "-c", "docs", ".", "docs/_build", *on.posargs)
+
+
+@session(default=False)
+def pages(on: Session) -> None:
+    """Reports as their readers meet them: in a browser, on paper, compiled by LaTeX. Arguments after -- go to pytest."""
+    _install(on, "pages")
+    on.run(
+        "python", "tests/pages/tools.py"
+    )  # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
+    on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs)
 
 
 @session(default=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
-from varprop.model.quantities import MODULE_QUANTITIES
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
 
 MAX_ROWS = 30
@@ -88,7 +88,7 @@ def simulation_card(simulation: Simulation) -> str:
     for name in simulation.quantities:
         layers = simulation.layers(name)
         rows.append(
-            (name, f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else layers[0], MODULE_QUANTITIES[name].meaning)
+            (name, f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else layers[0], ALL_QUANTITIES[name].meaning)
         )
     return card(
         f"Simulation of {count(simulation.n_networks, 'network')}", facts, ("quantity", "layers", "meaning"), rows
