@@ -19,6 +19,8 @@ _COMPARED = {
 def departure(row: Record) -> float:
     """How far a row's estimate lies from its prediction, in margins where it has one; -1 if that is not a number."""
     value, margin = compared_in(row), margin_in(row)
+    if row["test"] == "identity":
+        return abs(value_in(row, "estimate") - value_in(row, "predicted"))  # an exact test has no margin
     if math.isnan(value):
         return -1.0
     if is_standardised(row):
