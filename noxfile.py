@@ -111,9 +111,8 @@ def docs(on: Session) -> None:
 def pages(on: Session) -> None:
     """Reports as their readers meet them: in a browser, on paper, compiled by LaTeX. Arguments after -- go to pytest."""
     _install(on, "pages")
-    on.run(
-        "python", "tests/pages/tools.py"
-    )  # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
+    # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
+    on.run("python", "tests/pages/tools.py")
     on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs)
 
 
