@@ -83,7 +83,7 @@ def test_the_report_has_the_row_and_the_links(make_run, audits, tmp_path):
     write_report(make_run(more='[report]\nfigures = ["forest"]'), tmp_path / "reports", audits=folder)
     page = (tmp_path / "reports" / "README.md").read_text(encoding="utf-8")
     line = next(line for line in page.splitlines() if line.startswith("| framework.defaults |"))
-    assert line.startswith("| framework.defaults | refuted in 1 of 2 | Frameworks use Xavier and He as defaults |")
+    assert line.startswith("| framework.defaults | refuted in 1 of 2 | Frameworks use Xavier and He as defaults. |")
     assert "(frameworks/torch/README.md)" in line
     assert 'href="frameworks/torch/README.md"' in (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     assert "tested in 1 study and 2 audits of frameworks." in page
