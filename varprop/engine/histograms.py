@@ -98,8 +98,10 @@ def histograms(
         activation_bins = _Bins("log", _LOG_EDGES)
     else:
         activation_bins = _Bins("linear", np.linspace(*limits, int(bins) + 1))
-    own = gradient_edges is not None
-    gradient_bins = _Bins("linear", _checked("gradient_edges", gradient_edges)) if own else _Bins("log", _LOG_EDGES)
+    if gradient_edges is None:
+        gradient_bins = _Bins("log", _LOG_EDGES)
+    else:
+        gradient_bins = _Bins("linear", _checked("gradient_edges", gradient_edges))
     counter = _Counter({"activation": activation_bins, "gradient": gradient_bins})
     _sample(plan, counter)
     has_activations = any(isinstance(layer, Activation) for layer in network.layers)

@@ -295,12 +295,14 @@ def _numbers(points: pd.DataFrame, networks: Mapping[str, Network]) -> Table:
 
 def _at_points(points: pd.DataFrame, networks: Mapping[str, Network]) -> dict[tuple[str, float, float], dict[str, Any]]:
     """What the theory says at the points themselves, by activation and both variances."""
-    found = {}
+    found: dict[tuple[str, float, float], dict[str, Any]] = {}
     for activation, mine in points.groupby("activation", sort=False):
         phi = _activation(networks[mine["configuration"].iloc[0]])
         axes = (mine[axis].unique() for axis in ("weight_variance", "bias_variance"))
         for row in phase_diagram(phi, *axes, correlations=False).to_dict("records"):
-            found[str(activation), row["weight_variance"], row["bias_variance"]] = row
+            found[str(activation), row["weight_variance"], row["bias_variance"]] = {
+                str(key): value for key, value in row.items()
+            }
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -156,9 +156,9 @@ def draw_ridges(axes: Axes, drawn: Sequence[Ridge]) -> None:
         axes.plot(steps, outline, color=_COLOR, linewidth=0.9, zorder=2.5, label="networks")
         if ridge.expected is not None:
             middle = np.exp((ridge.edges[:-1] + ridge.edges[1:]) / 2)
-            style = {"color": _THEORY.color, "dashes": _THEORY.dashes, "linewidth": 1.4, "zorder": 3}
+            style: dict[str, Any] = {"color": _THEORY.color, "dashes": _THEORY.dashes, "linewidth": 1.4, "zorder": 3}
             axes.plot(middle, base + scale * ridge.expected, label="exact law", **style)
-        marks = {"linewidth": 0, "markeredgecolor": ink, "markersize": 5, "zorder": 4, "clip_on": False}
+        marks: dict[str, Any] = {"linewidth": 0, "markeredgecolor": ink, "markersize": 5, "zorder": 4, "clip_on": False}
         axes.plot([ridge.mean], [base], marker="D", markerfacecolor=ink, label="mean", **marks)
         axes.plot([ridge.typical], [base], marker="o", markerfacecolor=paper, label="typical", **marks)
     axes.set_xscale("log")
