@@ -21,7 +21,7 @@ class Architecture:
     inputs: torch.Tensor
 
 
-class Residual(nn.Module):
+class Residual(nn.Module):  # type: ignore[misc]  # PyTorch is not there when types are checked
     """Two convolutions around which the signal passes, with batch normalisation or without; a ResNet's basic block."""
 
     def __init__(self, channels: int, *, normed: bool) -> None:
@@ -38,7 +38,7 @@ class Residual(nn.Module):
         return self.relu(y)
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]  # PyTorch is not there when types are checked
     """A transformer's encoder on token ids; each layer is built anew, which nn.TransformerEncoder does not do."""
 
     def __init__(self, *, norm_first: bool) -> None:
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
         return self.head(x.mean(dim=1))
 
 
-class Recurrent(nn.Module):
+class Recurrent(nn.Module):  # type: ignore[misc]  # PyTorch is not there when types are checked
     """Two layers of LSTM on token ids, read at the last step."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,6 +17,7 @@ from benchmarks.ratios import number
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from varprop.model.simulation import Simulation
 
@@ -49,7 +50,11 @@ def main(
         found = simulate(model.factory, model.inputs, n_networks=networks, rng=_SEED)
         seconds = time.perf_counter() - start
         times.append(
-            {"model": model.name, "label": found.network.label, "modules": len(found.network.places)}
+            {
+                "model": model.name,
+                "label": found.network.label,
+                "modules": len(found.places("activation_second_moment")),
+            }
             | {"inputs": "x".join(map(str, model.inputs.shape)), "networks": networks, "seconds": seconds}
         )
         gains.append(vp.module_gains(found).assign(model=model.name))
@@ -67,7 +72,7 @@ def _draw(out: Path, model: str, found: Simulation) -> None:
 
     for side, quantity in SIDES.items():
         with house_style():
-            figure = vp.plot.profile(found, quantity=quantity).get_figure()
+            figure = cast("Figure", vp.plot.profile(found, quantity=quantity).figure)
             name, title = f"{slug(model)}-{side}", _title(model, side)
             (out / f"{name}.svg").write_text(
                 standalone(render_svg(figure, title=title, name=name), title=title), "utf-8"

@@ -40,11 +40,13 @@ def test_a_wrong_flag_is_told_in_one_line(arguments, said):
     assert "Traceback" not in done.output
 
 
-def test_without_pytorch_it_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize("factory", ["mine_to_audit:build", "needs_torch_to_audit:build"])
+def test_without_pytorch_it_says_what_to_install(monkeypatch, tmp_path, factory):
+    (tmp_path / "needs_torch_to_audit.py").write_text("from torch import nn\n\nbuild = nn.ReLU\n")
     monkeypatch.setitem(sys.modules, "torch", None)
     for name in [name for name in sys.modules if name.startswith("varprop.bridges.torch")]:
         monkeypatch.delitem(sys.modules, name)
-    done = invoke("mine_to_audit:build", "--input", "3")
+    done = invoke(factory, "--input", "3")
     assert done.exit_code == 2
     assert "pip install 'varprop[torch]'" in done.stderr
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NETWORKS_MAX, BATCH_MAX = 10**6, 10**6
 _SEED = 2015
+_NO_TORCH = "torch is not installed; install it with: pip install 'varprop[torch]'"
 
 
 def audit_model(
@@ -112,6 +113,8 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _factory(text: str) -> Callable[[], Any]:
     """What ``package.module:factory`` names, looked for in the working directory too."""
+    from varprop.bridges.discovery import BridgeError
+
     module, _, name = text.partition(":")
     if not (module and name):
         msg = f"a factory is named as package.module:factory, got {text!r}"
@@ -124,6 +127,8 @@ def _factory(text: str) -> Callable[[], Any]:
         for part in name.split("."):
             found = getattr(found, part)
     except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise BridgeError(_NO_TORCH) from error
         msg = f"{text}: there is no module {error.name!r} here or among what is installed"
         raise ValueError(msg) from error
     except AttributeError as error:
@@ -152,6 +157,5 @@ def _simulate() -> Callable[..., Any]:
     try:
         from varprop.bridges.torch import simulate
     except ModuleNotFoundError as error:
-        msg = f"{error.name} is not installed; install it with: pip install 'varprop[torch]'"
-        raise BridgeError(msg) from error
+        raise BridgeError(_NO_TORCH) from error
     return simulate
