@@ -39,6 +39,7 @@ CONTENTS = {
         "docs/how-to/notebook",
         "docs/how-to/audit",
         "docs/torch",
+        "docs/training",
     ),
     "docs/theory": ("docs/theory/xavier-he", "docs/theory/mean-field", "docs/theory/finite-width"),
     "docs/ledger": tuple(
