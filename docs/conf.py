@@ -27,6 +27,7 @@ CONTENTS = {
         "docs/theory",
         "docs/statistics",
         "docs/engine",
+        "docs/training",
         "docs/project",
     ),
     "docs/how-to": (
