@@ -27,6 +27,7 @@ CONTENTS = {
         "docs/theory",
         "docs/statistics",
         "docs/engine",
+        "docs/training",
         "docs/project",
     ),
     "docs/how-to": (
@@ -120,7 +121,7 @@ html_copy_source = False
 html_theme_options = {
     "footer_end": [],
     "footer_start": [],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
 }
 html_sidebars = {page: [] for page in CONTENTS["docs/index"] if page not in CONTENTS and not page.endswith("/index")}

@@ -36,9 +36,8 @@ def test_a_script_runs(script, run):
 
 @pytest.mark.parametrize("name", vp.plot.__all__)
 def test_every_figure_has_a_script_that_draws_it(name):
-    script = EXAMPLES / f"plot_{name}.py"
-    assert script.is_file(), f"write examples/{script.name}, a few lines that draw vp.plot.{name}"
-    assert f"vp.plot.{name}(" in script.read_text(encoding="utf-8")
+    scripts = [path.name for path in SCRIPTS if f"vp.plot.{name}(" in path.read_text(encoding="utf-8")]
+    assert scripts, f"write examples/plot_{name}.py, a few lines that call vp.plot.{name}"
 
 
 STUDY = """

@@ -271,7 +271,7 @@ def run_study(
     executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
         Where blocks run; None is serial for short work, else worker processes.
     progress : callable, optional
-        Called with a `RunProgress` at the start and after every block. An exception from it, KeyboardInterrupt
+        Called with a ``RunProgress`` at the start and after every block. An exception from it, KeyboardInterrupt
         too, stops the run; what is finished stays.
     networks : int, optional
         Networks per configuration, in place of the study's own number; of a sequential study the most that there may be.
