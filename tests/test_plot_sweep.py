@@ -43,7 +43,7 @@ def test_sweep_reads_the_values_off_the_networks(swept):
 
 
 def test_sweep_draws_a_frame_that_it_computed(swept):
-    table = vp.plot.sweep_data(swept, variable="weight_variance", theory=None)
+    table = vp.sweep_data(swept, variable="weight_variance", theory=None)
     ax = vp.plot.sweep(table, quantity="derivative_second_moment", scale="linear")
     assert (ax.get_ylabel(), ax.get_xscale()) == ("φ′²", "linear")
     assert legend(ax) == ["tanh", "erf"]

@@ -15,6 +15,7 @@ from .model.layers import UnsupportedError as UnsupportedError
 from .model.network import Network as Network
 from .model.network import mlp as mlp
 from .model.simulation import Simulation as Simulation
+from .report.sweep_data import sweep_data as sweep_data
 from .report.write import write_report as write_report
 from .stats.power import detectable_difference as detectable_difference
 from .stats.power import required_networks as required_networks

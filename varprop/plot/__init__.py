@@ -16,7 +16,7 @@ from __future__ import annotations
 from varprop.plot.depth import profile
 from varprop.plot.maps import correlation_map, length_map, phase_diagram
 from varprop.plot.statistics import band, exact_law, power, pvalues
-from varprop.plot.sweeps import sweep, sweep_data
+from varprop.plot.sweeps import sweep
 from varprop.plot.units import distributions, histograms
 from varprop.plot.verdicts import forest
 
@@ -33,5 +33,4 @@ __all__ = [
     "profile",
     "pvalues",
     "sweep",
-    "sweep_data",
 ]

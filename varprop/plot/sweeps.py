@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
-from varprop.report.sweep import COLUMNS, GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
+from varprop.report.sweep import COLUMNS, GAINS, LEVELS, TRANSIENT
+from varprop.report.sweep_data import sweep_data
 from varprop.report.sweep_figure import draw_sweep, sweep_legend
 from varprop.study.run import Run
 
@@ -34,7 +35,7 @@ def sweep(
     ----------
     data : Run, iterable of Simulation, or DataFrame
         A run whose study has a ``[sweep]``; or samples of networks that differ in one variable, read off the networks
-        themselves, a series for each activation; or what `sweep_data` returns.
+        themselves, a series for each activation; or what `varprop.sweep_data` returns.
     variable : {"weight_variance", "bias_variance", "depth", "width"}, optional
         What was swept; required with simulations, known of the others.
     quantity : str
@@ -72,12 +73,21 @@ def sweep(
     >>> vp.plot.sweep(sims, variable="weight_variance", quantity="gradient_second_moment").get_ylabel()
     'gain of δ² per layer'
     """
+    import pandas as pd
+
     if quantity not in (*GAINS, *LEVELS):
         msg = f"quantity must be one of {', '.join((*GAINS, *LEVELS))}, got {quantity!r}"
         raise ValueError(msg)
     if isinstance(data, Run) and scale is None and data.study.sweep is not None:
         scale = data.study.sweep.scale
-    frame = _frame(data, variable, (quantity,), theory, first_layer)
+    if isinstance(data, pd.DataFrame):
+        missing = sorted(set(COLUMNS) - set(data.columns))
+        if missing:
+            msg = f"the frame has no column {', '.join(missing)}; pass what vp.sweep_data returns"
+            raise ValueError(msg)
+        frame = data
+    else:
+        frame = sweep_data(data, variable=variable, quantities=(quantity,), theory=theory, first_layer=first_layer)
     rows = frame[frame["quantity"] == quantity]
     if rows.empty:
         msg = f"there is nothing to draw: {quantity} was not recorded, or every network has a single layer"
@@ -88,83 +98,3 @@ def sweep(
     legend = sweep_legend(rows, with_one=quantity in GAINS)
     legend_above(ax, legend, columns=3)
     return ax
-
-
-def sweep_data(
-    data: Run | Iterable[Simulation],
-    *,
-    variable: Variable | None = None,
-    theory: str | None = "mean-field",
-    first_layer: int = TRANSIENT,
-) -> pd.DataFrame:
-    """Compute what `sweep` draws, of all four quantities, as a tidy frame.
-
-    Parameters
-    ----------
-    data : Run or iterable of Simulation
-        As for `sweep`.
-    variable : {"weight_variance", "bias_variance", "depth", "width"}, optional
-        As for `sweep`.
-    theory : str, optional
-        As for `sweep`.
-    first_layer : int, default 5
-        As for `sweep`.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``series``, ``variable``, ``value``, ``quantity``, ``source`` ("measured", or the theory's name),
-        ``n_networks``, ``first_layer``, ``last_layer``, ``estimate``, ``ci_low``, ``ci_high``.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As `sweep`.
-
-    Examples
-    --------
-    >>> import varprop as vp
-    >>> net = vp.mlp([16] * 9, activation="relu", weights="he_normal")
-    >>> table = vp.plot.sweep_data([vp.simulate(net, n_networks=20, rng=1)], variable="weight_variance")
-    >>> table[table.source == "mean-field"][["value", "quantity", "estimate"]].round(3).values.tolist()[0]
-    [2.0, 'preactivation_second_moment', 1.0]
-    """
-    return _frame(data, variable, (*GAINS, *LEVELS), theory, first_layer)
-
-
-def _frame(
-    data: Run | Iterable[Simulation] | pd.DataFrame,
-    variable: Variable | None,
-    quantities: tuple[str, ...],
-    theory: str | None,
-    first_layer: int,
-) -> pd.DataFrame:
-    import pandas as pd
-
-    if isinstance(data, pd.DataFrame):
-        missing = sorted(set(COLUMNS) - set(data.columns))
-        if missing:
-            msg = f"the frame has no column {', '.join(missing)}; pass what vp.plot.sweep_data returns"
-            raise ValueError(msg)
-        return data
-    if isinstance(data, Run):
-        swept = data.study.sweep
-        if swept is None:
-            msg = f"the study {data.study.name!r} has no [sweep]; name a variable and its values in one"
-            raise ValueError(msg)
-        simulations = data.simulations()
-        points = [
-            Point(c.series, c.swept, simulations[c.label]) for c in data.study.configurations if c.swept is not None
-        ]
-        return sweep_frame(points, swept.variable, quantities=quantities, theory=theory, first_layer=first_layer)
-    listed = list(data) if isinstance(data, Iterable) else [data]
-    if not listed or not all(isinstance(one, Simulation) for one in listed):
-        msg = (
-            "data must be a Run, simulations of networks that differ in one variable, or a frame of vp.plot.sweep_data"
-        )
-        raise TypeError(msg)
-    if variable is None:
-        msg = "simulations do not say what was swept; pass for example variable='weight_variance'"
-        raise TypeError(msg)
-    points = points_of(listed, variable)
-    return sweep_frame(points, variable, quantities=quantities, theory=theory, first_layer=first_layer)
