@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from tests.pages.tools import CHROMIUM
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, Page, PdfMargins, Playwright
 
 IN_PAGE = Path(__file__).with_name("in_page.js")
 PATIENCE = 120_000  # milliseconds: a loaded machine is slow, not wrong
@@ -48,6 +48,8 @@ PHONE_DARK = View("phone-dark", 360, 740, "dark")
 DESKTOP = View("desktop", 1440, 900, "light")
 DESKTOP_DARK = View("desktop-dark", 1440, 900, "dark")
 VIEWS = (PHONE, PHONE_DARK, DESKTOP, DESKTOP_DARK)
+MARGIN = 38  # a centimetre
+PAPER = View("paper", 794 - 2 * MARGIN, 1123 - 2 * MARGIN, "dark")  # A4 at 96 dots an inch
 NO_SCRIPTS = View("no-scripts", 1440, 900, "light", scripts=False)
 
 
@@ -114,3 +116,10 @@ def visit(browser: Browser, path: Path, view: View = DESKTOP, *, root: Path | No
 
 def _errors(kind: str, text: str) -> list[str]:
     return [f"console: {text}"] if kind == "error" else []
+
+
+def print_to(visited: Visit, path: Path) -> None:
+    """Print a page as a reader with a dark screen does it, backgrounds and all."""
+    room = f"{MARGIN}px"
+    margins: PdfMargins = {"top": room, "right": room, "bottom": room, "left": room}
+    visited.page.pdf(path=path, format="A4", margin=margins, print_background=True)

@@ -1,6 +1,5 @@
 """A browser, reports to look at with it, and a loud word where something could not be checked."""
 
-import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +129,28 @@ test = "zero_mean"
 figures = ["profile", "forest", "exact-law"]
 """
 
+SWEPT = {"name": "sweep", "title": "A variable through its values"}
+
+SWEEP = """\
+schema = 1
+title = {title}
+seed = 20150206
+networks = 120
+network = {{ widths = "32x6", activation = "tanh" }}
+sweep = {{ variable = "weight_variance", values = [0.25, 1.0, 4.0] }}
+
+[[claims]]
+id = "small.decay"
+statement = "Small weights lose the signal."
+where = {{ weight_variance = 0.25 }}
+quantity = "preactivation_second_moment"
+test = "directional"
+below = 0.9
+
+[report]
+figures = ["sweep"]
+"""
+
 
 @dataclass(frozen=True)
 class Reports:
@@ -139,7 +160,7 @@ class Reports:
     studies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def page(self, kind: str) -> Path:
-        """The page of the hostile or the harmless study, or the index."""
+        """The page of the hostile study, of the harmless one or of the sweep, or the index."""
         return self.root / ("" if kind == "index" else self.studies[kind]["name"]) / "index.html"
 
 
@@ -151,16 +172,14 @@ def toml(text: str) -> str:
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory) -> Reports:
-    """Two studies that differ in nothing but what their author wrote, run and reported as a user does it."""
+    """Two studies that differ in nothing but what their author wrote, and a sweep; run and reported as a user does it."""
     import varprop as vp
 
     folder = tmp_path_factory.mktemp("pages")
     runs = []
-    for texts in (HOSTILE, HARMLESS):
+    for texts, template in ((HOSTILE, STUDY), (HARMLESS, STUDY), (SWEPT, SWEEP)):
         study = folder / f"{texts['name']}.toml"
-        study.write_text(
-            textwrap.dedent(STUDY).format(**{key: toml(text) for key, text in texts.items()}), encoding="utf-8"
-        )
+        study.write_text(template.format(**{key: toml(text) for key, text in texts.items()}), encoding="utf-8")
         runs.append(vp.run_study(vp.load_study(study), folder / "runs", "serial"))
     vp.write_report(runs, folder / "reports")
-    return Reports(folder / "reports", {"hostile": HOSTILE, "harmless": HARMLESS})
+    return Reports(folder / "reports", {"hostile": HOSTILE, "harmless": HARMLESS, "sweep": SWEPT})

@@ -85,14 +85,16 @@
 
   // ---- keyboard ------------------------------------------------------------------------------------------------
   const FOCUSABLE = "a[href], area[href], button, input, select, textarea, summary, iframe, [tabindex], [contenteditable]";
-  const stops = () =>
-    [...document.querySelectorAll(FOCUSABLE)].filter((element) => element.tabIndex >= 0 && !element.disabled && shown(element));
+  // What is seen through until it has the focus is a stop all the same.
+  const reachable = (element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility({ visibilityProperty: true });
+  const stops = () => [...document.querySelectorAll(FOCUSABLE)].filter(reachable);
   const focusLog = [];
   const focusStyle = (element) => {
     const style = getComputedStyle(element);
     const back = background(element.parentElement || element);
     const drawn = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
     // The browser's own ring ("auto") has two colours, made to be seen on any ground.
+    if (!shown(element)) return "transparent though it has the focus";
     if (!drawn) return "no outline";
     if (style.outlineStyle === "auto") return "";
     const ratio = contrast(over(channels(style.outlineColor), back), back);

@@ -42,15 +42,19 @@ FAULTS = {
     "a level of headings left out": (accessibility, "<h2>a</h2><h4>b</h4>", "violates heading-order"),
     "a target that is too small": (
         accessibility,
-        '<p><button style="all: unset; width: 9px; height: 9px">a</button>'
-        '<button style="all: unset; width: 9px; height: 9px">b</button></p>',
+        (
+            '<p><button style="all: unset; width: 9px; height: 9px">a</button>'
+            '<button style="all: unset; width: 9px; height: 9px">b</button></p>'
+        ),
         "violates target-size",
     ),
     "a text hardly seen": (contrast, '<p style="color: #999; background: #fff">Faint</p>', "contrast 2.85"),
     "a text hardly seen in a box that scrolls": (
         contrast,
-        '<div tabindex="0" style="overflow: auto; width: 9rem; background: #fff">'
-        '<p style="width: 99rem; color: rgb(0 0 0 / 40%)">Faint</p></div>',
+        (
+            '<div tabindex="0" style="overflow: auto; width: 9rem; background: #fff">'
+            '<p style="width: 99rem; color: rgb(0 0 0 / 40%)">Faint</p></div>'
+        ),
         "contrast 2.85",
     ),
     "an error in the console": (silence, "<script>console.error('no')</script>", "console: no"),
@@ -76,8 +80,10 @@ FAULTS = {
     "a word wider than a phone": (fits, f"<p>{'w' * 99}</p>", "the page is"),
     "what Tab passes over": (
         keyboard,
-        '<button onkeydown="" id="b">b</button><script>'
-        "document.querySelector('a').onkeydown = (e) => e.preventDefault()</script>",
+        (
+            '<button onkeydown="" id="b">b</button><script>'
+            "document.querySelector('a').onkeydown = (e) => e.preventDefault()</script>"
+        ),
         "<button> b: Tab never gets there",
     ),
     "an order that jumps": (keyboard, '<a href="#top" tabindex="1">First</a>', "comes after"),
@@ -90,6 +96,11 @@ FAULTS = {
         keyboard,
         '<a href="#top" style="outline: 2px solid #eee">Somewhere</a>',
         "an outline of contrast",
+    ),
+    "a focus on what stays transparent": (
+        keyboard,
+        '<a href="#top" style="opacity: 0">Somewhere</a>',
+        "<a> Somewhere: transparent",
     ),
     "a focus outside the window": (
         keyboard,

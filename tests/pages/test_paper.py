@@ -6,22 +6,14 @@ from collections import Counter
 
 import pytest
 
-from tests.pages.browsing import DESKTOP_DARK, View, visit
+from tests.pages.browsing import DESKTOP_DARK, PAPER, print_to, visit
 from tests.pages.checks import contrast, inside, pages_in
 from tests.pages.conftest import ROOT
 
 pytestmark = [pytest.mark.pages, pytest.mark.false_alarm(0)]
 
 COMMITTED = [str(path.relative_to(ROOT)) for path in pages_in(ROOT / "reports")]
-MARGIN = 38  # a centimetre, in CSS pixels
-PAPER = View("paper", 794 - 2 * MARGIN, 1123 - 2 * MARGIN, "dark")  # A4 at 96 dots an inch
 WORD = re.compile(r"[^\W\d_]{4,}|\d+\.\d{3,}")
-
-
-def print_to(visited, path):
-    """Print a page as a reader with a dark screen does it, backgrounds and all."""
-    margins = dict.fromkeys(("top", "right", "bottom", "left"), f"{MARGIN}px")
-    visited.page.pdf(path=path, format="A4", margin=margins, print_background=True)
 
 
 def lost(words, pdf, program):
@@ -48,7 +40,7 @@ def faults_on_paper(visited):
     return {"folded": folded, "cut": inside(visited, "cut()"), "faint": contrast(visited)}
 
 
-@pytest.mark.parametrize("page", ["index", "hostile", "harmless", *COMMITTED])
+@pytest.mark.parametrize("page", ["index", "hostile", "harmless", "sweep", *COMMITTED])
 def test_nothing_is_folded_cut_off_or_faint(browser, request, page):
     path = ROOT / page if page in COMMITTED else request.getfixturevalue("reports").page(page)
     with visit(browser, path, PAPER) as visited:

@@ -2,16 +2,15 @@
 
 import pytest
 
-from tests.pages.browsing import VIEWS, View, visit
+from tests.pages.browsing import VIEWS, visit
 from tests.pages.checks import everything, links, pages_in
 from tests.pages.conftest import ROOT
 
 # Whatever is drawn, the pages have to be as they should.
 pytestmark = [pytest.mark.pages, pytest.mark.false_alarm(0)]
 
-MADE = ("index", "hostile", "harmless")
+MADE = ("index", "hostile", "harmless", "sweep")
 COMMITTED = [str(path.relative_to(ROOT)) for path in pages_in(ROOT / "reports")]
-PAPER = View("paper", 718, 1047, "dark")  # A4 at 96 dots an inch within margins of a centimetre
 
 
 @pytest.fixture(params=[*MADE, *COMMITTED])

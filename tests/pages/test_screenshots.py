@@ -4,10 +4,9 @@ import subprocess
 
 import pytest
 
-from tests.pages.browsing import DESKTOP, DESKTOP_DARK, PHONE, visit
+from tests.pages.browsing import DESKTOP, DESKTOP_DARK, PHONE, print_to, visit
 from tests.pages.checks import inside
 from tests.pages.conftest import ROOT
-from tests.pages.test_paper import print_to
 
 pytestmark = [pytest.mark.pages, pytest.mark.false_alarm(0)]
 

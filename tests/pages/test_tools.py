@@ -43,7 +43,7 @@ def bare(tmp_path):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=root,
-            env=kept | {"PATH": str(tmp_path)} | variables,
+            env=kept | {"PATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables,
             capture_output=True,
             text=True,
             timeout=300,

@@ -15,7 +15,7 @@ COMMITTED = [str(path.relative_to(ROOT)) for path in pages_in(ROOT / "reports")]
 NUMBER = re.compile(r"[<>]?\s*([+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)")
 
 
-@pytest.fixture(params=["index", "hostile", "harmless", *COMMITTED])
+@pytest.fixture(params=["index", "hostile", "harmless", "sweep", *COMMITTED])
 def path(request):
     """A page that was made here, or one that is committed."""
     if request.param in COMMITTED:
