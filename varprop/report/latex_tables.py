@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,13 +11,15 @@ from varprop.report.document import Cell, Column, Table
 from varprop.report.tex import CHARACTER_COMMAND, tex
 from varprop.report.wording import MISSING, SYMBOLS
 
-_NUMBER = re.compile(r"([<>]?)(-?)(\d[\d,]*)(?:\.(\d+))?(?:e([+-])0*(\d+))?")
-_SIZES = (("small", 100), ("footnotesize", 112), ("scriptsize", 126))
+_NUMBER = re.compile(r"(-?)(\d[\d,]*)(?:\.(\d+))?(?:e([+-])0*(\d+))?")
+_SIZES = (("small", 108), ("footnotesize", 120), ("scriptsize", 134))
 """Sizes of type, and about how many characters of each stand side by side on the text's width."""
 _GAP = 2  # characters between columns
 _LONG_TEXT = 24  # characters; a text beyond is broken into lines
-_NARROWEST = 13  # characters, of a column of broken lines
+_NARROWEST = 16  # characters, of a column of broken lines
 _LONG_TABLE = 30  # rows; more do not float on one page
+_SETTINGS = frozenset({"Quantity", "Margin", "Replicates"})
+"""Columns that say how something was tested, and not what came out."""
 _PACKAGES = "% Packages: booktabs, siunitx, array, longtable, pifont (symbols of verdicts); \\usepackage[T1]{fontenc} for pdfTeX.\n"
 FALLBACK = rf"\providecommand{{{CHARACTER_COMMAND}}}[1]{{\texttt{{U+#1}}}}"
 
@@ -151,15 +154,21 @@ def _without(table: Table, dropped: set[int]) -> Table:
 
 def _without_constants(table: Table) -> tuple[Table, str]:
     """Tell in the caption what is the same in every row: paper is narrow."""
+    alone = len(table.rows) == 1
     same = {
         i: table.rows[0][i].text
         for i, column in enumerate(table.columns)
-        if i and column.kind != "verdict" and len(table.rows) > 1 and len({row[i].text for row in table.rows}) == 1
+        if i
+        and column.kind != "verdict"
+        and (column.title in _SETTINGS if alone else len({row[i].text for row in table.rows}) == 1)
     }
     told = "; ".join(
-        f"{tex(table.columns[i].title)}: {tex(text, breakable=True)}" for i, text in same.items() if text not in {"", MISSING}
+        f"{tex(table.columns[i].title)}: {tex(text, breakable=True)}"
+        for i, text in same.items()
+        if text not in {"", MISSING}
     )
-    return _without(table, set(same)), f"In every row: {told.rstrip('.')}." if told else ""
+    opening = "" if alone else "In every row: "
+    return _without(table, set(same)), f"{opening}{told.rstrip('.')}." if told else ""
 
 
 def _without_notes(table: Table) -> tuple[Table, list[str]]:
@@ -224,12 +233,15 @@ def _numbers(texts: Sequence[str]) -> tuple[str, tuple[str, ...], int] | None:
     others = {text for text, match in zip(texts, found, strict=True) if not match}
     if not numbers or not others <= {"", MISSING, "∞", "-∞"}:
         return None
-    whole = max(len(match[3].replace(",", "")) for match in numbers)
-    decimals = max(len(match[4] or "") for match in numbers)
-    sign = "-" if any(match[2] for match in numbers) else ""
-    exponents = [match for match in numbers if match[6]]
-    power = f"e{'-' if any(match[5] == '-' for match in exponents) else ''}{max(len(match[6]) for match in exponents)}" if exponents else ""
-    grouped = any("," in match[3] for match in numbers)
+    whole = max(len(match[2].replace(",", "")) for match in numbers)
+    decimals = max(len(match[3] or "") for match in numbers)
+    sign = "-" if any(match[1] for match in numbers) else ""
+    power = ""
+    exponents = [match for match in numbers if match[5]]
+    if exponents:
+        below = "-" if any(match[4] == "-" for match in exponents) else ""
+        power = f"e{below}{max(len(match[5]) for match in exponents)}"
+    grouped = any("," in match[2] for match in numbers)
     groups = "group-digits=integer,group-minimum-digits=4,group-separator={,}" if grouped else "group-digits=none"
     cells = tuple(_number(match) if match else f"{{{tex(text)}}}" for text, match in zip(texts, found, strict=True))
     width = len(sign) + whole + decimals + (1 if decimals else 0) + (6 if power else 0)
@@ -237,22 +249,25 @@ def _numbers(texts: Sequence[str]) -> tuple[str, tuple[str, ...], int] | None:
 
 
 def _number(match: re.Match[str]) -> str:
-    """A number as siunitx reads it; what says that it is a bound hangs in the margin."""
-    bound = rf"{{\llap{{{tex(match[1])}}}}}" if match[1] else ""
-    decimals = f".{match[4]}" if match[4] else ""
-    exponent = f"e{match[5].replace('+', '')}{match[6]}" if match[6] else ""
-    return f"{bound}{match[2]}{match[3].replace(',', '')}{decimals}{exponent}"
+    """A number as siunitx reads it."""
+    decimals = f".{match[3]}" if match[3] else ""
+    exponent = f"e{match[4].replace('+', '')}{match[5]}" if match[5] else ""
+    return f"{match[1]}{match[2].replace(',', '')}{decimals}{exponent}"
 
 
 def _heading(title: str, side: str) -> str:
-    r"""A heading on as many lines as it has words."""
-    words = [tex(word) for word in title.split()]
-    stacked = r" \\ ".join(words)
-    return words[0] if len(words) == 1 else rf"\shortstack[{side}]{{{stacked}}}"
+    r"""A heading, broken where its longest word ends."""
+    lines = textwrap.wrap(title, _longest_word(title), break_long_words=False, break_on_hyphens=False)
+    stacked = r" \\ ".join(map(tex, lines))
+    return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"
+
+
+def _longest_word(title: str) -> int:
+    return max(map(len, title.split()))
 
 
 def _characters(title: str, cells: int) -> int:
-    return max(cells, *(len(word) for word in title.split())) + _GAP
+    return max(cells, _longest_word(title)) + _GAP
 
 
 def _fitted(settings: Sequence[_Setting]) -> tuple[str, list[_Setting]]:
