@@ -48,6 +48,7 @@ def house_style() -> Iterator[None]:
         "lines.linewidth": 1.2,
         # Text stays text: it can be read aloud, found and shown in scripts that matplotlib's own font lacks.
         "svg.fonttype": "none",
+        "pdf.fonttype": 42,  # TrueType, as publishers ask for
         "svg.hashsalt": "varprop",  # else the ids in the file are random
     }
     with mpl.rc_context(settings):

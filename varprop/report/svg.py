@@ -1,4 +1,4 @@
-"""A figure -> the bytes of an SVG or PNG file: the same bytes for the same figure, readable on light and dark pages."""
+"""A figure -> the bytes of an SVG, PDF or PNG file: the same bytes for the same figure, readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+_UNDATED = {"CreationDate": None, "Creator": "varprop", "Producer": "matplotlib"}  # without its version
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 _OWN_ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]*)')
@@ -92,4 +93,11 @@ def render_png(figure: Figure, *, dpi: int = 110) -> bytes:
     """PNG bytes of a figure, to look at; never part of a report."""
     file = io.BytesIO()
     _save(figure, file, format="png", dpi=dpi)
+    return file.getvalue()
+
+
+def render_pdf(figure: Figure) -> bytes:
+    """PDF bytes of a figure, for LaTeX: its fonts embedded as TrueType, its text still text."""
+    file = io.BytesIO()
+    _save(figure, file, format="pdf", metadata=_UNDATED)
     return file.getvalue()

@@ -12,30 +12,37 @@ from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
 from varprop.report.index import index_document
+from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
 from varprop.report.markdown import index_markdown, study_markdown
-from varprop.report.svg import render_png, standalone
+from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
+from varprop.report.svg import render_pdf, render_png, standalone
 from varprop.study.store import write_atomically
 
 if TYPE_CHECKING:
-    from varprop.report.ledger import Contribution
     from varprop.study.run import Run
 
-_SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str]]] = {
+_SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str | bytes]]] = {
     "html": ("index.html", study_html),
     "md": ("README.md", study_markdown),
+    "latex": ("supplement.tex", study_latex),
+    "pdf": ("report.pdf", study_pdf),
 }
-_SET_INDEX: dict[str, tuple[str, Callable[[IndexDocument], str]]] = {
-    "html": ("index.html", index_html),
-    "md": ("README.md", index_markdown),
+_SET_INDEX: dict[str, tuple[str, Callable[[IndexDocument, Sequence[StudyDocument]], str | bytes]]] = {
+    "html": ("index.html", lambda index, _: index_html(index)),
+    "md": ("README.md", lambda index, _: index_markdown(index)),
+    "latex": ("supplement.tex", index_latex),
+    "pdf": ("report.pdf", lambda index, _: index_pdf(index)),
 }
 _PICTURES = "png"
+FORMATS = (*_SET_STUDY, _PICTURES)
+"""What a report may be written as."""
 _VERDICTS = "verdicts.csv"
 
 
 def write_report(
     run_or_runs: Run | Iterable[Run],
     directory: str | Path,
-    formats: Sequence[str] = ("html", "md"),
+    formats: Sequence[str] = ("html", "md", "latex"),
     *,
     audits: str | Path | None = None,
 ) -> tuple[Path, ...]:
@@ -51,7 +58,10 @@ def write_report(
         SVG, ``verdicts.csv``, and a folder ``tables`` with a CSV file for each table of the page. Folders of other studies
         are left as they are; the index lists the runs given and no others.
     formats : sequence of str
-        ``"html"`` and ``"md"`` for pages, ``"png"`` for the figures as pictures to look at, beside them.
+        ``"html"`` and ``"md"`` for pages; ``"latex"`` for ``supplement.tex``, a document to compile, over all runs and for
+        each of them, with the figures as PDF and each table as a file beside its CSV; ``"pdf"`` for ``report.pdf``, the
+        page as it is printed, which needs WeasyPrint (``pip install 'varprop[pdf]'``); ``"png"`` for the figures as
+        pictures to look at.
     audits : str or Path, optional
         A folder with one for each audited framework, whose ``defaults.csv`` the ledger takes up. The ledger leads to the
         audits' pages if that folder is inside ``directory``.
@@ -64,7 +74,7 @@ def write_report(
     Raises
     ------
     ValueError
-        If a format is unknown, two runs have one study's name, a name cannot be a folder's, or there is no audit in
+        If a format is unknown or what it needs is not installed, two runs have one study's name, a name cannot be a folder's, or there is no audit in
         ``audits``, or one that cannot be read.
     TypeError
         If ``formats`` is a single string.
@@ -95,12 +105,13 @@ def write_report(
     ['reports/he/README.md', 'reports/README.md']
     """
     runs = _as_runs(run_or_runs)
-    _check_formats(formats)
+    check_formats(formats)
     _check_names([run.study.name for run in runs])
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
     audited = [] if audits is None else read_defaults(audits, beside=directory)
-    files = [file for run in runs for file in _study_files(run, formats)]
-    files += _index_files(runs, audited, formats)
+    documents = [study_document(run) for run in runs]
+    files = [file for run, one in zip(runs, documents, strict=True) for file in _study_files(run, one, formats)]
+    files += _index_files(index_document(runs, audited), documents, formats)
     written = []
     for relative, content in files:
         path = Path(directory) / relative
@@ -119,23 +130,34 @@ def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: run.study.name)
 
 
-def _check_formats(formats: Sequence[str]) -> None:
-    """Refuse what cannot be written."""
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse what cannot be written.
+
+    Parameters
+    ----------
+    formats : sequence of str
+        As for `write_report`.
+
+    Raises
+    ------
+    ValueError
+        If there is none, one is unknown, or what it needs is not installed.
+    TypeError
+        If it is a single string.
+    """
     if isinstance(formats, str):
         msg = f"formats must be a sequence of names, got the text {formats!r}; write formats=({formats!r},)"
         raise TypeError(msg)
-    names = (*_SET_STUDY, _PICTURES)
-    known = ", ".join(map(repr, names))
+    known = ", ".join(map(repr, FORMATS))
     for name in formats:
-        if name == "latex":
-            msg = f"LaTeX tables are not written by this version; there are {known}"
-            raise ValueError(msg)
-        if name not in names:
+        if name not in FORMATS:
             msg = f"unknown format {name!r}; there are {known}"
             raise ValueError(msg)
     if not formats:
         msg = f"formats is empty; name one or more of {known}"
         raise ValueError(msg)
+    if "pdf" in formats:
+        check_weasyprint()
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -159,17 +181,22 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(msg)
 
 
-def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
+def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
     """Names and contents of one study's files."""
-    document, folder = study_document(run), Path(run.study.name)
+    folder = Path(run.study.name)
     for name, (file, set_page) in _SET_STUDY.items():
         if name in formats:
             yield folder / file, set_page(document)
     for picture in document.pictures:
         if "md" in formats:
             yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+        if "latex" in formats:
+            yield folder / f"{picture.name}.pdf", render_pdf(picture.draw())
         if _PICTURES in formats:
             yield folder / f"{picture.name}.png", render_png(picture.draw())
+    if "latex" in formats:
+        for file, text in study_tables(document):
+            yield folder / file, text
     if _has_pages(formats):
         for table in document.tables:
             yield folder / table.file, table.csv
@@ -177,16 +204,20 @@ def _study_files(run: Run, formats: Sequence[str]) -> Iterator[tuple[Path, str |
 
 
 def _index_files(
-    runs: Sequence[Run], audited: Sequence[Contribution], formats: Sequence[str]
+    document: IndexDocument, studies: Sequence[StudyDocument], formats: Sequence[str]
 ) -> Iterator[tuple[Path, str | bytes]]:
     """Names and contents of the index's files."""
-    document = index_document(runs, audited)
     for name, (file, set_page) in _SET_INDEX.items():
         if name in formats:
-            yield Path(file), set_page(document)
-    if "md" in formats:
-        for picture in (row.picture for row in document.rows):
+            yield Path(file), set_page(document, studies)
+    for picture in (row.picture for row in document.rows):
+        if "md" in formats:
             yield Path(LEDGER_FOLDER, f"{picture.name}.svg"), standalone(picture.svg, title=picture.alternative)
+        if "latex" in formats:
+            yield Path(LEDGER_FOLDER, f"{picture.name}.pdf"), render_pdf(picture.draw())
+    if "latex" in formats:
+        for file_of_table, text in index_tables(document):
+            yield Path(file_of_table), text
     if _has_pages(formats):
         for table in document.tables:
             yield Path(table.file), table.csv

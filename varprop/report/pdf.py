@@ -1,0 +1,127 @@
+"""A report's HTML page as a PDF, by its print style, through WeasyPrint, which is an extra."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from varprop.report.document import IndexDocument, StudyDocument
+from varprop.report.html import index_html, study_html
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_INSTALL = "the format 'pdf' needs WeasyPrint; install it with: pip install 'varprop[pdf]'"
+_PAGE_LINK = re.compile(r'(href="[^"#:]*)/index\.html(?=[#"])')
+_NO_SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+_STYLE = """
+@page {
+  size: A4; margin: 16mm 14mm 18mm;
+  @bottom-center { content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: #595959; }
+}
+@page wide { size: A4 landscape; }
+html { font-size: 9pt; }
+body, header, nav, main, footer { max-width: none; padding: 0; }
+h1, h2, h3, caption { break-after: avoid; }
+p, li, dd { orphans: 2; widows: 2; }
+.skip, .permalink, .enlarge, .tools, .csv, dialog { display: none; }
+a { text-decoration: none; }
+a[href]:not([href^="#"])::after { content: none; }
+.scroll { overflow: visible; }
+table { font-size: 7pt; width: 100%; }
+th, td { padding: .2rem .25rem; }
+.n, .numbers td, .numbers thead th { white-space: normal; }
+.wide, .ledger { min-width: 0; }
+thead { display: table-header-group; }
+tr, figure > .scroll { break-inside: avoid; }
+details > summary { color: inherit; font-weight: 600; break-after: avoid; }
+figure svg { min-width: 0; max-width: 100%; max-height: 225mm; height: auto; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+
+
+def check_weasyprint() -> None:
+    """Refuse to begin where no PDF can be made.
+
+    Raises
+    ------
+    ValueError
+        If WeasyPrint is not installed, or the libraries that it draws with are not.
+    """
+    _weasyprint()
+
+
+def study_pdf(document: StudyDocument) -> bytes:
+    """Print the page of one study.
+
+    Parameters
+    ----------
+    document : StudyDocument
+        What the page says.
+
+    Returns
+    -------
+    bytes
+        The same on one machine for the same page: no date, no random identifier; the fonts are the machine's.
+    """
+    return page_pdf(study_html(document))
+
+
+def index_pdf(document: IndexDocument) -> bytes:
+    """Print the page over several studies; its links lead to the studies' PDF files.
+
+    Parameters
+    ----------
+    document : IndexDocument
+        What the page says.
+
+    Returns
+    -------
+    bytes
+    """
+    return page_pdf(index_html(document))
+
+
+def page_pdf(page: str) -> bytes:
+    """Print a page, which may refer to nothing outside itself.
+
+    Parameters
+    ----------
+    page : str
+        HTML. Links to other pages of a report become links to their PDF files.
+
+    Returns
+    -------
+    bytes
+    """
+    weasyprint = _weasyprint()
+    # What it does not know of a style sheet made for browsers is not for a reader of the report to see.
+    logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
+    text = _NO_SCRIPT.sub("", _PAGE_LINK.sub(r"\1/report.pdf", page))
+    html = weasyprint.HTML(string=text, url_fetcher=_refuse)
+    style = weasyprint.CSS(string=_STYLE, url_fetcher=_refuse)
+    # In place of a random one.
+    identifier = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32].encode("ascii")
+    written: bytes = html.write_pdf(stylesheets=[style], pdf_identifier=identifier)
+    return written
+
+
+def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
+    """Fetch nothing: a report is all in its page."""
+    msg = f"a report asks for nothing, not for {url!r}"
+    raise ValueError(msg)
+
+
+def _weasyprint() -> ModuleType:
+    try:
+        import weasyprint
+    except ImportError:
+        raise ValueError(_INSTALL) from None
+    except OSError as error:  # Pango and the like, which pip does not install
+        reason = " ".join(str(error).split()).split(". ")[0]
+        msg = f"WeasyPrint is installed, but a library that it needs is not ({reason}); see its installation guide"
+        raise ValueError(msg) from None
+    module: ModuleType = weasyprint
+    return module
