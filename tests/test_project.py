@@ -72,10 +72,14 @@ def test_the_readme_example_runs():
 
 
 def test_the_readme_study_is_valid(tmp_path):
-    (block,) = _blocks("README.md", "toml")
+    block, sweep = _blocks("README.md", "toml")
     path = tmp_path / "study.toml"
     path.write_text(block, encoding="utf-8")
     assert vp.load_study(path).title
+    # The second block goes on top of a study, in place of the weights.
+    head = 'schema = 1\ntitle = "T"\nseed = 1\nnetworks = 10\nnetwork = { widths = "8x3", activation = "tanh" }\n'
+    path.write_text(head + sweep, encoding="utf-8")
+    assert len(vp.load_study(path).configurations) == 11
 
 
 def test_type_checkers_are_told_that_varprop_is_typed():

@@ -165,6 +165,15 @@ def test_a_strip_of_weights_counts_draws_and_of_exact_tests_has_no_margin(contri
     assert row.picture.caption.endswith("No margin.")
 
 
+def test_exact_tests_are_a_mark_each(contribution):
+    (row,) = rows_of(contribution("he.half", *["supported"] * 13, "refuted", test="identity", margin=float("nan")))
+    assert row.picture.caption == "14 tests, n = 40 networks. A mark each; exact, so there is no margin."
+    assert "13 supported and 1 refuted" in row.picture.alternative
+    (axes,) = row.picture.draw().axes
+    assert len({tuple(line.get_xydata()[0]) for line in axes.lines}) == 14
+    assert [line.get_marker() for line in axes.lines].count("X") == 1
+
+
 def test_the_plain_ledger_and_its_file_have_every_statement(contribution):
     rows = rows_of(
         contribution("he.half", "refuted", statement="a", corrected="c"),

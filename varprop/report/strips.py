@@ -9,6 +9,7 @@ from varprop.report.departures import margin_of
 from varprop.report.document import Picture
 from varprop.report.figures import house_style
 from varprop.report.forest import draw_strip
+from varprop.report.palette import VERDICTS
 from varprop.report.records import Record, is_standardised, text_in, value_in
 from varprop.report.svg import render_svg
 from varprop.report.wording import MISSING, SYMBOLS, count, listing, plain
@@ -23,6 +24,7 @@ _WIDTH = 2.6  # inches
 _FRAME = 0.3  # inches: the axis with its numbers
 _ROW = 0.2
 _TALLEST = 1.2
+_MARKS = 12  # to a line, where a strip has no axis
 
 
 def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
@@ -44,15 +46,19 @@ def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
     verdicts = pd.DataFrame(list(rows))
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in SYMBOLS}
     told = listing([f"{n:,} {verdict}" for verdict, n in counts.items() if n])
-    alternative = (
-        f"{plain(claim)}: {_compared(rows)} in {count(len(rows), 'test')}, with interval and margin; {told}. The row has "
-        "the largest departure in numbers."
-    )
-    draw = partial(strip_figure, verdicts)
+    if all(_is_exact(row) for row in rows):
+        alternative = f"{plain(claim)}: a mark for each of {count(len(rows), 'exact test')}; {told}."
+        draw, band = partial(marks_figure, verdicts), "A mark each; exact, so there is no margin."
+    else:
+        alternative = (
+            f"{plain(claim)}: {_compared(rows)} in {count(len(rows), 'test')}, with interval and margin; {told}. The row has "
+            "the largest departure in numbers."
+        )
+        draw, band = partial(strip_figure, verdicts), _band(rows)
     return Picture(
         name=claim,
         heading=f"The verdicts on {claim}",
-        caption=f"{count(len(rows), 'test')}, n = {_sizes(rows)}. {_band(rows)}",
+        caption=f"{count(len(rows), 'test')}, n = {_sizes(rows)}. {band}",
         alternative=alternative,
         svg=render_svg(draw(), title=alternative, name=f"strip-{claim}"),
         draw=draw,
@@ -83,6 +89,38 @@ def strip_figure(verdicts: pd.DataFrame) -> Figure:
         draw_strip(axes, verdicts, marker_size=min(5.0, 72 * 0.8 * height / n_rows))
         sns.despine(ax=axes, left=True)
     return figure
+
+
+def marks_figure(verdicts: pd.DataFrame) -> Figure:
+    """Draw a mark for every verdict, twelve to a line: of exact tests there is nothing to measure along an axis.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        The columns of `verify`; rows without a verdict are left out.
+
+    Returns
+    -------
+    Figure
+    """
+    from matplotlib.figure import Figure
+
+    found = verdicts["verdict"].dropna().sort_values(key=lambda names: names.map(list(SYMBOLS).index), kind="stable")
+    lines = -(-len(found) // _MARKS)
+    height = min(_ROW * lines, _TALLEST)
+    with house_style():
+        figure = Figure(figsize=(_WIDTH, height + 0.1))
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        for index, verdict in enumerate(found):
+            style = VERDICTS[verdict]
+            axes.plot(index % _MARKS, index // _MARKS, color=style.color, marker=style.marker, markersize=5.0, linewidth=0)
+        axes.set(xlim=(-0.7, _MARKS - 0.3), ylim=(lines - 0.4, -0.6))
+        axes.set_axis_off()
+    return figure
+
+
+def _is_exact(row: Record) -> bool:
+    return text_in(row, "test") == "identity"
 
 
 def _compared(rows: Sequence[Record]) -> str:
