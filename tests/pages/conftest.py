@@ -126,7 +126,7 @@ quantity = "activation_mean"
 test = "zero_mean"
 
 [report]
-figures = ["profile", "forest", "exact-law"]
+figures = ["profile", "forest", "exact-law", "histograms", "distributions"]
 """
 
 SWEPT = {"name": "sweep", "title": "A variable through its values"}
@@ -148,7 +148,7 @@ test = "directional"
 below = 0.9
 
 [report]
-figures = ["sweep"]
+figures = ["sweep", "phase", "profile"]
 """
 
 
