@@ -11,6 +11,7 @@ from varprop.report.latex_tables import fragment, label_of, set_table
 from varprop.report.tex import tex, tex_code
 from varprop.report.wording import SYMBOLS, plain_lines
 
+_TWO_HEADINGS = 18  # lines: a heading upon another, and what is below
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{iftex}
@@ -110,11 +111,11 @@ def _compilable(title: str, lines: Iterator[str]) -> str:
     )
 
 
-def _heading(level: int, text: str, *labels: str) -> str:
-    """A section of a level with room below it."""
+def _heading(level: int, text: str, *labels: str, lines: int = 9) -> str:
+    """A section of a level with room for so many lines, itself among them, on its page."""
     name = ("section", "subsection", "subsubsection")[level]
     marks = "".join(rf"\label{{{one}}}" for one in labels)
-    return f"\\room{{9\\baselineskip}}\n\\{name}{{{tex(text)}}}{marks}"
+    return f"\\room{{{lines}\\baselineskip}}\n\\{name}{{{tex(text)}}}{marks}"
 
 
 def _paragraph(text: str) -> str:
@@ -150,9 +151,9 @@ def _study_lines(document: StudyDocument, *, folder: str, level: int) -> Iterato
         yield from map(_paragraph, document.guarantee)
     yield from map(_paragraph, document.remarks)
     if document.claims:
-        yield _heading(level, "Claim by claim")
+        yield _heading(level, "Claim by claim", lines=_TWO_HEADINGS)
     for claim in document.claims:
-        yield _heading(level + 1, claim.claim, label_of(here, claim.claim))
+        yield _heading(level + 1, claim.claim, label_of(here, claim.claim), lines=12)
         yield _paragraph(claim.statement)
         if claim.corrected:
             yield rf"\textbf{{What holds instead:}} {_paragraph(claim.corrected)}"
@@ -224,7 +225,7 @@ def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> I
         yield set_table(document.tally, label="tab:tally", floating=False)
     yield _heading(0, "How to read a row")
     yield _definitions(document.terms)
-    yield _heading(0, "Claim ledger")
+    yield _heading(0, "Claim ledger", lines=_TWO_HEADINGS)
     for family in document.families:
         yield _heading(1, family.title)
         yield _ledger(family.rows)

@@ -89,8 +89,7 @@ def set_table(table: Table, *, label: str, floating: bool, links: str = "") -> s
         # The star: no page ends between a row and its note.
         rows.append(" & ".join(setting.cells[i] for setting in settings) + (r" \\*" if note else r" \\"))
         if note:
-            text = rf"{{\itshape {tex(note, breakable=True)}}}"
-            rows.append(rf"\multicolumn{{{n_columns}}}{{@{{\quad}}p{{0.95\linewidth}}@{{}}}}{text} \\")
+            rows.append(_across(n_columns, rf"\quad\parbox[t]{{0.95\linewidth}}{{\itshape {tex(note, breakable=True)}}}"))
     parts = _Parts(specification, caption, label, f"{head} \\\\", "\n".join(rows), n_columns)
     environment = _floating(parts) if floating else _long(parts)
     opening = "\\begin{table}[htbp]\n\\centering" if floating else "\\begingroup"
@@ -123,7 +122,7 @@ def _floating(parts: _Parts) -> str:
 
 
 def _long(parts: _Parts) -> str:
-    continued = rf"\multicolumn{{{parts.n_columns}}}{{@{{}}l@{{}}}}{{\textit{{Table \thetable, continued}}}} \\"
+    continued = _across(parts.n_columns, r"\textit{Table \thetable, continued}")
     return "\n".join(
         [
             rf"\begin{{longtable}}{{{parts.specification}}}",
@@ -138,6 +137,11 @@ def _long(parts: _Parts) -> str:
             r"\end{longtable}",
         ]
     )
+
+
+def _across(n_columns: int, text: str) -> str:
+    """A row of one text, which takes no part in how wide the columns are."""
+    return rf"\multicolumn{{{n_columns}}}{{@{{}}l@{{}}}}{{\makebox[0pt][l]{{{text}}}}} \\"
 
 
 # ---- what goes elsewhere -----------------------------------------------------------------------------------------
@@ -222,7 +226,8 @@ def _interval(column: Column, cells: Sequence[Cell]) -> _Setting | None:
     if low is None or high is None:
         return None
     texts = tuple(f"{left} & {right}" for left, right in zip(low[1], high[1], strict=True))
-    heading = rf"\multicolumn{{2}}{{c}}{{{_heading(column.title, 'c')}}}"
+    # One heading over both would take longtable several runs of LaTeX to align.
+    heading = rf"{{\shortstack[r]{{{tex(column.title)} \\ from}}}} & {{to}}"
     return _Setting(low[0] + high[0], heading, texts, low[2] + high[2] + 2 * _GAP, spanned=2)
 
 
