@@ -60,7 +60,9 @@ AuditsOption = Annotated[
 ]
 FormatOption = Annotated[
     list[str] | None,
-    typer.Option("--format", metavar="NAME", help="html, md, latex, pdf or png; may be given again. By default html and md."),
+    typer.Option(
+        "--format", metavar="NAME", help="html, md, latex, pdf or png; may be given again. By default html and md."
+    ),
 ]
 NETWORKS_MAX = 10**9
 _USUAL_FORMATS = ("html", "md")

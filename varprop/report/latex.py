@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, LedgerRow, Picture, Statement, StudyDocument, Table
-from varprop.report.latex_tables import fragment, label_of, set_table
+from varprop.report.latex_tables import fragment, label_of, paragraphs, set_table
 from varprop.report.tex import tex, tex_code
 from varprop.report.wording import SYMBOLS, plain_lines
 
@@ -26,7 +26,7 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \fi
 \usepackage[margin=20mm]{geometry}
 \usepackage{amsmath,amssymb,pifont}
-\usepackage{array,booktabs,longtable,siunitx}
+\usepackage{array,booktabs,longtable,pdflscape,siunitx}
 \usepackage{graphicx}
 \usepackage[font=small,labelfont=bf,singlelinecheck=false]{caption}
 \usepackage{hyperref}
@@ -99,7 +99,10 @@ def _fragments(tables: Sequence[Table], owner: str) -> Iterator[tuple[str, str]]
     for table in tables:
         if table.rows and table.file:
             path = PurePosixPath(table.file).with_suffix("").as_posix()
-            yield f"{path}.tex", fragment(table, label=label_of("tab", owner, path.removeprefix("tables/").replace("/", ".")))
+            yield (
+                f"{path}.tex",
+                fragment(table, label=label_of("tab", owner, path.removeprefix("tables/").replace("/", "."))),
+            )
 
 
 def _compilable(title: str, lines: Iterator[str]) -> str:
@@ -160,7 +163,7 @@ def _study_lines(document: StudyDocument, *, folder: str, level: int) -> Iterato
         yield _paragraph(" ".join(claim.facts))
         yield set_table(claim.verdicts, label=label_of("tab", document.name, "verdicts", claim.claim), floating=False)
     if document.pictures:
-        yield _heading(level, "Figures")
+        yield _heading(level, "Figures", lines=24)
     for picture in document.pictures:
         yield _figure(picture, document.name, folder)
     yield r"\clearpage" if document.pictures else ""
@@ -239,6 +242,7 @@ def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> I
         yield from _study_lines(study, folder=f"{study.name}/", level=1)
 
 
+_LEDGER_COLUMNS = "".join(map(paragraphs, (0.15, 0.12, 0.37, 0.3)))
 _LEDGER_HEAD = r"Claim & Verdict & Statement & Largest departure \\"
 
 
@@ -246,8 +250,7 @@ def _ledger(rows: Sequence[LedgerRow]) -> str:
     """Claims with their statements; below the largest departure, the claim's verdicts as a small figure."""
     lines = [
         r"\begingroup\footnotesize\setlength{\tabcolsep}{3.5pt}",
-        r"\begin{longtable}{@{}>{\raggedright\arraybackslash}p{0.15\linewidth}>{\raggedright\arraybackslash}p{0.12\linewidth}"
-        r">{\raggedright\arraybackslash}p{0.37\linewidth}>{\raggedright\arraybackslash}p{0.3\linewidth}@{}}",
+        rf"\begin{{longtable}}{{@{{}}{_LEDGER_COLUMNS}@{{}}}}",
         rf"\toprule {_LEDGER_HEAD} \midrule \endhead",
         r"\bottomrule \endfoot",
     ]
@@ -269,7 +272,12 @@ def _statement(claim: str, statement: Statement, below: str) -> str:
         text += rf"\par\smallskip\textbf{{What holds instead:}} {tex(statement.corrected, breakable=True)}"
     margin = f"margin {statement.margin}" if statement.margin else ""
     farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
-    cells = (rf"\textbf{{{tex(claim, breakable=True)}}}\par {sources}", verdict, text, tex(farthest, breakable=True) + below)
+    cells = (
+        rf"\textbf{{{tex(claim, breakable=True)}}}\par {sources}",
+        verdict,
+        text,
+        tex(farthest, breakable=True) + below,
+    )
     return " & ".join(cells) + r" \\"
 
 
