@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from varprop.report.document import IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
@@ -99,18 +99,13 @@ def page_pdf(page: str) -> bytes:
     # What it does not know of a style sheet made for browsers is not for a reader of the report to see.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     text = _NO_SCRIPT.sub("", _PAGE_LINK.sub(r"\1/report.pdf", page))
-    html = weasyprint.HTML(string=text, url_fetcher=_refuse)
-    style = weasyprint.CSS(string=_STYLE, url_fetcher=_refuse)
+    nothing = weasyprint.urls.URLFetcher(allowed_protocols=())  # a report is all in its page
+    html = weasyprint.HTML(string=text, url_fetcher=nothing)
+    style = weasyprint.CSS(string=_STYLE, url_fetcher=nothing)
     # In place of a random one.
     identifier = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32].encode("ascii")
     written: bytes = html.write_pdf(stylesheets=[style], pdf_identifier=identifier)
     return written
-
-
-def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
-    """Fetch nothing: a report is all in its page."""
-    msg = f"a report asks for nothing, not for {url!r}"
-    raise ValueError(msg)
 
 
 def _weasyprint() -> ModuleType:
