@@ -58,6 +58,24 @@ def test_run_again_as_json_with_a_report(study, tmp_path):
     assert any((tmp_path / "pages").rglob("*.html"))
 
 
+def test_formats_of_a_report_are_chosen(study, tmp_path):
+    result = invoke("run", study(), "--report", "paper", "--format", "latex")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "paper" / "small" / "supplement.tex").is_file()
+    assert not list((tmp_path / "paper").rglob("*.html"))
+    result = invoke("report", "runs/small", "--output", "both", "--format", "latex", "--format", "md")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in (tmp_path / "both").iterdir() if path.is_file()} == {"README.md", "supplement.tex"}
+
+
+def test_a_pdf_without_what_makes_it_is_bad_input(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    result = invoke("run", study(), "--report", "pages", "--format", "pdf")
+    assert result.exit_code == 2
+    assert result.stderr == "varprop: the format 'pdf' needs WeasyPrint; install it with: pip install 'varprop[pdf]'\n"
+    assert not (tmp_path / "runs").exists()  # said before anything is sampled
+
+
 def test_report_writes_pages(study, tmp_path):
     assert invoke("run", study(), "--runs", "elsewhere").exit_code == 0
     result = invoke("report", "elsewhere/small", "--output", "pages")
@@ -259,6 +277,9 @@ BAD = [
     (("run", "half.toml"), "half.toml: is not TOML: "),
     (("run", "small.toml", "--audits", "audits"), "write --report DIR too"),
     (("run", "small.toml", "--report", "pages", "--audits", "audits"), "audits: there is no such folder"),
+    (("run", "small.toml", "--format", "latex"), "write --report DIR too"),
+    (("run", "small.toml", "--report", "pages", "--format", "tex"), "unknown format 'tex'; there are 'html', "),
+    (("report", "runs/none", "--format", "tex"), "unknown format 'tex'; there are 'html', "),
     (("report", "runs/none"), "this is no run's folder"),
     (("report", "small.toml"), "this is no run's folder"),
     (("predict", "--widths", "0x3", "--activation", "relu", "--weights", "he_normal"), "between 1 and"),

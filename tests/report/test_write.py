@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+import sys
 
 import pytest
 
@@ -37,6 +38,20 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
         "forward/profile-activation_mean.svg",
         "forward/profile-activation_second_moment.svg",
         "forward/profile-preactivation_second_moment.svg",
+        "supplement.tex",
+        "ledger/claims.tex",
+        "ledger/goal.zero-mean.pdf",
+        "ledger/he.forward.pdf",
+        "forward/supplement.tex",
+        "forward/forest.pdf",
+        "forward/forest-zero-mean.pdf",
+        "forward/profile-activation_mean.pdf",
+        "forward/profile-activation_second_moment.pdf",
+        "forward/profile-preactivation_second_moment.pdf",
+        "forward/tables/ledger.tex",
+        "forward/tables/verdicts/goal.zero-mean.tex",
+        "forward/tables/verdicts/he.forward.tex",
+        "forward/tables/layers/he.forward.tex",
         "forward/tables/ledger.csv",
         "forward/tables/verdicts/goal.zero-mean.csv",
         "forward/tables/verdicts/he.forward.csv",
@@ -77,8 +92,7 @@ def test_formats_choose_the_files(quick_run, tmp_path):
 @pytest.mark.parametrize(
     ("formats", "error", "message"),
     [
-        (["pdf"], ValueError, "unknown format 'pdf'; there are 'html', 'md', 'png'"),
-        (["html", "latex"], ValueError, "LaTeX tables are not written by this version"),
+        (["docx"], ValueError, "unknown format 'docx'; there are 'html', 'md', 'latex', 'pdf', 'png'"),
         ([], ValueError, "formats is empty"),
         ("html", TypeError, r"write formats=\('html',\)"),
     ],
@@ -89,8 +103,33 @@ def test_a_format_that_is_none_is_refused_before_anything_is_written(make_run, t
     assert not (tmp_path / "out").exists()
 
 
+def test_a_pdf_without_weasyprint_says_how_to_install_it(make_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(
+        ValueError, match=r"^the format 'pdf' needs WeasyPrint; install it with: pip install 'varprop\[pdf\]'$"
+    ):
+        write_report(make_run(), tmp_path / "out", formats=["html", "pdf"])
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
-    "name", ["..", ".hidden", "a/b", "../x", "a\\b", "", "a\nb", "index.html", "readme.md", "ledger", " a", "C:x"]
+    "name",
+    [
+        "..",
+        ".hidden",
+        "a/b",
+        "../x",
+        "a\\b",
+        "",
+        "a\nb",
+        "index.html",
+        "readme.md",
+        "supplement.tex",
+        "report.pdf",
+        "ledger",
+        " a",
+        "C:x",
+    ],
 )
 def test_a_name_that_is_no_folder_of_its_own_is_refused(make_run, tmp_path, name):
     run = make_run()

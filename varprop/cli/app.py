@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +58,15 @@ AuditsOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Audits of frameworks for the ledger: what `varprop audit --report DIR` wrote."),
 ]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", metavar="NAME", help="html, md, latex, pdf or png; may be given again. By default html and md."
+    ),
+]
 NETWORKS_MAX = 10**9
+_USUAL_FORMATS = ("html", "md")
+"""What is committed with a project; a supplement or a PDF is made when it is wanted."""
 
 
 def main() -> None:
@@ -102,6 +111,7 @@ def run(
     ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
+    formats: FormatOption = None,
     audits: AuditsOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
     as_json: Json = False,
@@ -124,7 +134,7 @@ def run(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
-        _check_audits(audits, report)
+        _check_report(report, formats, audits)
         done = []
         with terminable(), executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
@@ -144,7 +154,7 @@ def run(
                 if not as_json:
                     _print_run(finished)
             if report is not None:
-                _write_reports(done, report, audits=audits)
+                _write_reports(done, report, formats or _USUAL_FORMATS, audits=audits)
         if as_json:
             _print_runs_as_json(done)
         if _contradicted(done):
@@ -187,21 +197,26 @@ def _contradicted(done: list[Run]) -> bool:
     return any(one.contradicts for _, one in surprises)
 
 
-def _check_audits(audits: Path | None, report: Path | None) -> None:
-    """Refuse audits that make no row of a ledger before anything is sampled, not after."""
-    if audits is None:
-        return
+def _check_report(report: Path | None, formats: list[str] | None, audits: Path | None) -> None:
+    """Refuse what makes no report, or audits that make no row of a ledger, before anything is sampled, not after."""
     if report is None:
-        fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
+        if formats:
+            fail(f"--format {formats[0]} says how a report is written; write --report DIR too")
+        if audits is not None:
+            fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
+        return
     from varprop.report.defaults import read_defaults
+    from varprop.report.write import check_formats
 
-    read_defaults(audits, beside=report)
+    check_formats(formats or _USUAL_FORMATS)
+    if audits is not None:
+        read_defaults(audits, beside=report)
 
 
-def _write_reports(done: list[Run], directory: Path, *, audits: Path | None, png: bool = False) -> None:
+def _write_reports(done: list[Run], directory: Path, formats: Sequence[str], *, audits: Path | None) -> None:
     from varprop.report.write import write_report
 
-    write_report(done, directory, formats=("html", "md", "png") if png else ("html", "md"), audits=audits)
+    write_report(done, directory, formats=formats, audits=audits)
     say(f"reports are in {directory}")
 
 
@@ -215,6 +230,7 @@ app.command()(calibrate)
 def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
     output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+    formats: FormatOption = None,
     png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
     audits: AuditsOption = None,
 ) -> None:
@@ -222,7 +238,9 @@ def report_command(
     with guarded():
         from varprop.study import load_run
 
-        _write_reports([load_run(path) for path in runs], output, audits=audits, png=png)
+        wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
+        _check_report(output, wanted, audits)
+        _write_reports([load_run(path) for path in runs], output, wanted, audits=audits)
 
 
 @app.command()

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, LedgerRow, Picture, Statement, StudyDocument, Table
-from varprop.report.latex_tables import fragment, label_of, set_table
+from varprop.report.latex_tables import fragment, label_of, paragraphs, set_table
 from varprop.report.tex import tex, tex_code
 from varprop.report.wording import SYMBOLS, plain_lines
 
+_TWO_HEADINGS = 18  # lines: a heading upon another, and what is below
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage{iftex}
@@ -25,7 +26,7 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \fi
 \usepackage[margin=20mm]{geometry}
 \usepackage{amsmath,amssymb,pifont}
-\usepackage{array,booktabs,longtable,siunitx}
+\usepackage{array,booktabs,longtable,pdflscape,siunitx}
 \usepackage{graphicx}
 \usepackage[font=small,labelfont=bf,singlelinecheck=false]{caption}
 \usepackage{hyperref}
@@ -98,7 +99,10 @@ def _fragments(tables: Sequence[Table], owner: str) -> Iterator[tuple[str, str]]
     for table in tables:
         if table.rows and table.file:
             path = PurePosixPath(table.file).with_suffix("").as_posix()
-            yield f"{path}.tex", fragment(table, label=label_of("tab", owner, path.removeprefix("tables/").replace("/", ".")))
+            yield (
+                f"{path}.tex",
+                fragment(table, label=label_of("tab", owner, path.removeprefix("tables/").replace("/", "."))),
+            )
 
 
 def _compilable(title: str, lines: Iterator[str]) -> str:
@@ -110,11 +114,11 @@ def _compilable(title: str, lines: Iterator[str]) -> str:
     )
 
 
-def _heading(level: int, text: str, *labels: str) -> str:
-    """A section of a level with room below it."""
+def _heading(level: int, text: str, *labels: str, lines: int = 9) -> str:
+    """A section of a level with room for so many lines, itself among them, on its page."""
     name = ("section", "subsection", "subsubsection")[level]
     marks = "".join(rf"\label{{{one}}}" for one in labels)
-    return f"\\room{{9\\baselineskip}}\n\\{name}{{{tex(text)}}}{marks}"
+    return f"\\room{{{lines}\\baselineskip}}\n\\{name}{{{tex(text)}}}{marks}"
 
 
 def _paragraph(text: str) -> str:
@@ -150,16 +154,16 @@ def _study_lines(document: StudyDocument, *, folder: str, level: int) -> Iterato
         yield from map(_paragraph, document.guarantee)
     yield from map(_paragraph, document.remarks)
     if document.claims:
-        yield _heading(level, "Claim by claim")
+        yield _heading(level, "Claim by claim", lines=_TWO_HEADINGS)
     for claim in document.claims:
-        yield _heading(level + 1, claim.claim, label_of(here, claim.claim))
+        yield _heading(level + 1, claim.claim, label_of(here, claim.claim), lines=12)
         yield _paragraph(claim.statement)
         if claim.corrected:
             yield rf"\textbf{{What holds instead:}} {_paragraph(claim.corrected)}"
         yield _paragraph(" ".join(claim.facts))
         yield set_table(claim.verdicts, label=label_of("tab", document.name, "verdicts", claim.claim), floating=False)
     if document.pictures:
-        yield _heading(level, "Figures")
+        yield _heading(level, "Figures", lines=24)
     for picture in document.pictures:
         yield _figure(picture, document.name, folder)
     yield r"\clearpage" if document.pictures else ""
@@ -224,7 +228,7 @@ def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> I
         yield set_table(document.tally, label="tab:tally", floating=False)
     yield _heading(0, "How to read a row")
     yield _definitions(document.terms)
-    yield _heading(0, "Claim ledger")
+    yield _heading(0, "Claim ledger", lines=_TWO_HEADINGS)
     for family in document.families:
         yield _heading(1, family.title)
         yield _ledger(family.rows)
@@ -238,6 +242,7 @@ def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> I
         yield from _study_lines(study, folder=f"{study.name}/", level=1)
 
 
+_LEDGER_COLUMNS = "".join(map(paragraphs, (0.15, 0.12, 0.37, 0.3)))
 _LEDGER_HEAD = r"Claim & Verdict & Statement & Largest departure \\"
 
 
@@ -245,8 +250,7 @@ def _ledger(rows: Sequence[LedgerRow]) -> str:
     """Claims with their statements; below the largest departure, the claim's verdicts as a small figure."""
     lines = [
         r"\begingroup\footnotesize\setlength{\tabcolsep}{3.5pt}",
-        r"\begin{longtable}{@{}>{\raggedright\arraybackslash}p{0.15\linewidth}>{\raggedright\arraybackslash}p{0.12\linewidth}"
-        r">{\raggedright\arraybackslash}p{0.37\linewidth}>{\raggedright\arraybackslash}p{0.3\linewidth}@{}}",
+        rf"\begin{{longtable}}{{@{{}}{_LEDGER_COLUMNS}@{{}}}}",
         rf"\toprule {_LEDGER_HEAD} \midrule \endhead",
         r"\bottomrule \endfoot",
     ]
@@ -268,7 +272,12 @@ def _statement(claim: str, statement: Statement, below: str) -> str:
         text += rf"\par\smallskip\textbf{{What holds instead:}} {tex(statement.corrected, breakable=True)}"
     margin = f"margin {statement.margin}" if statement.margin else ""
     farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
-    cells = (rf"\textbf{{{tex(claim, breakable=True)}}}\par {sources}", verdict, text, tex(farthest, breakable=True) + below)
+    cells = (
+        rf"\textbf{{{tex(claim, breakable=True)}}}\par {sources}",
+        verdict,
+        text,
+        tex(farthest, breakable=True) + below,
+    )
     return " & ".join(cells) + r" \\"
 
 

@@ -12,15 +12,26 @@ from varprop.report.tex import CHARACTER_COMMAND, tex
 from varprop.report.wording import MISSING, SYMBOLS
 
 _NUMBER = re.compile(r"(-?)(\d[\d,]*)(?:\.(\d+))?(?:e([+-])0*(\d+))?")
-_SIZES = (("small", 108), ("footnotesize", 120), ("scriptsize", 134))
-"""Sizes of type, and about how many characters of each stand side by side on the text's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A size of type, and about how many of its characters stand side by side, on a page that may be turned."""
+
+    size: str
+    characters: int
+    turned: bool = False
+
+
+_UPRIGHT = (_Page("small", 108), _Page("footnotesize", 120), _Page("scriptsize", 134))
+_SIDEWAYS = _Page("footnotesize", 178, turned=True)
 _GAP = 2  # characters between columns
 _LONG_TEXT = 24  # characters; a text beyond is broken into lines
-_NARROWEST = 16  # characters, of a column of broken lines
+_COMFORTABLE, _NARROWEST = 24, 16  # characters, of a column of broken lines
 _LONG_TABLE = 30  # rows; more do not float on one page
 _SETTINGS = frozenset({"Quantity", "Margin", "Replicates"})
 """Columns that say how something was tested, and not what came out."""
-_PACKAGES = "% Packages: booktabs, siunitx, array, longtable, pifont (symbols of verdicts); \\usepackage[T1]{fontenc} for pdfTeX.\n"
+_PACKAGES = "% Packages: booktabs, siunitx, array, longtable, pdflscape, amssymb, pifont; \\usepackage[T1]{fontenc} for pdfTeX.\n"
 FALLBACK = rf"\providecommand{{{CHARACTER_COMMAND}}}[1]{{\texttt{{U+#1}}}}"
 
 
@@ -79,7 +90,7 @@ def set_table(table: Table, *, label: str, floating: bool, links: str = "") -> s
         return "\\emph{Nothing to list.}\n"
     table, constants = _without_constants(table)
     table, notes = _without_notes(table)
-    size, settings = _fitted([_setting(table, i, links) for i in range(len(table.columns))])
+    page, settings = _fitted([_setting(table, i, links) for i in range(len(table.columns))])
     caption = " ".join(part for part in (tex(table.caption, breakable=True), constants) if part)
     head = " & ".join(setting.heading for setting in settings)
     specification = "@{}" + "".join(setting.specification for setting in settings) + "@{}"
@@ -89,13 +100,20 @@ def set_table(table: Table, *, label: str, floating: bool, links: str = "") -> s
         # The star: no page ends between a row and its note.
         rows.append(" & ".join(setting.cells[i] for setting in settings) + (r" \\*" if note else r" \\"))
         if note:
-            text = rf"{{\itshape {tex(note, breakable=True)}}}"
-            rows.append(rf"\multicolumn{{{n_columns}}}{{@{{\quad}}p{{0.95\linewidth}}@{{}}}}{text} \\")
+            rows.append(
+                _across(n_columns, rf"\quad\parbox[t]{{0.95\linewidth}}{{\itshape {tex(note, breakable=True)}}}")
+            )
     parts = _Parts(specification, caption, label, f"{head} \\\\", "\n".join(rows), n_columns)
-    environment = _floating(parts) if floating else _long(parts)
-    opening = "\\begin{table}[htbp]\n\\centering" if floating else "\\begingroup"
-    closing = "\\end{table}" if floating else "\\endgroup"
-    return f"{opening}\n\\{size}\\setlength{{\\tabcolsep}}{{3.5pt}}\n{environment}\n{closing}\n"
+    floating = floating and not page.turned
+    lines = [
+        *([r"\begin{landscape}"] if page.turned else []),
+        "\\begin{table}[htbp]\n\\centering" if floating else r"\begingroup",
+        rf"\{page.size}\setlength{{\tabcolsep}}{{3.5pt}}",
+        _floating(parts) if floating else _long(parts),
+        r"\end{table}" if floating else r"\endgroup",
+        *([r"\end{landscape}"] if page.turned else []),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +141,7 @@ def _floating(parts: _Parts) -> str:
 
 
 def _long(parts: _Parts) -> str:
-    continued = rf"\multicolumn{{{parts.n_columns}}}{{@{{}}l@{{}}}}{{\textit{{Table \thetable, continued}}}} \\"
+    continued = _across(parts.n_columns, r"\textit{Table \thetable, continued}")
     return "\n".join(
         [
             rf"\begin{{longtable}}{{{parts.specification}}}",
@@ -138,6 +156,11 @@ def _long(parts: _Parts) -> str:
             r"\end{longtable}",
         ]
     )
+
+
+def _across(n_columns: int, text: str) -> str:
+    """A row of one text, which takes no part in how wide the columns are."""
+    return rf"\multicolumn{{{n_columns}}}{{@{{}}l@{{}}}}{{\makebox[0pt][l]{{{text}}}}} \\"
 
 
 # ---- what goes elsewhere -----------------------------------------------------------------------------------------
@@ -222,7 +245,8 @@ def _interval(column: Column, cells: Sequence[Cell]) -> _Setting | None:
     if low is None or high is None:
         return None
     texts = tuple(f"{left} & {right}" for left, right in zip(low[1], high[1], strict=True))
-    heading = rf"\multicolumn{{2}}{{c}}{{{_heading(column.title, 'c')}}}"
+    # One heading over both would take longtable several runs of LaTeX to align.
+    heading = rf"{{\shortstack[r]{{{tex(column.title)} \\ from}}}} & {{to}}"
     return _Setting(low[0] + high[0], heading, texts, low[2] + high[2] + 2 * _GAP, spanned=2)
 
 
@@ -244,7 +268,7 @@ def _numbers(texts: Sequence[str]) -> tuple[str, tuple[str, ...], int] | None:
     grouped = any("," in match[2] for match in numbers)
     groups = "group-digits=integer,group-minimum-digits=4,group-separator={,}" if grouped else "group-digits=none"
     cells = tuple(_number(match) if match else f"{{{tex(text)}}}" for text, match in zip(texts, found, strict=True))
-    width = len(sign) + whole + decimals + (1 if decimals else 0) + (6 if power else 0)
+    width = len(sign) + whole + decimals + (1 if decimals else 0) + (8 if power else 0)
     return f"S[table-format={sign}{whole}.{decimals}{power},{groups}]", cells, width
 
 
@@ -270,37 +294,34 @@ def _characters(title: str, cells: int) -> int:
     return max(cells, _longest_word(title)) + _GAP
 
 
-def _fitted(settings: Sequence[_Setting]) -> tuple[str, list[_Setting]]:
+def _fitted(settings: Sequence[_Setting]) -> tuple[_Page, list[_Setting]]:
     """The largest type in which all columns fit; long texts share what the others leave, and break into lines."""
-    flexible = {i for i, setting in enumerate(settings) if setting.longest > _LONG_TEXT}
-    fixed = sum(setting.characters for i, setting in enumerate(settings) if i not in flexible)
-    for size, available in _SIZES:
-        shares = _shares([settings[i].longest for i in sorted(flexible)], available - fixed)
-        if not flexible and fixed <= available:
-            return size, list(settings)
-        if shares:
+    attempts = [(page, _LONG_TEXT, _COMFORTABLE) for page in _UPRIGHT]
+    attempts += [(_UPRIGHT[-1], _NARROWEST, _NARROWEST), (_SIDEWAYS, _LONG_TEXT, _NARROWEST)]
+    for page, short, narrowest in attempts:
+        widths = _widths(settings, page.characters, short=short, narrowest=narrowest)
+        if widths is not None:
             break
-    else:  # even the smallest is too wide: texts get their least, and the short ones break too
-        flexible = {i for i, setting in enumerate(settings) if setting.longest > _NARROWEST}
-        fixed = sum(setting.characters for i, setting in enumerate(settings) if i not in flexible)
-        shares = _shares([settings[i].longest for i in sorted(flexible)], available - fixed) or [_NARROWEST] * len(flexible)
-    widths = dict(zip(sorted(flexible), shares, strict=True))
-    return size, [
-        replace(setting, specification=_paragraphs((widths[i] - _GAP) / available)) if i in widths else setting
+    else:  # wider than any paper: texts get their least
+        widths = {i: _NARROWEST for i, setting in enumerate(settings) if setting.longest > _NARROWEST}
+    return page, [
+        replace(setting, specification=paragraphs(widths[i] / page.characters)) if i in widths else setting
         for i, setting in enumerate(settings)
     ]
 
 
-def _shares(longest: Sequence[int], room: int) -> list[int]:
-    """Widths of the columns with long texts, by the root of their length; empty if there is no room for them."""
-    if not longest or room < (_NARROWEST + _GAP) * len(longest):
-        return []
-    spare = room - (_NARROWEST + _GAP) * len(longest)
-    roots = [length**0.5 for length in longest]
-    return [_NARROWEST + _GAP + int(spare * root / sum(roots)) for root in roots]
+def _widths(settings: Sequence[_Setting], room: int, *, short: int, narrowest: int) -> dict[int, int] | None:
+    """Characters for each column with long texts, by the root of their length; None if there is no room for them."""
+    longest = {i: setting.longest for i, setting in enumerate(settings) if setting.longest > short}
+    spare = room - sum(narrowest + _GAP if i in longest else one.characters for i, one in enumerate(settings))
+    if spare < 0:
+        return None
+    roots = sum(length**0.5 for length in longest.values())
+    return {i: min(length, narrowest + int(spare * length**0.5 / roots)) for i, length in longest.items()}
 
 
-def _paragraphs(fraction: float) -> str:
+def paragraphs(fraction: float) -> str:
+    """The specification of a column of broken lines, as wide as a fraction of the text."""
     return rf">{{\raggedright\arraybackslash}}p{{{fraction:.3f}\linewidth}}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from varprop.report.document import IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
@@ -21,14 +21,11 @@ _STYLE = """
   size: A4; margin: 16mm 14mm 18mm;
   @bottom-center { content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: #595959; }
 }
-@page wide { size: A4 landscape; }
 html { font-size: 9pt; }
 body, header, nav, main, footer { max-width: none; padding: 0; }
 h1, h2, h3, caption { break-after: avoid; }
 p, li, dd { orphans: 2; widows: 2; }
-.skip, .permalink, .enlarge, .tools, .csv, dialog { display: none; }
 a { text-decoration: none; }
-a[href]:not([href^="#"])::after { content: none; }
 .scroll { overflow: visible; }
 table { font-size: 7pt; width: 100%; }
 th, td { padding: .2rem .25rem; }
@@ -36,6 +33,8 @@ th, td { padding: .2rem .25rem; }
 .wide, .ledger { min-width: 0; }
 thead { display: table-header-group; }
 tr, figure > .scroll { break-inside: avoid; }
+/* Thousands of rows that a screen folds away: on paper they stand in the files beside it. */
+figure details, section:has(> .heading > #layers), nav li:has(> a[href="#layers"]) { display: none; }
 details > summary { color: inherit; font-weight: 600; break-after: avoid; }
 figure svg { min-width: 0; max-width: 100%; max-height: 225mm; height: auto; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -100,18 +99,13 @@ def page_pdf(page: str) -> bytes:
     # What it does not know of a style sheet made for browsers is not for a reader of the report to see.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     text = _NO_SCRIPT.sub("", _PAGE_LINK.sub(r"\1/report.pdf", page))
-    html = weasyprint.HTML(string=text, url_fetcher=_refuse)
-    style = weasyprint.CSS(string=_STYLE, url_fetcher=_refuse)
+    nothing = weasyprint.urls.URLFetcher(allowed_protocols=())  # a report is all in its page
+    html = weasyprint.HTML(string=text, url_fetcher=nothing)
+    style = weasyprint.CSS(string=_STYLE, url_fetcher=nothing)
     # In place of a random one.
     identifier = hashlib.sha256(text.encode("utf-8")).hexdigest()[:32].encode("ascii")
     written: bytes = html.write_pdf(stylesheets=[style], pdf_identifier=identifier)
     return written
-
-
-def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
-    """Fetch nothing: a report is all in its page."""
-    msg = f"a report asks for nothing, not for {url!r}"
-    raise ValueError(msg)
 
 
 def _weasyprint() -> ModuleType:

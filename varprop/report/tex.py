@@ -44,27 +44,21 @@ _COMMANDS = {
     "°": r"\textdegree{}",
     "¡": r"\textexclamdown{}",
     "¿": r"\textquestiondown{}",
+    "−": r"\ensuremath{-}",
     "✓": r"\ding{51}",
     "✗": r"\ding{55}",
 }
-_MATHS = {
-    **dict(zip("αβγδεζηθικλμνξπρστυφχψω", (
-        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi "
-        "chi psi omega").split(), strict=True)),
-    **dict(zip("ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(), strict=True)),
-    **dict(zip("ϵϑϕϱς", "epsilon vartheta phi varrho varsigma".split(), strict=True)),
-    **dict(zip("±×÷·−≤≥≠≈≡∝∼∞√∂∇∑∏∫", (
-        "pm times div cdot {-} le ge ne approx equiv propto sim infty surd partial nabla sum prod int").split(),
-        strict=True)),
-    **dict(zip("∈∉⊂⊆∪∩∀∃¬∧∨⊥∥‖∘⊗⊕⊙", (
-        "in notin subset subseteq cup cap forall exists neg wedge vee perp parallel Vert circ otimes oplus odot"
-    ).split(), strict=True)),
-    **dict(zip("←→↑↓↔⇒⇐⇔↦↳ℓ⟨⟩′", (
-        "leftarrow rightarrow uparrow downarrow leftrightarrow Rightarrow Leftarrow Leftrightarrow mapsto hookrightarrow "
-        "ell langle rangle prime").split(), strict=True)),
-    "ℝ": "mathbb{R}", "𝔼": "mathbb{E}", "ℕ": "mathbb{N}",
-}  # fmt: skip
-"""What is set as mathematics, in whatever font the text has."""
+_MATHS = """
+    α alpha β beta γ gamma δ delta ε varepsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi
+    π pi ρ rho σ sigma τ tau υ upsilon φ varphi χ chi ψ psi ω omega Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi
+    Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega ϵ epsilon ϑ vartheta ϕ phi ϱ varrho ς varsigma ± pm × times
+    ÷ div · cdot ≤ le ≥ ge ≠ ne ≈ approx ≡ equiv ∝ propto ∼ sim ∞ infty √ surd ∂ partial ∇ nabla ∑ sum
+    ∏ prod ∫ int ∈ in ∉ notin ⊂ subset ⊆ subseteq ∪ cup ∩ cap ∀ forall ∃ exists ¬ neg ∧ wedge ∨ vee ⊥ perp
+    ∥ parallel ‖ Vert ∘ circ ⊗ otimes ⊕ oplus ⊙ odot ← leftarrow → rightarrow ↑ uparrow ↓ downarrow
+    ↔ leftrightarrow ⇒ Rightarrow ⇐ Leftarrow ⇔ Leftrightarrow ↦ mapsto ↳ hookrightarrow ℓ ell ⟨ langle
+    ⟩ rangle ′ prime ℝ mathbb{R} 𝔼 mathbb{E} ℕ mathbb{N}
+"""
+"""Characters, each with the command that sets it as mathematics."""
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ", "0123456789+-nT", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
 _ACCENTS = {
@@ -80,6 +74,18 @@ _LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')")
 _STRAIGHT = re.compile(r"(?<!\\)'")  # and not the accent \'
 _LONG_WORD = re.compile(r"\S{12,}")
 _BREAK_AFTER = frozenset("_./,=()-·:")
+
+_NAMES = _MATHS.split()
+_PRINTED = {
+    **{char: char for char in map(chr, range(ord(" "), ord("~") + 1))},
+    **_COMMANDS,
+    **_LETTERS,
+    **{char: rf"\ensuremath{{\{name}}}" for char, name in zip(_NAMES[::2], _NAMES[1::2], strict=True)},
+    **{char: rf"\textsuperscript{{{plain_char}}}" for char, plain_char in _RAISED.items()},
+    **{char: rf"\textsubscript{{{plain_char}}}" for char, plain_char in _LOWERED.items()},
+    "\x01": r"\allowbreak{}",  # marks that are set here, and in no text of a user's: `plain` leaves none
+    "\x02": "{}",
+}
 
 CHARACTER_COMMAND = r"\varpropchar"
 """What prints a character that no command stands for; ``\\varpropchar{1F600}``."""
@@ -127,28 +133,14 @@ def _with_breaks(word: str) -> str:
 
 
 def _character(char: str) -> str:
-    if char == "\x01":
-        return r"\allowbreak{}"
-    if char == "\x02":
-        return "{}"
-    if char in _COMMANDS:
-        return _COMMANDS[char]
-    if char in _MATHS:
-        name = _MATHS[char]
-        return rf"\ensuremath{{{name if name.startswith('{') else chr(92) + name}}}"
-    if char in _RAISED:
-        return rf"\textsuperscript{{{_RAISED[char]}}}"
-    if char in _LOWERED:
-        return rf"\textsubscript{{{_LOWERED[char]}}}"
-    if " " <= char <= "~":
-        return char
-    return _LETTERS.get(char) or _accented(char) or rf"{CHARACTER_COMMAND}{{{ord(char):04X}}}"
+    return _PRINTED.get(char) or _accented(char) or rf"{CHARACTER_COMMAND}{{{ord(char):04X}}}"
 
 
 def _accented(char: str) -> str:
     r"""A Latin letter with one accent, as in ``\'{e}``; empty for anything else."""
-    base, accent = (unicodedata.normalize("NFD", char) + "  ")[:2]
-    if len(unicodedata.normalize("NFD", char)) != 2 or accent not in _ACCENTS or not (base.isascii() and base.isalpha()):
+    parts = unicodedata.normalize("NFD", char)
+    if len(parts) != 2 or parts[1] not in _ACCENTS or not (parts[0].isascii() and parts[0].isalpha()):
         return ""
+    base, accent = parts[0], parts[1]
     letter = rf"\{base}" if base in "ij" and accent not in "\u0327\u0328" else base
     return rf"\{_ACCENTS[accent]}{{{letter}}}"

@@ -74,8 +74,8 @@ def write_report(
     Raises
     ------
     ValueError
-        If a format is unknown or what it needs is not installed, two runs have one study's name, a name cannot be a folder's, or there is no audit in
-        ``audits``, or one that cannot be read.
+        If a format is unknown or what it needs is not installed, two runs have one study's name, a name cannot be a
+        folder's, or there is no audit in ``audits``, or one that cannot be read.
     TypeError
         If ``formats`` is a single string.
 
