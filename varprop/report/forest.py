@@ -19,7 +19,9 @@ _ROW = 0.21  # inches a row
 _EDGE = 0.03  # share of the axis that the markers of clipped rows keep from its end
 _WINDOW = (2.5, 8.0)  # the axis shows at least and at most so many margins to either side
 _DEFAULT_MARGIN = 0.05  # the window's unit where no row has a margin (exact tests)
+_WIDEST = math.log(1e3)  # to either side, where no row has a margin
 _MARKER = 5.5  # points
+_TOLD = 5  # lines of a strip that have room for a number beside a mark beyond the axis
 _LONGEST_LABEL = 60  # characters
 
 
@@ -135,7 +137,9 @@ def forest_scale(rows: Sequence[ForestRow]) -> ForestScale:
     unit = max(margins, default=_DEFAULT_MARGIN)
     unit = unit if standardised else math.log1p(unit)
     ends = [distance(end) for row in mine for end in (row.value, row.low, row.high) if measurable(end)]
-    reach = 1.15 * min(max([*ends, _WINDOW[0] * unit]), _WINDOW[1] * unit)
+    # Without a margin that has to stay visible, as of claims about bounds, the axis may span decades.
+    widest = _WINDOW[1] * unit if margins or standardised else _WIDEST
+    reach = 1.15 * min(max([*ends, _WINDOW[0] * unit]), widest)
     low, high = (-reach, reach) if standardised else (math.exp(-reach), math.exp(reach))
     return ForestScale(standardised, low, high)
 
@@ -201,7 +205,7 @@ def draw_strip(axes: Axes, verdicts: pd.DataFrame, *, marker_size: float = _MARK
     rows = forest_rows(verdicts)
     scale = forest_scale(rows)
     for position, row in enumerate(rows):
-        _draw_row(axes, scale, row, position, marker_size)
+        _draw_row(axes, scale, row, position, marker_size, told=len(rows) <= _TOLD)
     axes.axvline(scale.centre, color=rcParams["text.color"], linewidth=0.8, zorder=1)
     _set_value_axis(axes, scale, ticks=4)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -221,7 +225,9 @@ def _set_value_axis(axes: Axes, scale: ForestScale, *, ticks: int) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float, marker_size: float = _MARKER) -> None:
+def _draw_row(
+    axes: Axes, scale: ForestScale, row: ForestRow, y: float, marker_size: float = _MARKER, *, told: bool = True
+) -> None:
     """Draw one row's margin, interval and marker, or what stands for them."""
     from matplotlib.patches import Rectangle
 
@@ -242,7 +248,8 @@ def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float, marker_s
     if not drawable:
         axes.plot(scale.at(_EDGE), y, **marker)
         said = "standardised mean" if row.standardised else "no ratio; estimate"
-        _write(axes, scale.at(2 * _EDGE), y, f"{said} {number(row.estimate)}", "left")
+        if told:
+            _write(axes, scale.at(2 * _EDGE), y, f"{said} {number(row.estimate)}", "left")
         return
     low, high = max(row.low, scale.low), min(row.high, scale.high)
     if low < high:
@@ -255,7 +262,8 @@ def _draw_row(axes: Axes, scale: ForestScale, row: ForestRow, y: float, marker_s
     arrow = {**marker, "marker": ">" if right else "<", "clip_on": False}  # it stands on the edge, half outside
     axes.plot(scale.high if right else scale.low, y, **arrow)
     aside = 2 * _EDGE
-    _write(axes, scale.at(1 - aside if right else aside), y, number(row.value), "right" if right else "left")
+    if told:
+        _write(axes, scale.at(1 - aside if right else aside), y, number(row.value), "right" if right else "left")
 
 
 def _write(axes: Axes, x: float, y: float, text: str, align: str) -> None:
