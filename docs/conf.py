@@ -37,6 +37,7 @@ CONTENTS = {
         "docs/how-to/test",
         "docs/clusters",
         "docs/pandas",
+        "docs/reports",
         "docs/how-to/notebook",
         "docs/how-to/audit",
         "docs/torch",

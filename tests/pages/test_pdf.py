@@ -34,9 +34,13 @@ def test_text_title_and_page_numbers(written, need):
     for text in (index, study):
         assert "".join(STATEMENT.split()) in "".join(text.split())
     pages = study.count("\f")
-    assert re.findall(r"^(\d+) ?/ ?(\d+)$", study, flags=re.MULTILINE) == [(str(i), str(pages)) for i in range(1, pages + 1)]
+    assert re.findall(r"^(\d+) ?/ ?(\d+)$", study, flags=re.MULTILINE) == [
+        (str(i), str(pages)) for i in range(1, pages + 1)
+    ]
     assert "measured / predicted" in study  # of a figure
-    assert re.search(r"^Title: +Forward$", told_by(f"{need('poppler').removesuffix('pdftotext')}pdfinfo", str(written[1])), re.M)
+    assert re.search(
+        r"^Title: +Forward$", told_by(f"{need('poppler').removesuffix('pdftotext')}pdfinfo", str(written[1])), re.M
+    )
 
 
 def test_links_lead_to_the_pdf_of_the_study(written, need):

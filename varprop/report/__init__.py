@@ -1,7 +1,7 @@
-"""Reports: frames -> tables and figures -> HTML and Markdown files.
+"""Reports: frames -> tables and figures -> HTML, Markdown, LaTeX and PDF files.
 
-`content` says what a report says, `tables` and the figures turn frames into it, `html` and `markdown` set it, and
-`write` makes files of it.
+`content` says what a report says, `tables` and the figures turn frames into it, `html`, `markdown` and `latex` set it, `pdf`
+prints it, and `write` makes files of it.
 """
 
 from varprop.report.write import write_report

@@ -113,7 +113,9 @@ def marks_figure(verdicts: pd.DataFrame) -> Figure:
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         for index, verdict in enumerate(found):
             style = VERDICTS[verdict]
-            axes.plot(index % _MARKS, index // _MARKS, color=style.color, marker=style.marker, markersize=5.0, linewidth=0)
+            axes.plot(
+                index % _MARKS, index // _MARKS, color=style.color, marker=style.marker, markersize=5.0, linewidth=0
+            )
         axes.set(xlim=(-0.7, _MARKS - 0.3), ylim=(lines - 0.4, -0.6))
         axes.set_axis_off()
     return figure
