@@ -132,7 +132,8 @@ def test_every_figure_opens_large_and_closes_by_keyboard(browser, reports, view)
         assert openers.count() == page.locator("figure:has(svg)").count() > 2
         for place in range(openers.count()):
             opener = openers.nth(place)
-            drawing = page.locator("figure:has(svg)").nth(place).locator("svg[role=img]")
+            # The element itself: a locator would find the next figure's while this one is in the dialog.
+            drawing = page.locator("figure svg[role=img]").nth(place).element_handle()
             before = drawing.bounding_box()["width"]
             for key in ("Enter", "Space"):
                 opener.focus()
@@ -150,6 +151,7 @@ def test_every_figure_opens_large_and_closes_by_keyboard(browser, reports, view)
                 page.keyboard.press("Escape")
                 assert page.evaluate(DIALOG) is None, "Escape does not close it"
                 assert opener.evaluate("(element) => element === document.activeElement"), "the focus is lost"
+                page.wait_for_function("(drawing) => drawing.closest('figure')", arg=drawing)  # else a time-out says so
                 assert drawing.bounding_box()["width"] == pytest.approx(before, abs=1), "the figure is not back"
         assert silence(visited) == []
 
