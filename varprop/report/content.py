@@ -114,7 +114,7 @@ def contradictions(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:
     """One sentence for every verdict that is the opposite of what was expected."""
     return tuple(
         f"{entry.claim.id} was expected to be {entry.claim.expect} and is {entry.verdict} "
-        f"in {len(entry.rows)} of its {entry.n_tests} tests."
+        f"in {len(entry.rows)} of its {count(entry.n_tests, 'test')}."
         for entry in entries
         if entry.contradicts
     )

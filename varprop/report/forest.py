@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS
 from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
+from varprop.report.ticks import set_round_ticks
 from varprop.report.wording import SYMBOLS, axis_label, number, plain
 
 if TYPE_CHECKING:
@@ -214,15 +215,10 @@ def draw_strip(axes: Axes, verdicts: pd.DataFrame, *, marker_size: float = _MARK
 
 def _set_value_axis(axes: Axes, scale: ForestScale, *, ticks: int) -> None:
     """Scale the axis of ratios, or of standardised means, and put some round numbers on it."""
-    from matplotlib.ticker import NullFormatter, NullLocator
-
     if not scale.standardised:
         axes.set_xscale("log")
     axes.set_xlim(scale.low, scale.high)
-    axes.set_xticks(_ticks(scale.low, scale.high, ticks))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    set_round_ticks(axes, most=ticks)
 
 
 def _draw_row(
@@ -269,15 +265,6 @@ def _draw_row(
 def _write(axes: Axes, x: float, y: float, text: str, align: str) -> None:
     """Write beside a marker, in data coordinates."""
     axes.text(x, y, text, ha=align, va="center", fontsize=7.5, zorder=4, parse_math=False)
-
-
-def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans more than one."""
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
-    wide = low > 0 and high / low > 6
-    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=most) if wide else MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
-    return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
 
 
 def forest_legend(verdicts: Iterable[str] = tuple(SYMBOLS)) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
 from varprop.report.palette import SPREAD_ALPHA, THEORIES, VERDICTS
 from varprop.report.svg import render_svg
+from varprop.report.ticks import set_round_ticks
 from varprop.report.wording import axis_label, count, number
 from varprop.theory import finite_width_law
 
@@ -29,6 +30,7 @@ LAYERS = 6
 _QUANTITIES = ("preactivation_second_moment", "gradient_second_moment")
 _COLOR = VERDICTS["supported"].color
 _THEORY = THEORIES["finite-width"]
+_SHORT = 30.0  # factor between the ends of an axis below which powers of ten alone are too few
 _OVERLAP = 0.9  # of the distance between two ridges, that the highest takes
 
 
@@ -165,6 +167,10 @@ def draw_ridges(axes: Axes, drawn: Sequence[Ridge]) -> None:
     axes.grid(visible=False, axis="y")
     axes.set_yticks([-float(row) for row in range(len(drawn))], [str(ridge.layer) for ridge in drawn])
     axes.set_ylim(-len(drawn) + 0.75, 1.05)
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high)  # as the ridges have it, whatever the ticks
+    if high / low < _SHORT:
+        set_round_ticks(axes, most=4)
 
 
 def _height(ridge: Ridge) -> float:
