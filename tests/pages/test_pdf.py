@@ -39,7 +39,9 @@ def test_text_title_and_page_numbers(written, need):
     ]
     assert "measured / predicted" in study  # of a figure
     assert re.search(
-        r"^Title: +Forward$", told_by(f"{need('poppler').removesuffix('pdftotext')}pdfinfo", str(written[1])), re.MULTILINE
+        r"^Title: +Forward$",
+        told_by(f"{need('poppler').removesuffix('pdftotext')}pdfinfo", str(written[1])),
+        re.MULTILINE,
     )
 
 
