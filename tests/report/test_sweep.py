@@ -10,6 +10,8 @@ from varprop.report.content import study_document
 from varprop.report.sweep import COLUMNS, points_of, sweep_frame, value_in, with_variance
 from varprop.report.sweep_figure import sweep_figure
 
+pytestmark = pytest.mark.false_alarm(0)  # what is drawn is compared with the very numbers that were sampled
+
 TEXT = """
 schema = 1
 title = "A sweep"

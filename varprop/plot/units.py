@@ -98,7 +98,7 @@ def distributions(
     >>> net = vp.mlp([16] * 9, activation="relu", weights="he_normal")
     >>> ax = vp.plot.distributions(vp.simulate(net, n_networks=500, rng=1), layers=3)
     >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['1', '4', '8']
+    ['1', '5', '8']
     """
     if layers < 1:
         msg = f"layers must be at least 1, got {layers!r}"

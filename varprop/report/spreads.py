@@ -30,7 +30,7 @@ LAYERS = 6
 _QUANTITIES = ("preactivation_second_moment", "gradient_second_moment")
 _COLOR = VERDICTS["supported"].color
 _THEORY = THEORIES["finite-width"]
-_SHORT = 30.0  # factor between the ends of an axis below which powers of ten alone are too few
+_SHORT = 100.0  # factor between the ends of an axis below which powers of ten alone are too few
 _OVERLAP = 0.9  # of the distance between two ridges, that the highest takes
 
 
