@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def test_examples_print_what_the_page_says(page):
     text = page.read_text(encoding="utf-8")
     if ">>> import torch" in text:
         pytest.importorskip("torch", reason="PyTorch is not installed here; nox -s torch runs this page")
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")  # a page begins without the figures that another test left open
     said, count = _failures(text, page.name)
     assert not said, said
     assert count == text.count("\n>>> "), "an example outside a ```pycon block is tested by nobody"
