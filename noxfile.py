@@ -56,9 +56,10 @@ except ImportError:
 
 options.default_venv_backend = "uv|virtualenv"
 options.error_on_missing_interpreters = True
-# Where Python is told to keep no bytecode, as in many containers, each of a session's processes would compile all that it
-# imports, which took most of the time of the tests.
-os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
+# Where Python is told to keep no bytecode, as in many containers, each of the tests' processes would compile all that it
+# imports, which took most of their time. So it is kept, and apart from the sources.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".nox" / "bytecode"))
 
 
 def _install(on: Session, *groups: str, varprop: str = "-e.") -> None:

@@ -33,8 +33,8 @@ class Spread:
 
 def number(value: float) -> str:
     """Three significant digits, thousands grouped."""
-    digits = 0 if value == 0 else max(2 - int(np.floor(np.log10(abs(value)))), 0)
-    return f"{value:,.{digits}f}"
+    exponent = int(f"{value:.2e}".partition("e")[2])  # of the rounded number: 0.9996 is 1.00
+    return f"{value:,.{max(2 - exponent, 0)}f}"
 
 
 def pick(laps: pd.DataFrame, where: Where) -> pd.DataFrame:

@@ -38,7 +38,13 @@ def exploration_adjust(pvalues: ArrayLike) -> Float64Array:
     >>> exploration_adjust([0.01, 0.5])
     array([0.03, 0.75])
     """
-    return _adjust(pvalues, "fdr_by")
+    p = _checked(pvalues)
+    if not p.size:
+        return p
+
+    from statsmodels.stats.multitest import fdrcorrection
+
+    return np.asarray(fdrcorrection(p, method="n")[1], dtype=np.float64)
 
 
 def holm(pvalues: ArrayLike) -> Float64Array:
@@ -68,7 +74,12 @@ def holm(pvalues: ArrayLike) -> Float64Array:
     >>> holm([0.04, 0.01, 0.5])
     array([0.08, 0.03, 0.5 ])
     """
-    return _adjust(pvalues, "holm")
+    # Not by statsmodels' multipletests, which collects garbage first: 50 to 200 ms a call, most of the time of `verify`.
+    p = _checked(pvalues)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1.0)
+    return adjusted
 
 
 def adjust_report(pvalues: ArrayLike, point_null: ArrayLike) -> Float64Array:
@@ -107,8 +118,8 @@ def adjust_report(pvalues: ArrayLike, point_null: ArrayLike) -> Float64Array:
     return adjusted
 
 
-def _adjust(pvalues: ArrayLike, method: str) -> Float64Array:
-    """Check, and let statsmodels adjust."""
+def _checked(pvalues: ArrayLike) -> Float64Array:
+    """Return p-values as an array, or raise."""
     p = np.asarray(pvalues, dtype=np.float64)
     if p.ndim != 1:
         msg = f"p-values must form one list, got shape {p.shape}; flatten them, since the correction counts them all"
@@ -119,9 +130,4 @@ def _adjust(pvalues: ArrayLike, method: str) -> Float64Array:
             "NaN would count as a test that did not reject: leave out what could not be tested, and say so"
         )
         raise ValueError(msg)
-    if not p.size:
-        return p
-
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(multipletests(p, method=method)[1], dtype=np.float64)
+    return p
