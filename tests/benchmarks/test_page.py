@@ -164,6 +164,9 @@ def test_the_label_of_a_configuration():
     assert Configuration(64, inputs=8, record="all").label == "relu, he_normal, 64x20, 8 inputs, all quantities"
 
 
-@pytest.mark.parametrize(("value", "text"), [(1234.5, "1,234"), (12.34, "12.3"), (0.5, "0.500"), (0.9999, "1.00"), (1.0001, "1.00"), (0.0, "0.00")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234.5, "1,234"), (12.34, "12.3"), (0.5, "0.500"), (0.9999, "1.00"), (1.0001, "1.00"), (0.0, "0.00")],
+)
 def test_numbers_have_three_digits(value, text):
     assert number(value) == text
