@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -368,7 +369,9 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 
 
 def test_errors_survive_the_way_between_processes(tmp_path):
-    with ProcessPoolExecutor(1) as pool, pytest.raises(StudyError, match="no such file"):
+    # Not forked, as is the default: a fork of a process that has threads, from other tests, may wait forever for a lock.
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool, pytest.raises(StudyError, match="no such file"):
         pool.submit(load_study, tmp_path / "none.toml").result()
 
 
