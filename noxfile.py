@@ -15,6 +15,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent
 PINS = ("-c", str(ROOT / "constraints.txt"))
 PYTEST = ("pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadfile")
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of each of pytest's workers: more wait for each other
 
 
 def _bootstrap() -> NoReturn:
@@ -83,14 +84,14 @@ def lint(on: Session) -> None:
 def tests(on: Session) -> None:
     """Run the test suite and the doctests. Arguments after -- go to pytest."""
     _install(on, "test")
-    on.run(*PYTEST, *on.posargs)
+    on.run(*PYTEST, *on.posargs, env=ONE_THREAD)
 
 
 @session(default=False)
 def agreement(on: Session) -> None:
     """Theory against simulation, for minutes. Arguments after -- go to pytest."""
     _install(on, "test")
-    on.run(*PYTEST, "-m", "montecarlo", *on.posargs)
+    on.run(*PYTEST, "-m", "montecarlo", "--timeout=3600", *on.posargs, env=ONE_THREAD)
 
 
 @session(default=False)
@@ -114,7 +115,7 @@ def pages(on: Session) -> None:
     _install(on, "pages")
     # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
     on.run("python", "tests/pages/tools.py")
-    on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs)
+    on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs, env=ONE_THREAD)
 
 
 @session(default=False)
