@@ -10,7 +10,11 @@ from varprop.model.catalogue.sigmoids import sigmoid
 
 
 def _softplus(z: FloatArray) -> FloatArray:
-    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    # log(1 + y), plus what 1 + y lost of y. Not by log1p, which NumPy rounds otherwise on another processor.
+    y = np.exp(-np.abs(z))
+    whole = 1 + y
+    a: FloatArray = np.maximum(z, 0) + (np.log(whole) + (y - (whole - 1)) / whole)
+    return a
 
 
 def _silu(z: FloatArray) -> FloatArray:
