@@ -83,7 +83,8 @@ def distributions(
     Returns
     -------
     Axes
-        Shaded: histograms of the living networks' logarithms. Dashed: the exact law, where one is known. Diamond: the mean
+        Shaded: histograms of the living networks' logarithms. Dashed: the exact law, where one is known. Dotted: where none
+        is, an approximation, the log-normal law with the mean and sd that theory "finite-width" predicts. Diamond: the mean
         over all networks. Circle: the typical network, exp of the mean logarithm.
 
     Raises
@@ -110,5 +111,5 @@ def distributions(
     ax = new_axes() if ax is None else ax
     draw_ridges(ax, drawn)
     ax.set(xlabel=axis_label(quantity), ylabel="layer")
-    legend_above(ax, ridge_legend([ax]), columns=4)
+    legend_above(ax, ridge_legend([ax]), columns=2)  # the name of an approximation is long
     return ax
