@@ -46,7 +46,9 @@ def smooth():
     """Widths at which the terms of order 1/width are small: the log-normal law is seen to be a good approximation."""
     net = vp.mlp([64] * 6, activation="tanh", weights="xavier_normal")
     quantities = [QUANTITY, "gradient_second_moment"]
-    return vp.simulate(net, n_networks=2000, rng=3, quantities=quantities, executor="serial")
+    return vp.simulate(
+        net, n_networks=4000, rng=np.random.SeedSequence(20100513), quantities=quantities, executor="serial"
+    )
 
 
 def apart(ridge, density=None):
@@ -55,12 +57,15 @@ def apart(ridge, density=None):
     return np.abs((ridge.density - law) * np.diff(ridge.edges)).sum() / 2
 
 
+@pytest.mark.false_alarm(1e-6)
 @pytest.mark.parametrize("quantity", [QUANTITY, "gradient_second_moment"])
 def test_without_an_exact_law_the_predicted_mean_and_sd_are_drawn(smooth, quantity):
-    """The law is that of the theory and not of the sample; a sample of 2,000 shows whether its sd is wrong by a half.
+    """The law is that of the theory and not of the sample, and a sample of 4,000 shows whether its sd is wrong by a half.
 
-    Of 2,000 networks in some 30 bins the total variation from their true law is about sqrt(30 / (2 pi 2000)) = 0.05, with a
-    standard deviation below 1 / sqrt(2000) = 0.02; between normal laws of which one is 1.5 times as wide it is 0.19.
+    In k = 36 bins, as Scott's rule has them, the mean of the total variation of n networks from their true law is below
+    sqrt(k / (2 pi n)) = 0.04. One network changes it by 1 / n, so by McDiarmid's inequality it exceeds its mean by 0.045 with a
+    probability below exp(-2 n 0.045^2) < 1e-7, in any of six layers below 1e-6. The law itself is off by 0.03 at most.
+    A normal law that is 1.5 times as wide differs by 0.19.
     """
     predicted = vp.predict(smooth.network, theory="finite-width").query("quantity == @quantity").set_index("layer")
     for ridge in ridges(smooth, quantity):
