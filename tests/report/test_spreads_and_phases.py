@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import varprop as vp
-from varprop.report.phases import draw_points, phase_pictures, phase_points
+from varprop.report.phases import draw_points, name_points, phase_pictures, phase_points
 from varprop.report.spreads import draw_ridges, ridges, spread_pictures
 from varprop.theory.finite_width.lognormal import LogNormalLaw
 
@@ -137,7 +137,8 @@ def test_points_are_where_the_laws_put_them():
     assert list(left_out) == ["jump"]
     axes = Figure().subplots()
     axes.set(xlim=(0, 4), ylim=(0, 1))
-    draw_points(axes, points, list(points["configuration"]))
+    draw_points(axes, points)
+    name_points(axes, points, list(points["configuration"]))
     (marks,) = (line for line in axes.lines if line.get_marker() == "o")
     assert marks.get_xydata() == pytest.approx(points[["weight_variance", "bias_variance"]].to_numpy())
     assert sorted(text.get_text() for text in axes.texts) == ["he", "uneven"]

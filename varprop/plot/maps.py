@@ -10,7 +10,7 @@ import numpy as np
 from varprop.model.activations import ActivationLike, as_activation
 from varprop.model.network import Network
 from varprop.report.maps import PhaseValue, draw_map, draw_phase_diagram
-from varprop.report.phases import draw_points, phase_points
+from varprop.report.phases import draw_points, name_points, phase_points
 from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment
 
@@ -41,7 +41,8 @@ def phase_diagram(
         correlations.
     networks : mapping of str to Network, optional
         By label, networks to put in as points, at the mean over their layers of fan_in Var(W) and of Var(b); a bar is the
-        range where layers differ. All have the activation of the table, which does not know it.
+        range where layers differ, and a label that has no room is left out. All have the activation of the table, which does
+        not know it.
     ax : Axes, optional
         Where to draw; a new figure if None.
 
@@ -94,7 +95,9 @@ def phase_diagram(
     draw_phase_diagram(ax, table, value)
     if len(points):
         ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
-        draw_points(ax, points, list(points["configuration"]))
+        draw_points(ax, points)
+        ax.figure.figure.draw_without_rendering()  # only a figure that is laid out knows where labels have room
+        name_points(ax, points, list(points["configuration"]))
     return ax
 
 
