@@ -1,10 +1,14 @@
 """Figures of whole networks: what is drawn is what was sampled, and where a network stands follows from its laws."""
 
+import re
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import varprop as vp
+from varprop.report.histograms import histogram_pictures
+from varprop.report.palette import DARK
 from varprop.report.phases import draw_points, name_points, phase_pictures, phase_points
 from varprop.report.spreads import draw_ridges, ridges, spread_pictures
 from varprop.theory.finite_width.lognormal import LogNormalLaw
@@ -145,3 +149,13 @@ def test_points_are_where_the_laws_put_them():
     (picture,) = phase_pictures(networks)
     assert "Left out: jump" in picture.caption
     assert phase_pictures({"jump": networks["jump"]}) == []
+
+
+def test_figures_hold_no_colour_that_a_dark_page_would_not_repaint(simulation, smooth):
+    networks = {"relu": simulation.network, "tanh": smooth.network}
+    pictures = [*spread_pictures({"relu": simulation, "tanh": smooth}), *phase_pictures(networks)]
+    pictures += histogram_pictures({"relu": simulation}, seed=1, dtype="float32")
+    assert len(pictures) == 5
+    for picture in pictures:
+        colours = set(re.findall(r"(?:fill|stroke)(?:: |=\")(#?\w+)", picture.svg)) - {"none"}
+        assert colours <= set(DARK), picture.name

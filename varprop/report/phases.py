@@ -17,7 +17,7 @@ from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
 from varprop.report.labels import label_points
 from varprop.report.maps import on_grid
-from varprop.report.palette import INK, MARGIN_ALPHA, VERDICTS
+from varprop.report.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
 from varprop.report.svg import render_svg
 from varprop.report.wording import MISSING, count, listing, number, plain
 from varprop.theory import phase_diagram
@@ -157,7 +157,7 @@ def draw_phases(axes: Axes, table: pd.DataFrame) -> None:
             axes.contourf(x, y, finite, levels=ends, colors=[_AREAS[phase][0]], alpha=MARGIN_ALPHA)
     if np.isinf(q).any():
         lost = np.isinf(q).astype(np.float64)
-        axes.contourf(x, y, lost, levels=[1e-6, 2.0], colors=[_AREAS["diverging"][0]], alpha=0.28)
+        axes.contourf(x, y, lost, levels=[1e-6, 2.0], colors=[_AREAS["diverging"][0]], alpha=GROWTH_ALPHA)
     if _has_edge(chi_1):
         axes.contour(x, y, excess, levels=[0.0], colors=[rcParams["text.color"]], linewidths=1.6)
     axes.grid(visible=False)
@@ -221,7 +221,7 @@ def phase_figure(points: pd.DataFrame, tables: Mapping[str, pd.DataFrame], names
         figure.supxlabel(r"$\sigma_w^2$ = fan_in Var(W)", fontsize=9)
         figure.supylabel(r"$\sigma_b^2$ = Var(b)", fontsize=9)
         handles: list[Any] = [
-            Patch(facecolor=color, alpha=0.28 if phase == "diverging" else MARGIN_ALPHA, label=label)
+            Patch(facecolor=color, alpha=GROWTH_ALPHA if phase == "diverging" else MARGIN_ALPHA, label=label)
             for phase, (color, label) in _AREAS.items()
         ]
         handles.append(Line2D([], [], color=INK, linewidth=1.6, label=r"$\chi_1 = 1$"))
