@@ -53,6 +53,8 @@ def phase_diagram(
 
     Raises
     ------
+    TypeError
+        If ``networks`` is no mapping to networks.
     ValueError
         If ``value`` is neither, a column is missing, an axis has one value, or a network has no place: of several activations,
         one that jumps, a variance that is not known or lies outside the table.
@@ -76,7 +78,7 @@ def phase_diagram(
     if min(table["weight_variance"].nunique(), table["bias_variance"].nunique()) < 2:
         msg = "a phase diagram needs two or more values of weight_variance and of bias_variance"
         raise ValueError(msg)
-    points, left_out = phase_points({} if networks is None else networks)
+    points, left_out = phase_points(_as_networks(networks))
     for label, why in left_out.items():
         msg = f"{label!r} has no place in a phase diagram: {why}"
         raise ValueError(msg)
@@ -99,6 +101,21 @@ def phase_diagram(
         ax.figure.figure.draw_without_rendering()  # only a figure that is laid out knows where labels have room
         name_points(ax, points, list(points["configuration"]))
     return ax
+
+
+def _as_networks(given: Mapping[str, Network] | None) -> Mapping[str, Network]:
+    """Refuse what is not called by a label each, or is no network."""
+    if given is None:
+        return {}
+    called = type(given).__name__
+    if isinstance(given, Mapping):
+        if all(isinstance(network, Network) for network in given.values()):
+            return given
+        called = "a mapping to " + ", ".join(dict.fromkeys(type(network).__name__ for network in given.values()))
+    msg = (
+        f"networks must be a mapping of labels to networks, got {called}; write for example networks={{'he': network}}"
+    )
+    raise TypeError(msg)
 
 
 def length_map(
