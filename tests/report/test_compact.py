@@ -102,9 +102,14 @@ def drawn(svg):
     """Every drawn element with all that it inherits, in order; what is invisible is left out."""
     found = []
 
+    def declared(text):
+        return dict(part.split(": ", 1) for part in text.split("; ") if part)
+
+    # A rule for every element stands before what the element inherits, and behind what it says itself.
+    everywhere = declared("; ".join(re.findall(r"\*\{([^}]*)\}", svg)))
+
     def walk(element, style, around):
-        own = dict(part.split(": ", 1) for part in element.get("style", "").split("; ") if part)
-        style = style | own
+        style = style | everywhere | declared(element.get("style", ""))
         tag = element.tag.rpartition("}")[2]
         around = (*around, *((key, element.get(key)) for key in ("clip-path", "transform") if element.get(key)))
         around = tuple(pair for pair in around if not pair[1].startswith(("rotate(-0 ", "rotate(0 ")))

@@ -6,6 +6,7 @@ import re
 from itertools import groupby
 
 _FONT = "'DejaVu Sans', 'Verdana', 'Arial', sans-serif"
+_EVERYWHERE = re.compile(r'<defs>\s*<style type="text/css">\*\{([^}]*)\}</style>\s*</defs>')
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _OWN_FONT = re.compile(rf"; font-family: (?:{re.escape(_FONT)}|'DejaVu Sans')")
 _UNTURNED = re.compile(r' transform="rotate\(-?0 [^)]*\)"')
@@ -14,7 +15,7 @@ _SOLID_START = "; stroke-dashoffset: 0"  # as if nothing were said
 _GROUP = re.compile(r"<g\b[^>]*?(?P<empty>/)?>|</g>")
 _FORMULA = re.compile(r'<g style="(fill: #\w{6})"[^>]*>\s*<text>.*?</text>', re.DOTALL)
 _PATH = re.compile(r'(?<= d=")[^"]*(?=")')
-_MARK = re.compile(r'<use ([^>]*) style="([^"]*)"/>')
+_LIKE = re.compile(r'(<(?:use|path) [^>]*?)((?: clip-path="[^"]*")? style="[^"]*")/>')
 _POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0}
 """Commands that matplotlib writes, and how many points follow each."""
 
@@ -36,13 +37,20 @@ def compact(svg: str) -> str:
     for idle in (_COMMENT, _UNTURNED, _UNSEEN):
         svg = idle.sub("", svg)
     svg = svg.replace(_SOLID_START, "")
+    root = []
     if _OWN_FONT.search(svg):
-        svg = _OWN_FONT.sub("", svg).replace("<svg ", f'<svg style="font-family: {_FONT}" ', 1)
+        svg, root = _OWN_FONT.sub("", svg), [f"font-family: {_FONT}"]
+    # A rule for every element would win over what a group says, and in a page hold outside the drawing too.
+    if rule := _EVERYWHERE.search(svg):
+        svg = svg.replace(rule[0], "", 1)
+        root.append(rule[1])
+    if root:
+        svg = svg.replace("<svg ", f'<svg style="{"; ".join(root)}" ', 1)
     # The parts of a formula are as dark as the formula.
     svg = _FORMULA.sub(lambda found: found[0].replace(f'; {found[1]}">', '">'), svg)
     svg = _PATH.sub(lambda found: compact_path(found[0]), _without_empty_groups(svg))
     lines = [line for line in map(str.strip, svg.splitlines()) if line]
-    return "\n".join(_marks_together(lines)) + "\n"
+    return "\n".join(_alike_together(lines)) + "\n"
 
 
 def _without_empty_groups(svg: str) -> str:
@@ -60,20 +68,20 @@ def _without_empty_groups(svg: str) -> str:
     return _GROUP.sub(judge, svg)
 
 
-def _marks_together(lines: list[str]) -> list[str]:
-    """Say what marks in a row look like once; an opacity of the whole stays with each, since marks may overlap."""
+def _alike_together(lines: list[str]) -> list[str]:
+    """Say what marks or lines in a row look like once; an opacity of the whole stays with each, since they may overlap."""
     found: list[str] = []
 
-    def style(line: str) -> str | None:
-        mark = _MARK.fullmatch(line)
-        return None if mark is None or re.search(r"(?<![\w-])opacity", mark[2]) else mark[2]
+    def look(line: str) -> str | None:
+        drawn = _LIKE.fullmatch(line)
+        return None if drawn is None or re.search(r"(?<![\w-])opacity", drawn[2]) else drawn[2]
 
-    for look, row in groupby(lines, style):
-        marks = list(row)
-        if look is None or len(marks) == 1:
-            found += marks
+    for same, row in groupby(lines, look):
+        drawn = list(row)
+        if same is None or len(drawn) == 1:
+            found += drawn
         else:
-            found += [f'<g style="{look}">', *(_MARK.sub(r"<use \1/>", mark) for mark in marks), "</g>"]
+            found += [f"<g{same}>", *(_LIKE.sub(r"\1/>", line) for line in drawn), "</g>"]
     return found
 
 
