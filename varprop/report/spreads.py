@@ -168,9 +168,9 @@ def _overlay(
     simulation: Simulation, quantity: str, layer: int, edges: Float64Array, *, instead: LogNormalLaw | None
 ) -> Overlay | None:
     """Take the exact law, where none is known the other one, and None if there is neither."""
+    if len(simulation.inputs) > 1:
+        return None
     try:
-        if len(simulation.inputs) > 1:
-            return None
         law = finite_width_law(simulation.architecture, layer, quantity=quantity, inputs=simulation.inputs)  # type: ignore[arg-type]  # it says what it takes
         below = law.cdf(edges)
     except (UnsupportedError, ValueError):
