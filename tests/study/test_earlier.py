@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from varprop.model.quantities import ADDED, QUANTITIES
+from varprop.report.content import study_document
 from varprop.study import load_run, load_study, run_study
 
 pytestmark = pytest.mark.false_alarm(0)
@@ -111,6 +112,18 @@ def test_all_quantities_are_sampled_if_that_is_asked(sampled, write):
     assert "derivative_second_moment" in run.simulations()["relu"].quantities
     assert run_again(write, folder)[:2] == (0, [])
     assert "derivative_second_moment" in load_run(folder).simulations()["relu"].quantities
+
+
+def test_a_report_says_what_old_samples_lack(sampled, write):
+    folder = sampled(KNOWN_BEFORE)
+    assert study_document(load_run(folder)).remarks == ()  # its study names what is recorded
+    _, _, run = run_again(write, folder)
+    (remark,) = study_document(run).remarks
+    assert (
+        "did not record derivative_second_moment, which no claim needs; varprop run --fresh samples with it" in remark
+    )
+    _, _, run = run_again(write, folder, fresh=True)
+    assert study_document(run).remarks == ()
 
 
 def test_a_choice_of_quantities_is_no_earlier_version(sampled, write):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from varprop.engine.plan import Plan
 from varprop.model.quantities import ADDED
+from varprop.model.simulation import Simulation
 from varprop.study.configurations import Configuration
 from varprop.study.study import Study
 from varprop.verification.evidence import needed_quantities
@@ -80,6 +81,31 @@ def plans_to_fill(study: Study, folder: Path, *, networks: int | None, fresh: bo
         )
         warnings.warn(msg, RuntimeWarning, stacklevel=3)
     return plans
+
+
+def unrecorded(study: Study, simulations: Mapping[str, Simulation]) -> list[str]:
+    """Name the quantities that samples lack because an earlier version made them.
+
+    Parameters
+    ----------
+    study : Study
+        What was asked.
+    simulations : mapping of str to Simulation
+        By the configurations' labels.
+
+    Returns
+    -------
+    list of str
+        Empty if the study itself says what is recorded.
+    """
+    if study.quantities is not None or study.training is not None:
+        return []
+    lacking = {
+        name
+        for configuration in study.configurations
+        for name in set(study.plan(configuration).where) - set(simulations[configuration.label].quantities)
+    }
+    return [name for name in ADDED if name in lacking]
 
 
 def _before(study: Study, plan: Plan, folder: Path) -> Plan | None:
