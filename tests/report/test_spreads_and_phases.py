@@ -125,7 +125,7 @@ def test_rough_predictions_are_called_rough():
     drawn = ridges(narrow, QUANTITY)
     assert [drawn[0].overlay.rough, drawn[-1].overlay.rough] == [False, True]
     (picture,) = spread_pictures({"gelu": narrow})
-    assert "Both are rough where terms of order 1/width are not small (1 of 1 panel)" in picture.caption
+    assert "Mean and sd are rough where terms of order 1/width are not small (1 of 1 panel)" in picture.caption
 
 
 def test_points_are_where_the_laws_put_them():

@@ -322,7 +322,7 @@ def _laws_told(panels: Mapping[str, Sequence[Ridge]]) -> str:
             "finite-width theory predicts; nothing is fitted to the networks."
         )
     if rough := where(lambda law: law.rough):
-        told.append(f"Both are rough where terms of order 1/width are not small ({rough}).")
+        told.append(f"Mean and sd are rough where terms of order 1/width are not small ({rough}).")
     without = [label for label, laws in overlays.items() if not any(law is not None for law in laws)]
     if without:
         places = listing(without) if len(without) < _NAMED else f"{len(without)} of {count(len(panels), 'panel')}"
