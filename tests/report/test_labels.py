@@ -5,11 +5,12 @@ import itertools
 import numpy as np
 import pytest
 from matplotlib.contour import ContourSet
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import varprop as vp
-from varprop.report.labels import nearest_places
+from varprop.report.labels import label_points, nearest_places
 from varprop.report.phases import phase_figure, phase_points, phase_tables, point_names
 
 pytestmark = pytest.mark.false_alarm(0)
@@ -61,6 +62,20 @@ def test_a_label_without_room_is_left_out():
     assert second is not None
     everywhere = np.stack(np.meshgrid(np.arange(0.0, 200, 4), np.arange(0.0, 120, 4)), axis=-1).reshape(-1, 2)
     assert nearest_places(anchors[1:], sizes[1:], frame=FRAME, lines=everywhere) == [None]
+
+
+def test_marks_without_a_line_between_them_leave_room_there():
+    axes = Figure(figsize=(4, 3)).subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.plot([0, 1], [0, 1], marker="o", linewidth=0)
+    axes.plot([0, 1], [1, 0], marker="o", linestyle="none")
+    label_points(axes, np.array([[0.5, 0.5]]), ["a" * 25])
+    (label,) = axes.texts
+    assert np.hypot(*label.xyann) < 20
+    axes.plot([0, 1], [0.55, 0.55])
+    label.remove()
+    label_points(axes, np.array([[0.5, 0.5]]), ["a" * 25])
+    assert axes.texts[0].xyann[1] < 0  # control: a line that is seen is in the way
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ _STEP = 3.0  # points between the places that are tried, or more where these wou
 _TRIED = 60  # places along an axis
 _MARK = 5.0  # points from a point's middle to where a label may begin
 _CLEAR = 3.5  # points around a label that stay free: a browser's font need not have the widths that are measured here
+_ATTEMPTS = 4
 _FARTHEST = 90.0  # points from a label to its point; beyond, nobody sees them together
 _PIECES = 40  # of a line from a label to its point
 _LEADER = 9.0  # a label farther off than so many points has a line to its point
@@ -45,7 +46,7 @@ class Place:
 def nearest_places(
     anchors: Float64Array, sizes: Float64Array, *, frame: tuple[float, float, float, float], lines: Float64Array
 ) -> list[Place | None]:
-    """Find a place for each of several boxes, one after the other.
+    """Find a place for each of several boxes.
 
     Parameters
     ----------
@@ -61,14 +62,35 @@ def nearest_places(
     Returns
     -------
     list of Place or None
-        The nearest that is free, in the order of the boxes, from which a line to the point crosses no box before; None where
-        none is free within an inch or so.
+        The nearest that is free, one box after the other, from which a line to the point crosses no box before; None where
+        none is free within an inch or so. Boxes that find none are tried again, before the others.
     """
     marks = (anchors[:, None] + _ring(_MARK)).reshape(-1, 2)
     taken = np.concatenate([lines.reshape(-1, 2), anchors, marks])
+    order = list(range(len(anchors)))
+    most: dict[int, Place] = {}
+    for _ in range(_ATTEMPTS):
+        found = _one_by_one(order, anchors, sizes, frame=frame, taken=taken)
+        most = max(most, found, key=len)
+        if len(found) == len(order):
+            break
+        order.sort(key=lambda i: i in found)
+    return [most.get(i) for i in range(len(anchors))]
+
+
+def _one_by_one(
+    order: Sequence[int],
+    anchors: Float64Array,
+    sizes: Float64Array,
+    *,
+    frame: tuple[float, float, float, float],
+    taken: Float64Array,
+) -> dict[int, Place]:
+    """Places by the number of the box; none is moved for the sake of a later one."""
     boxes = np.empty((0, 4))
-    found: list[Place | None] = []
-    for anchor, size in zip(anchors, sizes, strict=True):
+    found: dict[int, Place] = {}
+    for i in order:
+        anchor, size = anchors[i], sizes[i]
         centres = _grid(frame, size)
         low, high = centres - size / 2 - _CLEAR, centres + size / 2 + _CLEAR
         starts = np.clip(anchor, low + _CLEAR, high - _CLEAR)
@@ -83,11 +105,11 @@ def nearest_places(
         crosses = np.any(((leaders > boxes[:, :2]) & (leaders < boxes[:, 2:])).all(axis=3), axis=(1, 2))
         free = ~(covers | meets | crosses) & (distance < _FARTHEST)
         if not free.any():
-            found.append(None)
             continue
-        # Of equally near ones the first in the grid, which is the lowest.
-        best = np.argmin(np.where(free, (distance + 2 * astray).round(6), np.inf))
-        found.append(Place(centres[best], starts[best], float(distance[best])))
+        # Of about equally near ones that in whose middle the point is best.
+        cost = distance + 2 * astray + 0.05 * np.hypot(*(centres - anchor).T)
+        best = np.argmin(np.where(free, cost.round(6), np.inf))
+        found[i] = Place(centres[best], starts[best], float(distance[best]))
         boxes = np.concatenate([boxes, [[*(centres - size / 2)[best], *(centres + size / 2)[best]]]])
         if distance[best] > _LEADER:
             taken = np.concatenate([taken, leaders[best, :, 0]])
@@ -161,10 +183,11 @@ def _sizes(axes: Axes, texts: Sequence[str]) -> Float64Array:
 
 
 def _drawn_lines(axes: Axes) -> Float64Array:
-    """Pixels along all lines and contours, shape (n, 2), about one pixel apart."""
+    """Pixels along all lines and contours that are seen, shape (n, 2), about one pixel apart."""
     from matplotlib.contour import ContourSet
 
-    paths = [line.get_path().transformed(line.get_transform()) for line in axes.lines if line.get_linestyle() != "None"]
+    seen = (line for line in axes.lines if line.get_linewidth() > 0 and line.get_linestyle() != "None")
+    paths = [line.get_path().transformed(line.get_transform()) for line in seen]
     for one in axes.collections:
         if isinstance(one, ContourSet) and not one.filled:
             paths += [path.transformed(one.get_transform()) for path in one.get_paths()]
