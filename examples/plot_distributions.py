@@ -3,8 +3,8 @@ The law over networks, layer by layer
 =====================================
 
 :func:`varprop.plot.distributions` draws a ridge for each of a few layers: how a second moment is distributed over networks,
-with the exact law where one is known. The mean stays where it was, carried by ever fewer networks, and the typical network
-falls.
+with the exact law where one is known, else an approximate one. The mean stays where it was, carried by ever fewer
+networks, and the typical network falls.
 """
 
 import varprop as vp

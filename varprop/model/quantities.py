@@ -53,6 +53,8 @@ _ALL = (
 )
 QUANTITIES: dict[str, Quantity] = {quantity.name: quantity for quantity in _ALL}
 """What varprop's own sampler records."""
+ADDED = ("derivative_second_moment",)
+"""Those that the first versions did not record, in the order of their coming, so that samples of these can still be read."""
 
 _OF_MODULES = (
     Quantity("input_second_moment", "activation", "mean square of what a module is fed"),

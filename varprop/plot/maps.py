@@ -10,7 +10,7 @@ import numpy as np
 from varprop.model.activations import ActivationLike, as_activation
 from varprop.model.network import Network
 from varprop.report.maps import PhaseValue, draw_map, draw_phase_diagram
-from varprop.report.phases import draw_points, phase_points
+from varprop.report.phases import draw_points, name_points, phase_points
 from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment
 
@@ -41,7 +41,8 @@ def phase_diagram(
         correlations.
     networks : mapping of str to Network, optional
         By label, networks to put in as points, at the mean over their layers of fan_in Var(W) and of Var(b); a bar is the
-        range where layers differ. All have the activation of the table, which does not know it.
+        range where layers differ, and a label that has no room is left out. All have the activation of the table, which does
+        not know it.
     ax : Axes, optional
         Where to draw; a new figure if None.
 
@@ -52,6 +53,8 @@ def phase_diagram(
 
     Raises
     ------
+    TypeError
+        If ``networks`` is no mapping to networks.
     ValueError
         If ``value`` is neither, a column is missing, an axis has one value, or a network has no place: of several activations,
         one that jumps, a variance that is not known or lies outside the table.
@@ -75,7 +78,7 @@ def phase_diagram(
     if min(table["weight_variance"].nunique(), table["bias_variance"].nunique()) < 2:
         msg = "a phase diagram needs two or more values of weight_variance and of bias_variance"
         raise ValueError(msg)
-    points, left_out = phase_points({} if networks is None else networks)
+    points, left_out = phase_points(_as_networks(networks))
     for label, why in left_out.items():
         msg = f"{label!r} has no place in a phase diagram: {why}"
         raise ValueError(msg)
@@ -94,8 +97,25 @@ def phase_diagram(
     draw_phase_diagram(ax, table, value)
     if len(points):
         ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
-        draw_points(ax, points, list(points["configuration"]))
+        draw_points(ax, points)
+        ax.figure.figure.draw_without_rendering()  # only a figure that is laid out knows where labels have room
+        name_points(ax, points, list(points["configuration"]))
     return ax
+
+
+def _as_networks(given: Mapping[str, Network] | None) -> Mapping[str, Network]:
+    """Refuse what is not called by a label each, or is no network."""
+    if given is None:
+        return {}
+    called = type(given).__name__
+    if isinstance(given, Mapping):
+        if all(isinstance(network, Network) for network in given.values()):
+            return given
+        called = "a mapping to " + ", ".join(dict.fromkeys(type(network).__name__ for network in given.values()))
+    msg = (
+        f"networks must be a mapping of labels to networks, got {called}; write for example networks={{'he': network}}"
+    )
+    raise TypeError(msg)
 
 
 def length_map(

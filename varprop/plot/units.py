@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from varprop.model.histograms import Histograms
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
@@ -36,6 +38,8 @@ def histograms(found: Histograms, *, quantity: str = "activation", layers: int =
 
     Raises
     ------
+    TypeError
+        If it is something else that is to be drawn.
     ValueError
         If the quantity is neither, the network has no activations, or ``layers`` is out of its range.
 
@@ -47,9 +51,15 @@ def histograms(found: Histograms, *, quantity: str = "activation", layers: int =
     >>> vp.plot.histograms(found, quantity="gradient").get_xscale()
     'log'
     """
+    if not isinstance(found, Histograms):
+        msg = (
+            f"found must be what vp.histograms returns, got {type(found).__name__}; write for example "
+            "vp.plot.histograms(vp.histograms(network, n_networks=50, rng=1))"
+        )
+        raise TypeError(msg)
     counts = found.of(quantity)
-    if not 1 <= layers <= 8:
-        msg = f"layers must be from 1 to 8, got {layers!r}: more curves cannot be told apart"
+    if not (isinstance(layers, int | np.integer) and 1 <= layers <= 8):
+        msg = f"layers must be an integer from 1 to 8, got {layers!r}: more curves cannot be told apart"
         raise ValueError(msg)
     ax = new_axes() if ax is None else ax
     draw_histograms(ax, counts, layers=layers)
@@ -83,14 +93,17 @@ def distributions(
     Returns
     -------
     Axes
-        Shaded: histograms of the living networks' logarithms. Dashed: the exact law, where one is known. Diamond: the mean
+        Shaded: histograms of the living networks' logarithms. Dashed: the exact law, where one is known. Dotted: where none
+        is, an approximation, the log-normal law with the mean and sd that theory "finite-width" predicts. Diamond: the mean
         over all networks. Circle: the typical network, exp of the mean logarithm.
 
     Raises
     ------
+    TypeError
+        If it is no simulation that is to be drawn.
     ValueError
-        If the quantity was not recorded or has negative values, ``layers`` is less than 1, or no layer has two living
-        networks that differ.
+        If the quantity was not recorded or has negative values, ``layers`` is no integer or less than 1, or no layer has two
+        living networks that differ.
 
     Examples
     --------
@@ -100,8 +113,14 @@ def distributions(
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['1', '5', '8']
     """
-    if layers < 1:
-        msg = f"layers must be at least 1, got {layers!r}"
+    if not isinstance(simulation, Simulation):
+        msg = (
+            f"simulation must be a Simulation, got {type(simulation).__name__}; pass what vp.simulate returns, of a run "
+            "run.simulations()[label], of a frame vp.Simulation.from_frame(frame, network)"
+        )
+        raise TypeError(msg)
+    if not (isinstance(layers, int | np.integer) and layers >= 1):
+        msg = f"layers must be an integer of at least 1, got {layers!r}; 6 is the default"
         raise ValueError(msg)
     drawn = ridges(simulation, quantity, layers=layers)
     if not drawn:
@@ -110,5 +129,5 @@ def distributions(
     ax = new_axes() if ax is None else ax
     draw_ridges(ax, drawn)
     ax.set(xlabel=axis_label(quantity), ylabel="layer")
-    legend_above(ax, ridge_legend([ax]), columns=4)
+    legend_above(ax, ridge_legend([ax]), columns=2)  # the name of an approximation is long
     return ax

@@ -27,6 +27,7 @@ from varprop.report.tables import (
     verdict_table,
 )
 from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
+from varprop.study.earlier import unrecorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def study_document(run: Run) -> StudyDocument:
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}",
         contradictions=contradictions(entries),
-        remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted)),
+        remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted), *_unrecorded(study, simulations)),
         ledger=ledger_table(entries, caption="One row for each claim and verdict."),
         guarantee=_guarantee(study, verdicts),
         claims=tuple(
@@ -108,6 +109,17 @@ def _unknown_figures(wanted: Sequence[str]) -> tuple[str, ...]:
         for name in wanted
         if name not in FIGURES
     )
+
+
+def _unrecorded(study: Study, simulations: Mapping[str, Simulation]) -> tuple[str, ...]:
+    """Say that an earlier version made the samples, if it did not record all that this one would."""
+    if not (lacking := unrecorded(study, simulations)):
+        return ()
+    remark = (
+        f"An earlier version of varprop made these samples, or some of them, and did not record {listing(lacking)}, which no "
+        "claim needs; varprop run --fresh samples with it."
+    )
+    return (remark,)
 
 
 def contradictions(entries: Sequence[LedgerEntry]) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ def _left_end(found: UnitCounts, rows: list[int]) -> float:
 def axis_names(found: UnitCounts) -> tuple[str, str]:
     """Names of both axes."""
     symbol = _SYMBOLS[found.quantity]
-    return (symbol, "share per unit") if found.scale == "linear" else (f"|{symbol}|", "share per decade")
+    return (symbol, f"share per unit of {symbol}") if found.scale == "linear" else (f"|{symbol}|", "share per decade")
 
 
 def zeros_told(found: UnitCounts) -> str:

@@ -1,7 +1,8 @@
 """Colours, shapes and dashes: the same for the same thing in every figure, told apart without colour vision too.
 
-The hues are those of Okabe and Ito's colour-blind-safe set. Every meaning also has a shape or a dash pattern of its
-own. A figure is drawn for white paper; `DARK` is what each colour becomes on a dark page.
+The hues are those of Okabe and Ito's colour-blind-safe set, some of them darker: a line has a contrast of 3 or more with
+all that it lies on, a text of 4.5. Every meaning also has a shape or a dash pattern of its own. A figure is drawn for white
+paper; `DARK` is what each colour becomes on a dark page.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ GRID = "#dcdcdc"
 MARGIN = "#0072b2"  # faint, behind the rows
 MARGIN_ALPHA = 0.14
 SPREAD_ALPHA = 0.13
+GROWTH_ALPHA = 0.28  # where second moments grow for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ VERDICTS = {
 }
 
 THEORIES = {
-    "mean-field": LineStyle("#009e73", ()),
-    "finite-width": LineStyle("#cc79a7", (6, 1.5)),
+    "mean-field": LineStyle("#00845f", ()),
+    "finite-width": LineStyle("#a8437f", (6, 1.5)),
     "he": LineStyle("#d55e00", (4, 2)),
     "xavier": LineStyle("#0072b2", (4, 2, 1, 2)),
     "preserved": LineStyle("#767676", (1, 1.5)),
@@ -68,8 +70,10 @@ SERIES = (
 )
 """Curves of one figure, a hue and a marker each; from the eighth on they are taken again."""
 
-DEPTH = ("#440154", "#482677", "#3f4788", "#32658e", "#277f8e", "#1f998a", "#2db27d", "#5ec962")
-"""Layers from the first to the last, from viridis: lightness runs one way, so that the order shows without hues."""
+DEPTH = ("#440154", "#40276f", "#314275", "#225971", "#176d6c", "#198060", "#3d924a", "#76a026")
+"""Layers from the first to the last: lightness runs one way in even steps, so that the order shows without hues.
+
+The hues are viridis's, darkened so that the last layer too has a contrast of 3 with the paper."""
 _DEPTH_DARK = ("#2f7fa6", "#2a90a8", "#23a49b", "#2fb98a", "#58cb74", "#8fdb54", "#c9e43f", "#fdef4a")
 
 DARK = {
@@ -80,6 +84,9 @@ DARK = {
     "#d55e00": "#f0803c",
     "#767676": "#a8a8a8",
     "#009e73": "#2fc79b",
+    "#00845f": "#2fc79b",
+    "#a8437f": "#e59ac3",
+    "#cc79a7": "#cc79a7",  # light enough for both
     "#a63603": "#e6a26c",
     "#3182bd": "#9ecae1",
     "#8c6d31": "#e7cb94",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from varprop.model.layers import Dense
 from varprop.model.network import Network, widths_label
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
+from varprop.report.labels import label_points
 from varprop.report.maps import on_grid
-from varprop.report.palette import INK, MARGIN_ALPHA, VERDICTS
+from varprop.report.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
 from varprop.report.svg import render_svg
 from varprop.report.wording import MISSING, count, listing, number, plain
 from varprop.theory import phase_diagram
@@ -31,7 +33,7 @@ _AREAS = {
     "chaotic": (VERDICTS["refuted"].color, r"chaotic, $\chi_1 > 1$"),
     "diverging": (VERDICTS["inconclusive"].color, "q grows for ever"),
 }
-_LEVELS = 5  # of labels above each other; the next one starts at the lowest again
+_LONG = 26  # characters of a label on one line
 _TOGETHER = 0.01  # of the axis: points as close as that have one label
 
 
@@ -73,44 +75,50 @@ def phase_points(networks: Mapping[str, Network]) -> tuple[pd.DataFrame, dict[st
     return pd.DataFrame(rows, columns=columns), left_out
 
 
-def draw_points(axes: Axes, points: pd.DataFrame, labels: Sequence[str]) -> None:
-    """Draw networks as points, with a bar where their layers differ, and a label for each place that is taken.
+def draw_points(axes: Axes, points: pd.DataFrame) -> None:
+    """Draw networks as points, with a bar where their layers differ.
 
     Parameters
     ----------
     axes : Axes
-        Its limits are set already.
+        Where to draw.
     points : DataFrame
         What `phase_points` returns.
-    labels : sequence of str
-        What each row is called; those that stand in one place share a line for each.
     """
     from matplotlib import rcParams
 
     ink, paper = rcParams["text.color"], rcParams["axes.facecolor"]
-    x, y = points["weight_variance"].to_numpy(np.float64), points["bias_variance"].to_numpy(np.float64)
-    for row, at in zip(points.to_dict("records"), y, strict=True):
+    for row in points.to_dict("records"):
         if row["weight_high"] - row["weight_low"] > 1e-9 * row["weight_high"]:
-            axes.plot([row["weight_low"], row["weight_high"]], [at, at], color=ink, linewidth=2.2, zorder=3)
+            ends, at = [row["weight_low"], row["weight_high"]], row["bias_variance"]
+            axes.plot(ends, [at, at], color=ink, linewidth=2.2, zorder=3)
     style: dict[str, Any] = {"markerfacecolor": ink, "markeredgecolor": paper, "markersize": 7}
+    x, y = points["weight_variance"], points["bias_variance"]
     axes.plot(x, y, linewidth=0, marker="o", zorder=4, clip_on=False, label="configuration", **style)
+
+
+def name_points(axes: Axes, points: pd.DataFrame, labels: Sequence[str]) -> None:
+    """Write a label for each place that is taken, beside the edge of chaos and not across it; none where it has no room.
+
+    Parameters
+    ----------
+    axes : Axes
+        With all else drawn; its limits are set and its figure is laid out.
+    points : DataFrame
+        What `phase_points` returns.
+    labels : sequence of str
+        What each row is called; those that stand in one place share a label, with a line for each.
+    """
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    for level, group in enumerate(_groups(x, y, right - left, high - low)):
-        at_x, at_y = x[group[0]], y[group[0]]
-        share = (at_x - left) / (right - left)
-        height = low + (high - low) * (0.22 + 0.72 * (level % _LEVELS) / _LEVELS)
-        axes.annotate(
-            "\n".join(dict.fromkeys(plain(labels[i]) for i in group)),
-            (at_x, at_y),
-            (at_x, height),
-            ha="left" if share < 0.33 else "right" if share > 0.67 else "center",
-            va="bottom",
-            fontsize=7.5,
-            color=ink,
-            parse_math=False,
-            arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
-            zorder=5,
-        )
+    places = points[["weight_variance", "bias_variance"]].to_numpy(np.float64)
+    groups = _groups(places[:, 0], places[:, 1], right - left, high - low)
+    texts = ["\n".join(dict.fromkeys(_wrapped(labels[i]) for i in group)) for group in groups]
+    label_points(axes, places[[group[0] for group in groups]], texts)
+
+
+def _wrapped(label: str) -> str:
+    """A long label on lines of which all but the first are indented, so that it finds room beside a curve."""
+    return "\n".join(textwrap.wrap(plain(label), _LONG, subsequent_indent="  ", break_long_words=False))
 
 
 def _groups(x: Float64Array, y: Float64Array, width: float, height: float) -> list[list[int]]:
@@ -149,7 +157,7 @@ def draw_phases(axes: Axes, table: pd.DataFrame) -> None:
             axes.contourf(x, y, finite, levels=ends, colors=[_AREAS[phase][0]], alpha=MARGIN_ALPHA)
     if np.isinf(q).any():
         lost = np.isinf(q).astype(np.float64)
-        axes.contourf(x, y, lost, levels=[1e-6, 2.0], colors=[_AREAS["diverging"][0]], alpha=0.28)
+        axes.contourf(x, y, lost, levels=[1e-6, 2.0], colors=[_AREAS["diverging"][0]], alpha=GROWTH_ALPHA)
     if _has_edge(chi_1):
         axes.contour(x, y, excess, levels=[0.0], colors=[rcParams["text.color"]], linewidths=1.6)
     axes.grid(visible=False)
@@ -208,18 +216,21 @@ def phase_figure(points: pd.DataFrame, tables: Mapping[str, pd.DataFrame], names
         figure, grid = panel_grid(len(tables), sharex=True)
         for axes, (activation, table) in zip(grid, tables.items(), strict=True):
             draw_phases(axes, table)
-            mine = points[points["activation"] == activation]
-            draw_points(axes, mine, [names[label] for label in mine["configuration"]])
+            draw_points(axes, points[points["activation"] == activation])
             axes.set_title(panel_title(activation), loc="left", parse_math=False)
         figure.supxlabel(r"$\sigma_w^2$ = fan_in Var(W)", fontsize=9)
         figure.supylabel(r"$\sigma_b^2$ = Var(b)", fontsize=9)
         handles: list[Any] = [
-            Patch(facecolor=color, alpha=0.28 if phase == "diverging" else MARGIN_ALPHA, label=label)
+            Patch(facecolor=color, alpha=GROWTH_ALPHA if phase == "diverging" else MARGIN_ALPHA, label=label)
             for phase, (color, label) in _AREAS.items()
         ]
         handles.append(Line2D([], [], color=INK, linewidth=1.6, label=r"$\chi_1 = 1$"))
         columns = 4 if len(tables) > 1 else 2
         figure.legend(handles=handles, loc="outside upper left", ncols=columns, frameon=False)
+        figure.draw_without_rendering()  # only a figure that is laid out knows where labels have room
+        for axes, activation in zip(grid, tables, strict=True):
+            mine = points[points["activation"] == activation]
+            name_points(axes, mine, [names[label] for label in mine["configuration"]])
     return figure
 
 
@@ -263,7 +274,7 @@ def phase_pictures(networks: Mapping[str, Network]) -> list[Picture]:
             heading="The configurations in their phase diagrams",
             caption=(
                 f"Points: {count(len(points), 'configuration')}, at the mean over layers of fan_in Var(W) and Var(b); a bar is the range "
-                "where layers differ. Areas: what infinitely wide networks do at their fixed point; in the ordered phase squared "
+                "where layers differ, and one without a label had no room for it. Areas: what infinitely wide networks do at their fixed point; in the ordered phase squared "
                 "gradients shrink from layer to layer, in the chaotic one they grow, and on the line they keep their size. Nothing "
                 f"here is sampled, so there is no band. {' '.join(told)}"
             ).rstrip(),

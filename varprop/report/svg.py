@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
+from varprop.report.compact import compact
 from varprop.report.figures import house_style
 from varprop.report.palette import DARK
 from varprop.report.wording import plain
@@ -17,11 +18,9 @@ if TYPE_CHECKING:
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _UNDATED = {"CreationDate": None, "Creator": "varprop", "Producer": "matplotlib"}  # without its version
-_ID = re.compile(r'(\bid="|url\(#|href="#)')
 _OWN_ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]*)')
-_GEOMETRY = re.compile(r'(?<= )(?:d|x|y|width|height|transform|viewBox)="[^"]*"')
-_PATH = re.compile(r' d="[^"]*"')
+_GEOMETRY = re.compile(r'(?<= )(?:x|y|width|height|transform|viewBox)="[^"]*"')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -67,15 +66,14 @@ def render_svg(figure: Figure, *, title: str, name: str) -> str:
     _save(figure, file, format="svg", metadata=_NO_METADATA)
     text = file.getvalue().decode("utf-8")
     body = text[text.index("<svg") :]
-    used = set(_REFERENCE.findall(body))  # matplotlib names every group; only what is pointed at needs to be
-    body = _OWN_ID.sub(lambda found: found[0] if found[1] in used else "", body)
-    body = _ID.sub(rf"\g<1>{name}-", body)
-    # A hundredth of a point is finer than any screen, and a third of the file is the digits beyond it.
+    # matplotlib names every group; only what is pointed at needs to be.
+    short = {used: f"{name}-{i}" for i, used in enumerate(dict.fromkeys(_REFERENCE.findall(body)), start=1)}
+    body = _OWN_ID.sub(lambda found: f' id="{short[found[1]]}"' if found[1] in short else "", body)
+    body = _REFERENCE.sub(lambda found: found[0].replace(found[1], short[found[1]]), body)
+    # A hundredth of a point is finer than any screen.
     body = _GEOMETRY.sub(lambda found: _LONG_DECIMAL.sub(_hundredths, found[0]), body)
-    body = _PATH.sub(lambda found: f" {' '.join(found[0].split())}", body)  # a line for each point is most of the lines
     opening = f'<svg role="img" aria-label={quoteattr(plain(title))} '
-    lines = (line.rstrip() for line in (opening + body.removeprefix("<svg ")).splitlines())
-    return "\n".join(lines) + "\n"
+    return opening + compact(body).removeprefix("<svg ")
 
 
 def _hundredths(found: re.Match[str]) -> str:

@@ -15,6 +15,8 @@ from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
 from varprop.model.simulation import Simulation
+from varprop.study.configurations import Configuration
+from varprop.study.earlier import plan_there
 from varprop.study.errors import Problem, StudyError
 from varprop.study.store import encode_part
 from varprop.study.stored import Store
@@ -154,7 +156,7 @@ def plan_study(
         sampled, cost = _pilot(study.plan(configuration, networks=pilot), study.seed, configuration.label)
         costs.append(cost)
         claims = study.claims_about(configuration.label)
-        there = None if directory is None else _stored(Path(directory) / study.name, study.plan(configuration))
+        there = None if directory is None else _stored(study, configuration, Path(directory) / study.name)
         if claims:
             cases.append(Case(configuration=configuration.label, simulation=there or sampled, claims=claims))
     try:
@@ -214,9 +216,9 @@ def _pilot(plan: Plan, seed: int, label: str) -> tuple[Simulation, Cost]:
     return assemble(plan, values), Cost(label, seconds / sampled, size / plan.n_networks)
 
 
-def _stored(folder: Path, plan: Plan) -> Simulation | None:
+def _stored(study: Study, configuration: Configuration, folder: Path) -> Simulation | None:
     """The samples of a configuration if all are there."""
-    store = Store(folder, plan)
+    store = Store(folder, plan_there(study, configuration, folder))
     try:
         store.check()
     except StudyError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
+from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress, fill
 from varprop.study.lock import locked
@@ -89,7 +90,7 @@ class Run:
     @cached_property
     def _simulations(self) -> dict[str, Simulation]:
         stores = {
-            c.label: Store(self.path, self.study.plan(c, networks=self.used[c.label]))
+            c.label: Store(self.path, plan_there(self.study, c, self.path, networks=self.used[c.label]))
             for c in self.study.configurations
         }
         for store in stores.values():
@@ -205,7 +206,9 @@ class Run:
         """The claims of a sequential study: look by look again, if only the samples are there."""
         if self.watches is not None:
             return self.watches
-        plans = {c.label: self.study.plan(c, networks=self.networks) for c in self.study.configurations}
+        plans = {
+            c.label: plan_there(self.study, c, self.path, networks=self.networks) for c in self.study.configurations
+        }
         return follow(self.study, self.path, plans, lambda _: None)
 
     def verdicts(self) -> pd.DataFrame:
@@ -294,7 +297,7 @@ def run_study(
     Warns
     -----
     RuntimeWarning
-        If a part was damaged and is sampled again.
+        If a part was damaged and is sampled again, or an earlier version did not record what a claim needs.
     FewNetworksWarning
         Before anything is sampled, if the plan of a claim says that so few networks will not decide it.
 
@@ -302,7 +305,9 @@ def run_study(
     -----
     Samples are kept by the hash of their content and seed, so a claim that was edited is tested without sampling, a
     longer run adds to a shorter one, and a run that was killed loses the blocks in flight. The parts do not depend on
-    the executor, the number of workers, or on how often the run was stopped.
+    the executor, the number of workers, or on how often the run was stopped. What an earlier version sampled with
+    ``quantities`` left out is taken as it is, without the quantities that came later, wherever claims do not need them;
+    ``fresh`` samples with all.
 
     Examples
     --------
@@ -318,7 +323,7 @@ def run_study(
     (20, 3)
     """
     folder = Path(directory) / study.name
-    plans = {c.label: study.plan(c, networks=networks) for c in study.configurations}
+    plans = plans_to_fill(study, folder, networks=networks, fresh=fresh)
     if warning := too_few(study, networks):
         warnings.warn(warning, FewNetworksWarning, stacklevel=2)
     with _disk_errors(folder):
