@@ -94,8 +94,8 @@ def test_letters_symbols_and_ligatures(text, source):
         ("gradient_second_moment", r"gradient\_|second\_|moment"),
         ("a_b", r"a\_b"),
         ("layers.MultiHeadAttention", "layers.|Multi|Head|Attention"),
-        ("3" * 26, f"{'3' * 24}|3|3"),
         ("incomprehensibilities", "incomprehensibilities"),
+        ("0" * 32, "|".join("0" * 32)),
         ("a 漢字", r"a \varpropchar{6F22}|\varpropchar{5B57}"),
     ],
 )

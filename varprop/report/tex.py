@@ -73,8 +73,8 @@ _LETTERS = {
 _LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')")
 _STRAIGHT = re.compile(r"(?<!\\)'")  # and not the accent \'
 _LONG_WORD = re.compile(r"\S{12,}")
-# Behind punctuation, before the capitals of CamelCase, and anywhere in what is longer than any word, such as a hash.
-_BREAK = re.compile(r"(?<=[_./,=()\-·:])(?!$)|(?<=[a-z]{2})(?=[A-Z])|(?<=[^\W_]{24})(?=[^\W_])")
+_BREAK = re.compile(r"(?<=[_./,=()\-·:])(?!$)|(?<=[a-z]{2})(?=[A-Z])")  # behind punctuation, and in CamelCase
+_NO_WORD = re.compile(r"[^\W_]{25,}")  # such as a hash: no word is as long
 _IDEOGRAPH = re.compile(r"(?<=\S)(?=[\u2e80-\U0010ffff])")
 
 _NAMES = _MATHS.split()
@@ -118,6 +118,7 @@ def tex(text: str, *, breakable: bool = False) -> str:
     line = unicodedata.normalize("NFC", plain(text))
     if breakable:
         line = _LONG_WORD.sub(lambda word: _BREAK.sub("\x01", word[0]), line)
+        line = _NO_WORD.sub(lambda run: "\x01".join(run[0]), line)
         line = _IDEOGRAPH.sub("\x01", line)
     pieces = (_character(char) for char in _LIGATURES.sub("\x02", line))
     return "".join(pieces)
