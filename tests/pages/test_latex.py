@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.report.conftest import hand_made_run, verdict_frame, verdict_row
+from tests.report.conftest import hand_made_run, wide_run
 from varprop.report import write_report
 
 pytestmark = [pytest.mark.pages, pytest.mark.false_alarm(0)]
@@ -19,27 +19,6 @@ SHOWN = (
     "U+6F22U+5B57 U+0416 U+1F600",
 )  # fmt: skip
 OVERFULL_MAX = 2.0  # points: less than a letter beyond the edge
-WIDE = {
-    "name": "0123456789abcdef" * 4,
-    "title": "漢字" * 30,
-    "statement": f"{'MultiHeadAttention' * 4}.{'incomprehensibility' * 5} {'a/path/to/something/' * 6}",
-}
-
-
-def wide_run():
-    """Texts without a space, and a table with all that makes one wide: numbers with powers of ten, columns that differ."""
-    rows = [
-        verdict_row(claim=claim, quantity=quantity, verdict=verdict, margin=0.05 * i, n_networks=40_000 * i,
-                    n_required=123_456_789, estimate=(-1) ** i * 1.052e6, predicted=2e-7, ratio=5.259e12,
-                    ci_low=-5.153e12, ci_high=5.367e-12, pvalue=0.1 / i, p_equivalence=1e-3 * i, p_refute=0.3 / i,
-                    configuration="leaky_relu(slope=0.1), he_normal", note="over the whole depth, to layer 20; " * 4)
-        for i, (claim, quantity, verdict) in enumerate([
-            ("he.forward", "preactivation_second_moment", "supported"),
-            ("he.forward", "activation_second_moment", "inconclusive"),
-            ("goal.zero-mean", "activation_mean", "refuted"),
-        ], 1)
-    ]  # fmt: skip
-    return hand_made_run(verdicts=verdict_frame(*rows), **WIDE)
 
 
 def overfull(log):
