@@ -109,13 +109,23 @@ def docs(on: Session) -> None:
     on.run("sphinx-build", "-W", "--keep-going", "-c", "docs", ".", "docs/_build", *on.posargs)
 
 
+def _look(on: Session, marker: str) -> None:
+    """Run the tests that look at pages, or at the site, with Debian's Chromium, TeX and poppler and npm's axe-core."""
+    _install(on, "pages")
+    on.run("python", "tests/pages/tools.py")  # installs what is missing of them
+    on.run(*PYTEST, "--dist=worksteal", "-m", marker, "tests/pages", *on.posargs)
+
+
 @session(default=False)
 def pages(on: Session) -> None:
     """Reports as their readers meet them: in a browser, on paper, compiled by LaTeX. Arguments after -- go to pytest."""
-    _install(on, "pages")
-    # Debian's Chromium, TeX and poppler, axe-core from npm: what is missing of them
-    on.run("python", "tests/pages/tools.py")
-    on.run(*PYTEST, "--dist=worksteal", "-m", "pages", "tests/pages", *on.posargs, env=ONE_THREAD)
+    _look(on, "pages")
+
+
+@session(default=False)
+def site(on: Session) -> None:
+    """Look at the site that `docs` has built, in a browser. Arguments after -- go to pytest."""
+    _look(on, "site")
 
 
 @session(default=False)

@@ -118,6 +118,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "varprop"
 html_static_path = ["_static"]
 html_css_files = ["varprop.css"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is; the theme takes offence at none
 html_copy_source = False
 html_theme_options = {
     "footer_end": [],

@@ -35,8 +35,8 @@ def no_requests(visit: Visit) -> list[str]:
 
 
 def fits(visit: Visit) -> list[str]:
-    """The page itself does not scroll sideways."""
-    return inside(visit, "overflowing()")
+    """The page itself does not scroll sideways, and no box hides a part of what is in it."""
+    return inside(visit, "overflowing()") + inside(visit, "hidden()")
 
 
 def contrast(visit: Visit) -> list[str]:
@@ -48,7 +48,12 @@ def accessibility(visit: Visit) -> list[str]:
     """axe-core finds no violation, and leaves nothing open that no other check decides. Changes the page."""
     inside(visit, f"abridge({ROWS})")
     visit.page.evaluate((AXE / "axe.min.js").read_text(encoding="utf-8"))
-    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations", "incomplete"]}
+    # No preload: style sheets in files of their own would be asked for again, which a page in a file may not do.
+    options = {
+        "runOnly": {"type": "tag", "values": TAGS},
+        "resultTypes": ["violations", "incomplete"],
+        "preload": False,
+    }
     result = visit.page.evaluate("options => axe.run(document, options)", options)
     # axe-core gives no judgement on colours in a box that scrolls, nor on single symbols; `contrast` looks at all of them.
     open_ones = [rule for rule in result["incomplete"] if rule["id"] != "color-contrast"]

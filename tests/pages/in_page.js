@@ -71,17 +71,20 @@
     );
     return [`the page is ${document.documentElement.scrollWidth} px wide in ${room} px`, ...wide.slice(0, 5).map(label)];
   };
-  // Paper does not scroll: what a box hides there is lost.
-  const cut = () =>
+  // What is too large for its box, where that hides it. A box that is clipped, or of a pixel, is for ears alone.
+  const beyond = (hides) =>
     [...document.body.querySelectorAll("*")]
-      .filter((element) => !inDrawing(element) && shown(element) && element.clientWidth > 0)
+      .filter((element) => !inDrawing(element) && shown(element) && element.clientWidth > 1)
       .filter((element) => {
         const style = getComputedStyle(element);
-        const wide = style.overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1;
-        const high = style.overflowY !== "visible" && element.scrollHeight > element.clientHeight + 1;
+        if (style.clip !== "auto") return false;
+        const wide = hides(style.overflowX) && element.scrollWidth > element.clientWidth + 1;
+        const high = hides(style.overflowY) && element.scrollHeight > element.clientHeight + 1;
         return wide || high;
       })
       .map((element) => `${label(element)}: ${element.scrollWidth} px in ${element.clientWidth} px`);
+  const hidden = () => beyond((overflow) => ["hidden", "clip"].includes(overflow));
+  const cut = () => beyond((overflow) => overflow !== "visible"); // on paper, which does not scroll
 
   // ---- keyboard ------------------------------------------------------------------------------------------------
   const FOCUSABLE = "a[href], area[href], button, input, select, textarea, summary, iframe, [tabindex], [contenteditable]";
@@ -137,5 +140,5 @@
     document.querySelectorAll("tbody").forEach((body) => [...body.rows].slice(rows).forEach((row) => row.remove()));
   };
 
-  window.varpropTests = { abridge, cut, faint, focusFaults, openDetails, overflowing, watchFocus, shown, label };
+  window.varpropTests = { abridge, cut, faint, focusFaults, hidden, openDetails, overflowing, watchFocus, shown, label };
 })();

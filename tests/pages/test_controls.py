@@ -78,6 +78,11 @@ FAULTS = {
     ),
     "a box wider than a phone": (fits, '<div style="width: 400px">wide</div>', "<div> wide"),
     "a word wider than a phone": (fits, f"<p>{'w' * 99}</p>", "the page is"),
+    "a text cut off by its box": (
+        fits,
+        '<p style="overflow: hidden; white-space: nowrap; width: 5rem">Cut off in the middle</p>',
+        "<p> Cut off in the middle: ",
+    ),
     "what Tab passes over": (
         keyboard,
         (

@@ -1,11 +1,14 @@
 """The pages that WeasyPrint prints: text, titles, links, and nothing asked of a network."""
 
+import os
 import re
 import subprocess
+import sys
 
 import pytest
 
-from tests.report.conftest import hand_made_run
+from tests.pages.conftest import ROOT
+from tests.report.conftest import hand_made_run, wide_run
 from varprop.report import write_report
 from varprop.report.pdf import page_pdf
 
@@ -51,9 +54,48 @@ def test_links_lead_to_the_pdf_of_the_study(written, need):
     assert "index.html" not in links
 
 
-def test_the_same_run_gives_the_same_bytes(written, tmp_path):
-    for first, second in zip(written, reports(tmp_path), strict=True):
-        assert first.read_bytes() == second.read_bytes()
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_the_same_run_gives_the_same_bytes_in_every_process(written, tmp_path, hash_seed):
+    call = "import sys, pathlib; from tests.pages.test_pdf import reports; reports(pathlib.Path(sys.argv[1]))"
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, "-c", call, str(tmp_path)], cwd=ROOT, env=environment, check=True)
+    for path in written:
+        assert (tmp_path / path.relative_to(written[0].parent)).read_bytes() == path.read_bytes()
+
+
+# ---- the room on a page ------------------------------------------------------------------------------------------
+
+
+def outside(program, path):
+    """The words that stand beyond the edge of their page."""
+    places = told_by(program, "-bbox", str(path), "-")
+    found, width = [], 0.0
+    for page, right, word in re.findall(r'<page width="([0-9.]+)|xMax="([0-9.]+)" yMax="[0-9.]+">(.*?)</word>', places):
+        width = float(page) if page else width
+        if word and float(right) > width:
+            found.append(word)
+    return found
+
+
+def test_a_wide_table_is_all_on_the_page(need, tmp_path):
+    run = wide_run(statement=STATEMENT)
+    write_report(run, tmp_path, formats=["pdf"])
+    path = tmp_path / run.study.name / "report.pdf"
+    assert outside(need("poppler"), path) == []
+    text = told_by(need("poppler"), "-raw", str(path), "-")
+    assert " ".join(text.split()).count("over the whole depth, to layer 20;") == 12
+
+
+def test_layers_are_left_to_the_files_beside(written, need):
+    assert "Layer by layer" not in told_by(need("poppler"), str(written[1]), "-")
+
+
+def test_what_is_beyond_a_page_is_seen(need, tmp_path):
+    (tmp_path / "page.pdf").write_bytes(page_pdf(f"<title>x</title><p>{'w' * 200}</p>"))
+    assert len(outside(need("poppler"), tmp_path / "page.pdf")) == 1
+
+
+# ---- no network --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("source", ["file:///etc/hostname", "http://127.0.0.1:9/x.png", "https://example.org/x.png"])

@@ -168,6 +168,29 @@ def hand_made_run(
     return HandMadeRun(study, Path("runs") / name, networks, default_verdicts() if verdicts is None else verdicts)
 
 
+WIDE = {
+    "name": "0123456789abcdef" * 4,
+    "title": "漢字" * 30,
+    "statement": f"{'MultiHeadAttention' * 4}.{'incomprehensibility' * 5} {'a/path/to/something/' * 6}",
+}
+
+
+def wide_run(**texts: str) -> HandMadeRun:
+    """Texts without a space, and a table with all that makes one wide: numbers with powers of ten, columns that differ."""
+    rows = [
+        verdict_row(claim=claim, quantity=quantity, verdict=verdict, margin=0.05 * i, n_networks=40_000 * i,
+                    n_required=123_456_789, estimate=(-1) ** i * 1.052e6, predicted=2e-7, ratio=5.259e12,
+                    ci_low=-5.153e12, ci_high=5.367e-12, pvalue=0.1 / i, p_equivalence=1e-3 * i, p_refute=0.3 / i,
+                    configuration="leaky_relu(slope=0.1), he_normal", note="over the whole depth, to layer 20; " * 4)
+        for i, (claim, quantity, verdict) in enumerate([
+            ("he.forward", "preactivation_second_moment", "supported"),
+            ("he.forward", "activation_second_moment", "inconclusive"),
+            ("goal.zero-mean", "activation_mean", "refuted"),
+        ], 1)
+    ]  # fmt: skip
+    return hand_made_run(verdicts=verdict_frame(*rows), **(WIDE | texts))
+
+
 @pytest.fixture(scope="session")
 def make_run():
     """Make a run by hand: ``make_run(name=, title=, statement=, corrected=, more=, verdicts=, networks=)``."""

@@ -118,7 +118,7 @@ def _heading(level: int, text: str, *labels: str, lines: int = 9) -> str:
     """A section of a level with room for so many lines, itself among them, on its page."""
     name = ("section", "subsection", "subsubsection")[level]
     marks = "".join(rf"\label{{{one}}}" for one in labels)
-    return f"\\room{{{lines}\\baselineskip}}\n\\{name}{{{tex(text)}}}{marks}"
+    return f"\\room{{{lines}\\baselineskip}}\n\\{name}{{{tex(text, breakable=True)}}}{marks}"
 
 
 def _paragraph(text: str) -> str:

@@ -23,7 +23,7 @@ class _Page:
     turned: bool = False
 
 
-_UPRIGHT = (_Page("small", 108), _Page("footnotesize", 120), _Page("scriptsize", 134))
+_UPRIGHT = (_Page("small", 108), _Page("footnotesize", 120), _Page("scriptsize", 130))
 _SIDEWAYS = _Page("footnotesize", 178, turned=True)
 _GAP = 2  # characters between columns
 _LONG_TEXT = 24  # characters; a text beyond is broken into lines

@@ -21,6 +21,9 @@ _STYLE = """
   size: A4; margin: 16mm 14mm 18mm;
   @bottom-center { content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: #595959; }
 }
+/* Verdicts have more columns than there is room for in an upright page. */
+@page across { size: A4 landscape; }
+.claims { page: across; break-after: page; }
 html { font-size: 9pt; }
 body, header, nav, main, footer { max-width: none; padding: 0; }
 h1, h2, h3, caption { break-after: avoid; }
@@ -30,11 +33,11 @@ a { text-decoration: none; }
 table { font-size: 7pt; width: 100%; }
 th, td { padding: .2rem .25rem; }
 .n, .numbers td, .numbers thead th { white-space: normal; }
-.wide, .ledger { min-width: 0; }
+.wide, .long, .ledger { min-width: 0; }
 thead { display: table-header-group; }
 tr, figure > .scroll { break-inside: avoid; }
 /* Thousands of rows that a screen folds away: on paper they stand in the files beside it. */
-figure details, section:has(> .heading > #layers), nav li:has(> a[href="#layers"]) { display: none; }
+figure details, .layers { display: none; }
 details > summary { color: inherit; font-weight: 600; break-after: avoid; }
 figure svg { min-width: 0; max-width: 100%; max-height: 225mm; height: auto; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -73,7 +73,9 @@ _LETTERS = {
 _LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')")
 _STRAIGHT = re.compile(r"(?<!\\)'")  # and not the accent \'
 _LONG_WORD = re.compile(r"\S{12,}")
-_BREAK_AFTER = frozenset("_./,=()-·:")
+_BREAK = re.compile(r"(?<=[_./,=()\-·:])(?!$)|(?<=[a-z]{2})(?=[A-Z])")  # behind punctuation, and in CamelCase
+_NO_WORD = re.compile(r"[^\W_]{25,}")  # such as a hash: no word is as long
+_IDEOGRAPH = re.compile(r"(?<=\S)(?=[\u2e80-\U0010ffff])")
 
 _NAMES = _MATHS.split()
 _PRINTED = {
@@ -99,7 +101,7 @@ def tex(text: str, *, breakable: bool = False) -> str:
     text : str
         Anything.
     breakable : bool, optional
-        Allow lines to end within long words such as the names of quantities.
+        Allow lines to end within long words such as the names of quantities, and between Chinese characters.
 
     Returns
     -------
@@ -115,7 +117,9 @@ def tex(text: str, *, breakable: bool = False) -> str:
     """
     line = unicodedata.normalize("NFC", plain(text))
     if breakable:
-        line = _LONG_WORD.sub(lambda word: _with_breaks(word[0]), line)
+        line = _LONG_WORD.sub(lambda word: _BREAK.sub("\x01", word[0]), line)
+        line = _NO_WORD.sub(lambda run: "\x01".join(run[0]), line)
+        line = _IDEOGRAPH.sub("\x01", line)
     pieces = (_character(char) for char in _LIGATURES.sub("\x02", line))
     return "".join(pieces)
 
@@ -124,12 +128,6 @@ def tex_code(line: str) -> str:
     """Set one line of a file in a typewriter font: straight quotes, and the spaces it begins with."""
     indentation = len(line) - len(line.lstrip(" "))
     return "~" * indentation + _STRAIGHT.sub(r"\\textquotesingle{}", tex(line, breakable=True))
-
-
-def _with_breaks(word: str) -> str:
-    """Mark where a line may end: behind punctuation inside a word."""
-    inner = "".join(f"{char}\x01" if char in _BREAK_AFTER else char for char in word[:-1])
-    return inner + word[-1]
 
 
 def _character(char: str) -> str:
