@@ -113,7 +113,7 @@ def _look(on: Session, marker: str) -> None:
     """Run the tests that look at pages, or at the site, with Debian's Chromium, TeX and poppler and npm's axe-core."""
     _install(on, "pages")
     on.run("python", "tests/pages/tools.py")  # installs what is missing of them
-    on.run(*PYTEST, "--dist=worksteal", "-m", marker, "tests/pages", *on.posargs)
+    on.run(*PYTEST, "--dist=worksteal", "-m", marker, "tests/pages", *on.posargs, env=ONE_THREAD)
 
 
 @session(default=False)
