@@ -15,7 +15,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent
 PINS = ("-c", str(ROOT / "constraints.txt"))
 PYTEST = ("pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadfile")
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of each of pytest's workers: more wait for each other
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of each worker: more would wait for each other
 
 
 def _bootstrap() -> NoReturn:

@@ -121,7 +121,9 @@ def install_debian(packages: Sequence[str]) -> list[str]:
         return [f"only root installs Debian packages: sudo apt-get install {' '.join(packages)}"]
     # Another installer may be at work; it is waited for.
     patience = ("-o", "DPkg::Lock::Timeout=600")
-    return run("apt-get", "update") or run("apt-get", "install", *patience, "--yes", "--no-install-recommends", *packages)
+    return run("apt-get", "update") or run(
+        "apt-get", "install", *patience, "--yes", "--no-install-recommends", *packages
+    )
 
 
 def run(*command: str) -> list[str]:

@@ -34,11 +34,13 @@ def _expm1(z: FloatArray) -> FloatArray:
     By tanh, which NumPy computes two to four times faster than expm1, and rounds alike on every processor.
     """
     half = np.tanh(z / 2)
-    return 2 * half / (1 - half)
+    less_one: FloatArray = 2 * half / (1 - half)
+    return less_one
 
 
 def _elu(z: FloatArray, *, alpha: float) -> FloatArray:
-    return np.maximum(z, 0) + alpha * _expm1(np.minimum(z, 0))
+    a: FloatArray = np.maximum(z, 0) + alpha * _expm1(np.minimum(z, 0))
+    return a
 
 
 def _elu_slope(z: FloatArray, *, alpha: float) -> FloatArray:
@@ -57,7 +59,8 @@ def _selu_slope(z: FloatArray) -> FloatArray:
 
 
 def _celu(z: FloatArray, *, alpha: float) -> FloatArray:
-    return np.maximum(z, 0) + alpha * _expm1(np.minimum(z, 0) / alpha)
+    a: FloatArray = np.maximum(z, 0) + alpha * _expm1(np.minimum(z, 0) / alpha)
+    return a
 
 
 def _celu_slope(z: FloatArray, *, alpha: float) -> FloatArray:
