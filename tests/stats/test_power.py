@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -290,3 +290,42 @@ def test_far_out_the_denominator_decides(df, share):
     """Two roads just below the limit: SciPy's noncentral t, and the chi-square law that stands for it beyond."""
     exact = special.nctdtr(df, 999 * share, 999)
     assert distances.below(1001, 1001 * share, df) == pytest.approx(exact, abs=2e-3)
+
+
+FAR_AND_LOST = [(5.6137868640148945, 35.88, 68), (6.5, 52.0, 50), (11.0, 55.0, 100), (12.0, 48.0, 198)]
+"""A critical value, a distance and degrees of freedom for which SciPy's noncentral t law is NaN."""
+
+
+@pytest.mark.parametrize(("critical", "distance", "df"), FAR_AND_LOST)
+def test_a_law_that_underflows_is_zero(critical, distance, df):
+    """Two roads: the rule, and P(T <= c) = E[Phi(c S - d)] summed over slices of S, each at its upper end, as a bound."""
+    ends = np.linspace(0.0, 2.0 * distance / critical, 20_001)
+    slices = -np.diff(stats.chi2.sf(df * ends**2, df))
+    bound = special.ndtr(critical * ends[1:] - distance) @ slices + stats.chi2.sf(df * ends[-1] ** 2, df)
+    assert 0.0 <= bound < 1e-70
+    assert distances.below(critical, distance, df) == 0.0
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.0, 200.0), st.integers(1, 199))
+def test_nothing_is_taken_for_zero_that_counts(critical, distance, df):
+    exact = special.nctdtr(df, distance, critical)
+    assume(not math.isnan(exact))
+    assert distances.below(critical, distance, df) == pytest.approx(exact, rel=1e-12, abs=2e-30)
+
+
+@pytest.mark.parametrize(
+    ("variance", "theta", "power", "layers", "claims"),
+    [(0.00043, 0.029, 0.99, 50, 1), (0.00046, 0.023, 0.9, 50, 30), (0.00014, 0.033, 0.9, 10, 1)],
+)
+def test_a_small_variance_at_a_tiny_level_has_a_plan(variance, theta, power, layers, claims):
+    """The search for it looks at distances at which SciPy's law is NaN."""
+    options = {"variance": variance, "margin": 0.05, "theta": theta, "alpha": 1e-6, "claims": claims}
+    n = required_networks(**options, power=power, layers=layers)
+    reached, before = (1.0 - planned_power(n_networks=count, **options) for count in (n, n - 1))
+    assert reached <= (1.0 - power) / layers < before
+
+
+@pytest.mark.parametrize(("critical", "distance", "df"), FAR_AND_LOST)
+def test_a_plan_that_cannot_miss_has_power_one(critical, distance, df):
+    variance, alpha = (df + 1) * (DELTA / distance) ** 2, stats.t.sf(critical, df)
+    assert planned_power(n_networks=df + 1, variance=variance, margin=0.05, alpha=alpha) == 1.0

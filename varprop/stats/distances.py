@@ -12,6 +12,8 @@ T_LAW_BELOW = 200
 OUT_OF_SIGHT = 1000.0
 # Beside so large a critical value the normal part of a t statistic, of order 1, is nothing.
 FAR_OUT = 1000.0
+# A probability below this is nothing beside any that a plan may miss with, and a sum that starts there cannot be trusted.
+NOTHING = 1e-30
 
 
 def count(unit_variance: float, near: float, tail: float, miss: float, *, far: float = math.inf) -> float:
@@ -67,8 +69,18 @@ def below(critical: float, distance: float, df: float) -> float:
     if critical > FAR_OUT:
         # Two or three networks at a tiny level: T > critical as good as only where its denominator is small, and SciPy's
         # noncentral t law gives up.
-        return float(special.gammaincc(df / 2.0, df * (distance / critical) ** 2 / 2.0))
+        return _denominator_above(distance / critical, df)
+    # T <= critical takes a numerator that falls short of its mean by half, or a denominator as large as half of it asks
+    # for. Where both are out of the question SciPy's law may underflow, and gives NaN.
+    half = distance / 2.0
+    if critical > 0.0 and special.ndtr(-half) < NOTHING and _denominator_above(half / critical, df) < NOTHING:
+        return 0.0
     return float(special.nctdtr(df, distance, critical))
+
+
+def _denominator_above(value: float, df: float) -> float:
+    """P(S > value), S being the root of a chi-square of df degrees of freedom over df, what a t statistic divides by."""
+    return float(special.gammaincc(df / 2.0, df * value * value / 2.0))
 
 
 def upper(probability: float, df: float = math.inf) -> float:
