@@ -29,7 +29,7 @@ def mean_gain(network: Network) -> float:
         msg = f"a gain per layer needs two layers or more, {network.label} has one"
         raise ValueError(msg)
     by_layer = _mean_field(network, "preactivation_second_moment")
-    return (by_layer[-1] / by_layer[0]) ** (1.0 / (len(by_layer) - 1))
+    return math.exp(math.log(by_layer[-1] / by_layer[0]) / (len(by_layer) - 1))
 
 
 def typical_gain(network: Network) -> float:
