@@ -10,17 +10,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from varprop.stats.distances import (
-    below,
-    beyond_margins,
-    count,
-    critical_value,
-    degrees,
-    to_either_side,
-    to_inside,
-    to_outside,
-    upper,
-)
+from varprop.stats import distances
 from varprop.stats.equivalence import Direction, check_budget
 from varprop.stats.outcome import Outcome
 from varprop.stats.variances import known_variance
@@ -201,13 +191,13 @@ def detectable_difference(
     if n_networks < 2:
         msg = f"need two networks or more, got n_networks={n_networks}"
         raise ValueError(msg)
-    df, se = degrees(n_networks), math.sqrt(unit_variance / n_networks)
+    df, se = distances.degrees(n_networks), math.sqrt(unit_variance / n_networks)
     if margin is None:
-        difference = to_inside(alpha / claims, beta / layers, df, far=1.0) * se
+        difference = distances.to_inside(alpha / claims, beta / layers, df, far=1.0) * se
     else:
         delta = _delta(margin)
         apart = 2.0 * delta / se if se else math.inf
-        difference = delta + beyond_margins(alpha / (claims * layers), beta, df, apart=apart) * se
+        difference = delta + distances.beyond_margins(alpha / (claims * layers), beta, df, apart=apart) * se
     if difference > _LARGEST:
         msg = f"{n_networks} networks tell no difference, however large, from chance; take more"
         raise ValueError(msg)
@@ -248,12 +238,12 @@ def planned_power(
     if n_networks < 2 or variance == 0.0 or not math.isfinite(theta):
         msg = f"need n_networks >= 2, variance > 0 and a finite theta, got {n_networks}, {variance} and {theta}"
         raise ValueError(msg)
-    df, se, delta = degrees(n_networks), math.sqrt(variance / n_networks), _delta(margin)
+    df, se, delta = distances.degrees(n_networks), math.sqrt(variance / n_networks), _delta(margin)
     near, far = abs(abs(theta) - delta) / se, (abs(theta) + delta) / se
     if abs(theta) < delta:
-        critical = upper(alpha / claims, df)
-        return max(0.0, 1.0 - below(critical, near, df) - below(critical, far, df))
-    return 1.0 - below(critical_value(alpha / claims, df, apart=2.0 * delta / se), near, df)
+        critical = distances.upper(alpha / claims, df)
+        return max(0.0, 1.0 - distances.below(critical, near, df) - distances.below(critical, far, df))
+    return 1.0 - distances.below(distances.critical_value(alpha / claims, df, apart=2.0 * delta / se), near, df)
 
 
 def networks_to_decide(
@@ -348,7 +338,9 @@ def networks_to_decide_direction(
         raise ValueError(msg)
     distance = threshold - outcome.theta if direction == "below" else outcome.theta - threshold
     tail, miss = (alpha / m, beta / layers) if distance >= 0.0 else (alpha / (m * layers), beta)
-    return _feasible(count(outcome.unit_variance, abs(distance), partial(to_either_side, tail, miss)))
+    return _feasible(
+        distances.count(outcome.unit_variance, abs(distance), partial(distances.to_either_side, tail, miss))
+    )
 
 
 def _networks(
@@ -363,10 +355,10 @@ def _networks(
     if near == 0.0:
         return math.inf
     if abs(theta) > delta:
-        wanted = partial(to_outside, alpha / (m * layers), beta, apart=2.0 * delta / near)
+        wanted = partial(distances.to_outside, alpha / (m * layers), beta, apart=2.0 * delta / near)
     else:
-        wanted = partial(to_inside, alpha / m, beta / layers, far=(delta + abs(theta)) / near)
-    return count(unit_variance, near, wanted)
+        wanted = partial(distances.to_inside, alpha / m, beta / layers, far=(delta + abs(theta)) / near)
+    return distances.count(unit_variance, near, wanted)
 
 
 def _feasible(networks: float) -> int | None:
