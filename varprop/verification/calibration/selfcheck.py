@@ -59,7 +59,10 @@ FULL = (
     Family("tanh", "xavier_normal", (_SIZES[0], _SIZES[2]), _BOUNDS),
     Family("tanh", "xavier_uniform", (_SIZES[0], _SIZES[2]), ("cumulative_mean", "zero_mean", "spread")),
 )
-QUICK = (Family("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_BOUNDS, *_LAWS[:-1])),)
+QUICK = (
+    Family("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_LAWS[:-1])),
+    Family("relu", "he_normal", _SIZES[:1], _BOUNDS),
+)
 
 
 @dataclass(frozen=True, slots=True)
