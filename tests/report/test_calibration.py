@@ -40,6 +40,13 @@ def test_the_page_names_every_count_that_is_not_as_it_should_be(frame):
     assert f"**{promised - 1:,} of {promised:,} counts" in calibration_markdown(right)
 
 
+def test_a_level_that_is_reached_is_no_bound(frame):
+    """With the truth at a margin's end either verdict has at most its level; at a stated bound it has that level."""
+    missed = frame.head(2).assign(met=False, rate="false support", planned=0.05, test=["step_mean", "level"])
+    rows = [line for line in calibration_markdown(missed).split("![")[0].splitlines() if "false support" in line]
+    assert [row.split("|")[-2].strip() for row in rows] == ["at most 5 %", "5 %"]
+
+
 def test_savings_have_a_table_of_their_own(frame, tmp_path):
     savings = sequential_savings(rng=1, margin=0.05, claims=[1], repeats=5)
     written = write_calibration(frame, tmp_path, savings=savings)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from varprop.stats.growth import growth_rate, ols_rate
+from varprop.numerics.moments import Moments
+from varprop.stats.growth import growth_columns, growth_rate, ols_rate, step_outcomes
 from varprop.stats.means import cumulative_mean
 
 
@@ -88,6 +89,21 @@ def test_the_mean_rate_agrees_with_the_jackknife(profiles, rng):
     rate = growth_rate(values).mean_network
     assert rate.theta - plain == pytest.approx(499 * (plain - left_out.mean()), rel=0.05)
     assert rate.se == pytest.approx(np.sqrt(499**2 / 500 * left_out.var(ddof=1)), rel=0.02)
+
+
+@pytest.mark.false_alarm(0)
+@pytest.mark.parametrize("product", [True, False])
+def test_every_step_on_its_own_is_the_rate_of_two_layers(profiles, rng, product):
+    """At width 4 some networks die on the way; two layers or all together, every step says the same."""
+    values = profiles(rng, 120, 6, 4)
+    assert 0 < np.count_nonzero(values[:, -1]) < len(values)
+    columns, _ = growth_columns(values, product=product)
+    every = step_outcomes(Moments.of(columns, joint=True), expected=0.1, product=product)
+    assert len(every) == 5
+    for i, step in enumerate(every):
+        alone = growth_rate(values[:, i : i + 2], expected=0.1, product=product).mean_network
+        assert (step.test, step.n, step.df, step.note) == (alone.test, alone.n, alone.df, alone.note)
+        assert (step.theta, step.se, step.pvalue) == pytest.approx((alone.theta, alone.se, alone.pvalue), rel=1e-9)
 
 
 def test_steady_growth_is_found_exactly():

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -165,6 +165,54 @@ def test_a_plan_of_few_networks_delivers_its_power(rng, effect):
     assert share(naive) < 0.9
 
 
+@pytest.mark.false_alarm(1e-8)
+@pytest.mark.parametrize("n", [15, 199, 4000])
+@pytest.mark.parametrize("times", [50.0, 1000.0], ids=lambda times: f"{times:g} margins")
+def test_a_plan_to_refute_what_lies_far_outside_delivers_its_power(rng, n, times):
+    """Normal estimates: the p-value counts estimates beyond either margin, and so does the plan.
+
+    Both count about half of the level here. With a critical value for the near one alone (the control) the power is .85 at
+    most. Adding up the tails, a plan takes the standard error for known, and from 200 networks on throughout: .005 too much
+    (by simulation, fifteen networks and more). Of 10,000 studies .024 is another six standard errors of .003, a false
+    alarm below 1e-8, and five less than what the control is off.
+    """
+    effect = times * DELTA
+    z, near = stats.norm.ppf(0.95) + stats.norm.ppf(0.9), effect - DELTA
+
+    def share(variance):
+        """Studies that refute, of 10,000 with estimates of n normal networks."""
+        se = math.sqrt(variance / n)
+        theta = np.abs(effect + se * rng.standard_normal(10_000))
+        estimated = se * np.sqrt(rng.chisquare(n - 1, size=10_000) / (n - 1))
+        beyond = [stats.t.sf((theta + side * DELTA) / estimated, n - 1) for side in (-1, 1)]
+        return np.mean(sum(beyond) <= 0.05)
+
+    variance = largest_variance(n, effect)
+    assert abs(share(variance) - 0.9) < 0.024
+    naive = n * (near / z) ** 2
+    assert share(naive) < 0.9 - 0.024
+
+
+def largest_variance(n, effect):
+    """The variance with which n networks are just enough, by bisection on the plan."""
+    low, high = 1e-9, 1e9
+    for _ in range(100):
+        middle = math.sqrt(low * high)
+        enough = required_networks(variance=middle, margin=0.05, theta=effect) <= n
+        low, high = (middle, high) if enough else (low, middle)
+    return low
+
+
+@given(st.floats(1e-12, 0.5), st.integers(1, 300) | st.just(math.inf), st.floats(0.0, 50.0))
+def test_two_tails_have_the_level(tail, df, apart):
+    """Two roads: SciPy's distributions, and the number that the plan solves for."""
+    law = stats.norm if math.isinf(df) else stats.t(df)
+    critical = distances.critical_value(tail, df, apart=apart)
+    assert law.sf(critical) + law.sf(critical + apart) == pytest.approx(tail, rel=1e-6)
+    assert distances.critical_value(tail, df, apart=0.0) == pytest.approx(law.isf(tail / 2.0), rel=1e-9, abs=1e-7)
+    assert distances.critical_value(tail, df, apart=math.inf) == pytest.approx(law.isf(tail), rel=1e-9, abs=1e-7)
+
+
 @pytest.mark.parametrize("n", [5, 150, 5000])
 @pytest.mark.parametrize("effect", [0.0, 0.02, 0.2])
 def test_planned_power_inverts_the_plan(n, effect):
@@ -290,3 +338,42 @@ def test_far_out_the_denominator_decides(df, share):
     """Two roads just below the limit: SciPy's noncentral t, and the chi-square law that stands for it beyond."""
     exact = special.nctdtr(df, 999 * share, 999)
     assert distances.below(1001, 1001 * share, df) == pytest.approx(exact, abs=2e-3)
+
+
+FAR_AND_LOST = [(5.6137868640148945, 35.88, 68), (6.5, 52.0, 50), (11.0, 55.0, 100), (12.0, 48.0, 198)]
+"""A critical value, a distance and degrees of freedom for which SciPy's noncentral t law is NaN."""
+
+
+@pytest.mark.parametrize(("critical", "distance", "df"), FAR_AND_LOST)
+def test_a_law_that_underflows_is_zero(critical, distance, df):
+    """Two roads: the rule, and P(T <= c) = E[Phi(c S - d)] summed over slices of S, each at its upper end, as a bound."""
+    ends = np.linspace(0.0, 2.0 * distance / critical, 20_001)
+    slices = -np.diff(stats.chi2.sf(df * ends**2, df))
+    bound = special.ndtr(critical * ends[1:] - distance) @ slices + stats.chi2.sf(df * ends[-1] ** 2, df)
+    assert 0.0 <= bound < 1e-70
+    assert distances.below(critical, distance, df) == 0.0
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.0, 200.0), st.integers(1, 199))
+def test_nothing_is_taken_for_zero_that_counts(critical, distance, df):
+    exact = special.nctdtr(df, distance, critical)
+    assume(not math.isnan(exact))
+    assert distances.below(critical, distance, df) == pytest.approx(exact, rel=1e-12, abs=2e-30)
+
+
+@pytest.mark.parametrize(
+    ("variance", "theta", "power", "layers", "claims"),
+    [(0.00043, 0.029, 0.99, 50, 1), (0.00046, 0.023, 0.9, 50, 30), (0.00014, 0.033, 0.9, 10, 1)],
+)
+def test_a_small_variance_at_a_tiny_level_has_a_plan(variance, theta, power, layers, claims):
+    """The search for it looks at distances at which SciPy's law is NaN."""
+    options = {"variance": variance, "margin": 0.05, "theta": theta, "alpha": 1e-6, "claims": claims}
+    n = required_networks(**options, power=power, layers=layers)
+    reached, before = (1.0 - planned_power(n_networks=count, **options) for count in (n, n - 1))
+    assert reached <= (1.0 - power) / layers < before
+
+
+@pytest.mark.parametrize(("critical", "distance", "df"), FAR_AND_LOST)
+def test_a_plan_that_cannot_miss_has_power_one(critical, distance, df):
+    variance, alpha = (df + 1) * (DELTA / distance) ** 2, stats.t.sf(critical, df)
+    assert planned_power(n_networks=df + 1, variance=variance, margin=0.05, alpha=alpha) == 1.0

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
 from varprop.stats.influence import as_table, check_measured, log_means, step_ratios
-from varprop.stats.means import dropped_note, mean_outcome, pooled_step_mean, skewness_note
+from varprop.stats.means import dropped_note, mean_outcome, pooled_step_mean, skewness_note, step_mean_layers
 from varprop.stats.outcome import Outcome
 
 
@@ -160,7 +160,10 @@ def step_outcomes(means: Moments, *, expected: float, product: bool) -> list[Out
     """
     _check_rate(expected)
     if product:
-        return [_product_rate(means.take(i), expected) for i in range(len(means.low))]
+        return [
+            Outcome.from_estimate("growth_rate_mean", theta=step.theta - expected, se=step.se, df=step.df, n=step.n)
+            for step in step_mean_layers(means)
+        ]
     return [_plain_rate(means.take(i - 1, i), expected) for i in range(1, len(means.low))]
 
 

@@ -8,8 +8,9 @@ noncentral t law takes the normal one's place; beyond, that adds three networks 
 from __future__ import annotations
 
 import math
+from functools import partial
 
-from varprop.stats.distances import below, count, degrees, standard_errors, upper
+from varprop.stats import distances
 from varprop.stats.equivalence import Direction, check_budget
 from varprop.stats.outcome import Outcome
 from varprop.stats.variances import known_variance
@@ -83,11 +84,14 @@ def required_networks(
     for K layers; for a truth elsewhere inside the margin the two ways to miss are no longer alike, and the equation
     "P(miss at the near margin) + P(miss at the far one) = beta / K" is solved instead. Refuting takes
 
-    .. math:: N = (z_{1-\alpha/(mK)} + z_{1-\beta})^2 \, \mathrm{Var} / (|\theta| - \delta)^2 .
+    .. math:: N = (k + z_{1-\beta})^2 \, \mathrm{Var} / (|\theta| - \delta)^2,
+        \qquad P(Z > k) + P(Z > k + 2 \delta / \mathrm{se}) = \alpha / (mK), \qquad \mathrm{se}^2 = \mathrm{Var} / N,
 
-    The latter neglects the far tail of ``p_refute``, which costs up to .07 of power if theta is many times the margin.
-    Fewer than 200 networks are counted by the noncentral t law of N - 1 degrees of freedom instead. Skewed values are not
-    allowed for; over depth, few networks of small width ask for `calibrate`.
+    for ``p_refute`` counts estimates beyond either margin: k is :math:`z_{1-\alpha/(mK)}` where the margin is wide beside a
+    standard error, and :math:`z_{1-\alpha/(2mK)}` where it is narrow, as for a truth many margins away. Fewer than 200
+    networks are counted by the noncentral t law of N - 1 degrees of freedom instead, to refute with three to five of them
+    up to .02 of power too favourably. Skewed values are not allowed for; over depth, few networks of small width ask for
+    `calibrate`.
 
     At width n Var is 5 L / n for a mean accumulated over L steps, forward or backward, and 5 / (n L) for its rate per
     layer. For one step it is 2 / n of the pivot, which starts from what this network has in the layer before, 5 / n of
@@ -187,11 +191,13 @@ def detectable_difference(
     if n_networks < 2:
         msg = f"need two networks or more, got n_networks={n_networks}"
         raise ValueError(msg)
-    df, se = degrees(n_networks), math.sqrt(unit_variance / n_networks)
+    df, se = distances.degrees(n_networks), math.sqrt(unit_variance / n_networks)
     if margin is None:
-        difference = standard_errors(alpha / claims, beta / layers, df, far=1.0) * se
+        difference = distances.to_inside(alpha / claims, beta / layers, df, far=1.0) * se
     else:
-        difference = _delta(margin) + standard_errors(alpha / (claims * layers), beta, df) * se
+        delta = _delta(margin)
+        apart = 2.0 * delta / se if se else math.inf
+        difference = delta + distances.beyond_margins(alpha / (claims * layers), beta, df, apart=apart) * se
     if difference > _LARGEST:
         msg = f"{n_networks} networks tell no difference, however large, from chance; take more"
         raise ValueError(msg)
@@ -232,11 +238,12 @@ def planned_power(
     if n_networks < 2 or variance == 0.0 or not math.isfinite(theta):
         msg = f"need n_networks >= 2, variance > 0 and a finite theta, got {n_networks}, {variance} and {theta}"
         raise ValueError(msg)
-    df, se, delta = degrees(n_networks), math.sqrt(variance / n_networks), _delta(margin)
-    critical = upper(alpha / claims, df)
+    df, se, delta = distances.degrees(n_networks), math.sqrt(variance / n_networks), _delta(margin)
     near, far = abs(abs(theta) - delta) / se, (abs(theta) + delta) / se
-    missed = below(critical, near, df) + (below(critical, far, df) if abs(theta) < delta else 0.0)
-    return max(0.0, 1.0 - missed)
+    if abs(theta) < delta:
+        critical = distances.upper(alpha / claims, df)
+        return max(0.0, 1.0 - distances.below(critical, near, df) - distances.below(critical, far, df))
+    return 1.0 - distances.below(distances.critical_value(alpha / claims, df, apart=2.0 * delta / se), near, df)
 
 
 def networks_to_decide(
@@ -331,7 +338,9 @@ def networks_to_decide_direction(
         raise ValueError(msg)
     distance = threshold - outcome.theta if direction == "below" else outcome.theta - threshold
     tail, miss = (alpha / m, beta / layers) if distance >= 0.0 else (alpha / (m * layers), beta)
-    return _feasible(count(outcome.unit_variance, abs(distance), tail, miss))
+    return _feasible(
+        distances.count(outcome.unit_variance, abs(distance), partial(distances.to_either_side, tail, miss))
+    )
 
 
 def _networks(
@@ -342,10 +351,14 @@ def _networks(
     if not math.isfinite(theta):
         msg = f"theta must be a finite log(truth / prediction), got {theta}"
         raise ValueError(msg)
+    near = abs(abs(theta) - delta)
+    if near == 0.0:
+        return math.inf
     if abs(theta) > delta:
-        return count(unit_variance, abs(theta) - delta, alpha / (m * layers), beta)
-    near, far = delta - abs(theta), delta + abs(theta)
-    return count(unit_variance, near, alpha / m, beta / layers, far=far / near if near else math.inf)
+        wanted = partial(distances.to_outside, alpha / (m * layers), beta, apart=2.0 * delta / near)
+    else:
+        wanted = partial(distances.to_inside, alpha / m, beta / layers, far=(delta + abs(theta)) / near)
+    return distances.count(unit_variance, near, wanted)
 
 
 def _feasible(networks: float) -> int | None:

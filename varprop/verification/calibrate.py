@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ from varprop.numerics.streams import root_sequence
 from varprop.stats.equivalence import check_budget
 from varprop.stats.outcome import Outcome
 from varprop.verification.calibration.judges import JUDGES, claim_of, judged, null_is_exact
-from varprop.verification.calibration.rates import Rate, estimate_rates, point_rates
+from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
 from varprop.verification.calibration.truths import Source, draw
 from varprop.verification.claims import Claim
 
@@ -110,8 +111,9 @@ def calibrate(
     Parameters
     ----------
     test : str
-        Name of a test: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "zero_mean",
-        "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate" or "spread".
+        Name of a test: "step_mean", "pooled_step_mean", "band", "cumulative_mean", "growth_rate", "directional",
+        "typical_directional", "level", "zero_mean", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate" or
+        "spread".
     widths : sequence of int
         Units per layer, input first, as `mlp` takes them.
     activation : str, Activation or callable
@@ -128,6 +130,7 @@ def calibrate(
         Margin of the claim, as `Claim` has it.
     theta : float, optional
         log(truth / prediction) that is to be refuted; by default one that is refuted in nine studies of ten, as planned.
+        Of a claim that states a bound, how far beyond it the truth is to be refuted, and as far on the claimed side supported.
     alpha : float
         Level, in (0, 0.5].
     source : {"auto", "law", "engine"}
@@ -142,11 +145,11 @@ def calibrate(
     -------
     DataFrame
         One row per ``rate``: "level" (rejections of the true point null), "coverage" of the interval of level
-        1 - alpha, "false support" and "false refutation" with the truth ``theta`` at an end of the margin, and the
-        power of "support" (theta = 0) and of "refutation". ``events`` of ``repeats`` studies are the share ``value``
-        with its 95 % interval (Clopper and Pearson); ``planned`` is what was promised, and ``accepted`` tells whether
-        the count lies in the region from ``accept_low`` to ``accept_high``, which errs once in a million. With
-        ``drawn_weights`` there is one row, "rejection", of which nothing was promised.
+        1 - alpha, "false support" and "false refutation" with the truth ``theta`` at an end of the margin or at the bound,
+        and the power of "support" (theta = 0, or on the claimed side of the bound) and of "refutation". ``events`` of
+        ``repeats`` studies are the share ``value`` with its 95 % interval (Clopper and Pearson); ``planned`` is what was
+        promised, and ``accepted`` tells whether the count lies in the region from ``accept_low`` to ``accept_high``, which
+        errs once in a million. With ``drawn_weights`` there is one row, "rejection", of which nothing was promised.
 
     Raises
     ------
@@ -157,9 +160,9 @@ def calibrate(
 
     Notes
     -----
-    A claim is about the last layer, or about the whole depth where the test is. Where the prediction is exact the truth is
-    theta = 0. Elsewhere theta is measured by 100,000 other networks or more, and predictions are moved by it. A study whose data
-    admit no test decides nothing, and counts.
+    A claim is about the last layer, or about the whole depth where the test is; one that states a bound says "below" the
+    truth. Where prediction or bound are exact the truth is theta = 0. Elsewhere theta is measured by 100,000 other networks or
+    more, and they are moved by it. A study whose data admit no test decides nothing, and counts.
 
     Of 2,000 studies at a nominal .05 from 56 to 151 rejections are accepted: a level of .096 or more, or .018 or less, is
     found with probability .999. The planned power is that of `required_networks`.
@@ -244,7 +247,7 @@ def studies_of(
 
 def judge_studies(claims: Sequence[Claim], setting: Setting, studies: int, index: int) -> list[list[Outcome | None]]:
     """Simulate and test some of the studies, in a worker."""
-    reads = tuple(dict.fromkeys(name for claim in claims for name in JUDGES[claim.test].reads))
+    reads = tuple(dict.fromkeys(name for claim in claims for name in (*JUDGES[claim.test].reads, claim.quantity)))
     drawn = draw(
         setting.drawn,
         n_networks=studies * setting.n_networks,
@@ -277,10 +280,8 @@ def rates_of(
         for rate in point_rates(outcomes, alpha=alpha, truth=truth, at_most=judge.level == "at most", null=null)
     ]
     if judge.estimates and null:
-        delta = claim.half_width
-        rates += estimate_rates(
-            outcomes, alpha=alphas[0], truth=truth, delta=delta, n_networks=setting.n_networks, theta=theta
-        )
+        verdicts = bound_rates if judge.bound else partial(estimate_rates, delta=claim.half_width)
+        rates += verdicts(outcomes, alpha=alphas[0], truth=truth, n_networks=setting.n_networks, theta=theta)
     return rates
 
 

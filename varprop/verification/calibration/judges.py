@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,8 @@ from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
 from varprop.numerics.moments import Moments
 from varprop.stats.outcome import Outcome
+from varprop.verification.calibration.bounds import mean_gain, mean_squared_slope, typical_gain
+from varprop.verification.calibration.truths import has_law
 from varprop.verification.chain import links
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import GATHER, gather
@@ -31,32 +33,39 @@ class Judge:
         What it is held against.
     last_layer : bool
         Whether the claim is about the last layer alone, so that its p-value is that of one test.
-    exact : {"steps", "products", "always", "never"}
-        Where the null holds to the last digit: of single steps, of products of steps, wherever the test takes the
-        network, or nowhere that one could tell without looking at the activation.
+    exact : {"steps", "products", "norms", "always", "never"}
+        Where the null holds to the last digit: of single steps, of products of steps, where the law of norms is known,
+        wherever the test takes the network, or nowhere that one could tell without looking at the activation.
     estimates : bool
         Whether the answer is an estimate of one number with its interval, and not a statement about a whole law or about
         several layers.
     level : {"exact", "at most"}
         Whether the p-value is uniform under the null, or as a discrete one at most as small as it says.
+    bound : callable, optional
+        From a network to the bound of a claim that states one: the truth where it is exact.
     """
 
     quantity: str
     reads: tuple[str, ...]
     theory: str | None = None
     last_layer: bool = False
-    exact: Literal["steps", "products", "always", "never"] = "always"
+    exact: Literal["steps", "products", "norms", "always", "never"] = "always"
     estimates: bool = True
     level: Literal["exact", "at most"] = "exact"
+    bound: Callable[[Network], float] | None = None
 
 
 _Z, _V, _A = "preactivation_second_moment", "conditional_variance", "activation_second_moment"
+_SLOPES = "derivative_second_moment"
 JUDGES = {
     "step_mean": Judge(_Z, (_Z, _V), "mean-field", last_layer=True, exact="steps"),
     "pooled_step_mean": Judge(_Z, (_Z, _V), "mean-field", exact="steps"),
     "band": Judge(_Z, (_Z, _V), "mean-field", exact="steps", estimates=False),
     "cumulative_mean": Judge(_Z, (_Z,), "mean-field", exact="products"),
     "growth_rate": Judge(_Z, (_Z,), "mean-field", exact="products"),
+    "directional": Judge(_Z, (_Z,), exact="products", bound=mean_gain),
+    "typical_directional": Judge(_Z, (_Z,), exact="norms", bound=typical_gain),
+    "level": Judge(_SLOPES, (_SLOPES,), last_layer=True, exact="norms", bound=mean_squared_slope),
     "zero_mean": Judge("activation_mean", ("activation_mean", _A), last_layer=True, exact="never"),
     "activation_map": Judge(_A, (_A, _V), last_layer=True, exact="steps"),
     "pivot_law": Judge("pivot", ("pivot",), last_layer=True, estimates=False),
@@ -65,8 +74,7 @@ JUDGES = {
     "dead_rate": Judge(_A, (_A,), last_layer=True, estimates=False, level="at most"),
     "spread": Judge("pivot", ("pivot",), last_layer=True),
 }
-"""One line a test. Not here: ``identity``, which has no error of chance; ``weights_law``, which samples no networks;
-``directional`` and ``typical_directional``, which are ``growth_rate`` with another threshold; ``level``, the t-test of a mean."""
+"""One line a test. Not here: ``identity``, which has no error of chance; ``weights_law``, which samples no networks."""
 
 
 def claim_of(test: str, network: Network, *, margin: float) -> Claim:
@@ -82,7 +90,15 @@ def claim_of(test: str, network: Network, *, margin: float) -> Claim:
         raise ValueError(msg)
     judge = JUDGES[test]
     layers = (network.depth, network.depth) if judge.last_layer else None
-    return Claim(id=test, quantity=judge.quantity, test=test, theory=judge.theory, margin=margin, layers=layers)
+    return Claim(
+        id=test,
+        quantity=judge.quantity,
+        test=test,
+        theory=judge.theory,
+        margin=margin,
+        layers=layers,
+        below=None if judge.bound is None else judge.bound(network),
+    )
 
 
 def null_is_exact(test: str, network: Network) -> bool:
@@ -90,6 +106,8 @@ def null_is_exact(test: str, network: Network) -> bool:
     kind = JUDGES[test].exact
     if kind in ("always", "never"):
         return kind == "always"
+    if kind == "norms":
+        return has_law(network)
     chain = links(network)
     products = all(
         link.activation.homogeneous and link.noun.weights.symmetric and link.noun.biases.name == "zeros"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from varprop.stats.acceptance import acceptance_region, share_interval
-from varprop.stats.equivalence import p_equivalence, p_refute
+from varprop.stats.distances import below, degrees, to_either_side, upper
+from varprop.stats.equivalence import directional, p_equivalence, p_refute
 from varprop.stats.laws import LawFit
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import detectable_difference, planned_power
@@ -26,7 +27,8 @@ class Rate:
     alpha : float
         The level at which it was decided.
     theta : float
-        The truth's log(truth / prediction); of `zero_mean` the standardised mean.
+        The truth's log(truth / prediction), or log(truth / bound); of `zero_mean` the standardised mean, of `level`
+        truth / bound - 1.
     events, studies : int
         How often, of how many.
     planned : float
@@ -138,12 +140,7 @@ def estimate_rates(
     theta : float or None
         Truth to be refuted; None for one that is refuted in nine studies of ten, as planned.
     """
-    found = [one for one in outcomes if one is not None]
-    studies = len(outcomes)
-
-    def rate(name: str, at: float, happened: Callable[[Outcome], bool], planned: float, *, bound: bool = False) -> Rate:
-        events = sum(happened(_from(one, truth - at)) for one in found)
-        return Rate(rate=name, alpha=alpha, theta=at, events=events, studies=studies, planned=planned, bound=bound)
+    rate = _Counts(outcomes, alpha, truth).rate
 
     def supports(one: Outcome) -> bool:
         return p_equivalence(one, delta) <= alpha
@@ -151,15 +148,11 @@ def estimate_rates(
     def refutes(one: Outcome) -> bool:
         return p_refute(one, delta) <= alpha
 
-    def covers(one: Outcome) -> bool:
-        low, high = one.interval(1.0 - alpha)
-        return low <= 0.0 <= high
-
-    yield rate("coverage", 0.0, covers, 1.0 - alpha)
+    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha)
     for end in (-delta, delta):
         yield rate("false support", end, supports, alpha, bound=True)
         yield rate("false refutation", end, refutes, alpha, bound=True)
-    variance = math.fsum(one.unit_variance for one in found) / max(len(found), 1)
+    variance = _mean_variance(outcomes)
     if variance == 0.0:
         return  # nothing varies, so every verdict is certain
     margin = math.expm1(delta)
@@ -170,6 +163,79 @@ def estimate_rates(
     for at, name, happened in ((0.0, "support", supports), (theta, "refutation", refutes)):
         planned = planned_power(n_networks=n_networks, variance=variance, margin=margin, theta=at, alpha=alpha)
         yield rate(name, at, happened, planned or math.nan)  # no power is no promise: a few may succeed by luck
+
+
+def bound_rates(
+    outcomes: Outcomes, *, alpha: float, truth: float, n_networks: int, theta: float | None
+) -> Iterator[Rate]:
+    """Coverage, false verdicts with the truth at a claim's bound, and power on either side of it.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome or None
+        Estimates relative to the bound, below which the claim says that the truth lies; None decides nothing.
+    alpha : float
+        Level of a verdict.
+    truth : float
+        theta under the networks that were sampled. Bounds are moved so that it is what each rate is about.
+    n_networks : int
+        Per study.
+    theta : float or None
+        How far beyond the bound a truth is to be refuted, and how far on the claimed side one is to be supported; None for
+        what is decided in nine studies of ten, as planned.
+    """
+    rate = _Counts(outcomes, alpha, truth).rate
+
+    def supports(one: Outcome) -> bool:
+        return directional(one, 0.0, direction="below")[0] <= alpha
+
+    def refutes(one: Outcome) -> bool:
+        return directional(one, 0.0, direction="below")[1] <= alpha
+
+    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha)
+    yield rate("false support", 0.0, supports, alpha)
+    yield rate("false refutation", 0.0, refutes, alpha)
+    variance = _mean_variance(outcomes)
+    if variance == 0.0:
+        return  # nothing varies, so every verdict is certain
+    df, se = degrees(n_networks), math.sqrt(variance / n_networks)
+    far = to_either_side(alpha, 0.1, df) * se if theta is None else abs(theta)
+    planned = 1.0 - below(upper(alpha, df), far / se, df)
+    yield rate("support", -far, supports, planned)
+    yield rate("refutation", far, refutes, planned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Studies whose truth is known, to count what would happen were it another."""
+
+    outcomes: Outcomes
+    alpha: float
+    truth: float
+
+    def rate(
+        self, name: str, at: float, happened: Callable[[Outcome], bool], planned: float, *, bound: bool = False
+    ) -> Rate:
+        """How often something happens with the truth `at`."""
+        events = sum(happened(_from(one, self.truth - at)) for one in self.outcomes if one is not None)
+        studies = len(self.outcomes)
+        return Rate(rate=name, alpha=self.alpha, theta=at, events=events, studies=studies, planned=planned, bound=bound)
+
+
+def _covering(alpha: float) -> Callable[[Outcome], bool]:
+    """Whether 0 lies in an outcome's interval of level 1 - alpha."""
+
+    def covers(outcome: Outcome) -> bool:
+        low, high = outcome.interval(1.0 - alpha)
+        return low <= 0.0 <= high
+
+    return covers
+
+
+def _mean_variance(outcomes: Outcomes) -> float:
+    """What one network contributes to the estimate's variance, on average over the studies; 0 if there are none."""
+    found = [one.unit_variance for one in outcomes if one is not None]
+    return math.fsum(found) / max(len(found), 1)
 
 
 def _from(outcome: Outcome, truth: float) -> Outcome:

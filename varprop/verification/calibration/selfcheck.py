@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from varprop.engine.executors import ExecutorLike, run_tasks
-from varprop.model.network import mlp
+from varprop.model.network import Network, mlp
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import required_networks
 from varprop.verification.calibrate import Setting, judge_studies, measured_truth, needs_truth, rates_frame, rates_of
+from varprop.verification.calibration.bounds import mean_activation, mean_gain
 from varprop.verification.calibration.controls import WRONG_TESTS
 from varprop.verification.calibration.judges import claim_of
 from varprop.verification.calibration.rates import Rate
@@ -34,6 +35,7 @@ REPORT_CLAIMS = 30
 
 _SIZES = ((16, 10), (16, 50), (64, 10), (64, 50), (256, 50))
 _STEPS = ("step_mean", "pooled_step_mean", "cumulative_mean")
+_BOUNDS = ("directional", "typical_directional", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,19 @@ class Family:
 
 _LAWS = ("activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "band")
 FULL = (
-    Family("relu", "he_normal", _SIZES, (*_STEPS, "growth_rate", *_LAWS)),
+    Family("relu", "he_normal", _SIZES, (*_STEPS, "growth_rate", *_BOUNDS, *_LAWS)),
     Family("tanh", "xavier_normal", _SIZES, (*_STEPS, "zero_mean", "activation_map", "pivot_law")),
     # Every weight of these is drawn, so they are the narrow ones; what `spread` expects of them takes time over depth.
     Family("relu", "he_uniform", _SIZES[:4], (*_STEPS, "activation_map", "dead_rate")),
-    Family("relu", "he_uniform", _SIZES[:1], ("spread",)),
+    Family("relu", "he_uniform", _SIZES[:1], (*_BOUNDS, "spread")),
+    # Where the law of norms is not known, a bound's truth is measured.
+    Family("tanh", "xavier_normal", (_SIZES[0], _SIZES[2]), _BOUNDS),
     Family("tanh", "xavier_uniform", (_SIZES[0], _SIZES[2]), ("cumulative_mean", "zero_mean", "spread")),
 )
-QUICK = (Family("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_LAWS[:-1])),)
+QUICK = (
+    Family("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_LAWS[:-1])),
+    Family("relu", "he_normal", _SIZES[:1], _BOUNDS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,21 @@ def _controls(seed: int, repeats: int) -> Iterator[Check]:
     for name, widths, drawn in wrong:
         setting = _setting(seed, repeats, widths=widths, drawn=drawn, purpose=name)
         claim = replace(claim_of("cumulative_mean", setting.network, margin=MARGIN), id=f"cumulative_mean: {name}")
+        yield Check("controls", _studies([claim], setting), partial(_found_out, claim, setting))
+    yield from _wrong_bounds(seed, repeats)
+
+
+def _wrong_bounds(seed: int, repeats: int) -> Iterator[Check]:
+    """The right networks: another bound than the test's own, and a mean that its t-test does not know how to judge."""
+    z = "preactivation_second_moment"
+    controls: tuple[tuple[str, str, list[int], str, Callable[[Network], float]], ...] = (
+        ("typical_directional", "the mean network's gain", [64] * 11, z, mean_gain),
+        ("level", "a mean that few networks carry", [16] * 51, "activation_mean", mean_activation),
+    )
+    for test, name, widths, quantity, bound in controls:
+        setting = _setting(seed, repeats, widths=widths, purpose=name)
+        own = claim_of(test, setting.network, margin=MARGIN)
+        claim = replace(own, id=f"{test}: {name}", quantity=quantity, below=bound(setting.network))
         yield Check("controls", _studies([claim], setting), partial(_found_out, claim, setting))
 
 

@@ -22,6 +22,7 @@ RECORDED = (
     "pivot",
     "activation_mean",
     "activation_second_moment",
+    "derivative_second_moment",
 )
 """What the tests under calibration read; the law of norms knows no means of activations."""
 
@@ -81,7 +82,8 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
     Returns
     -------
     Simulation
-        `preactivation_second_moment`, `conditional_variance`, `pivot` and, at the activations, their second moment.
+        `preactivation_second_moment`, `conditional_variance`, `pivot` and, at the activations, their second moment and that
+        of their slopes.
 
     Raises
     ------
@@ -92,7 +94,8 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
     -----
     Given the layer below, z has n independent entries N(0, v), v = Var(W) \|a\|^2. Of these K ~ Bin(n, 1/2) are positive,
     and the squares of the two kinds add up to v chi2_K and v chi2_{n-K}, independent given K. With slopes s and t the
-    activations' squares add up to s^2 times the one plus t^2 times the other, and so on with v for the next layer.
+    activations' squares add up to s^2 times the one plus t^2 times the other, and so on with v for the next layer. Their
+    slopes' squares add up to s^2 K + t^2 (n - K), in a layer that got nothing to n times that of the slope at 0.
     """
     if not has_law(network):
         msg = f"the law of norms takes Gaussian weights, zero biases and activations of two slopes, not {network.label}"
@@ -115,8 +118,15 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
         slopes = np.asarray(link.activation(np.array([1.0, -1.0])), dtype=np.float64)
         squares = v * (slopes[0] ** 2 * positive + slopes[1] ** 2 * negative)
         if link.activation_site is not None:
-            columns["activation_second_moment"].append(squares / units)
-            places["activation_second_moment"].append(site_place(link.activation_site))
+            at_zero = link.activation.slope(np.zeros(1)).item() ** 2
+            among = (slopes[0] ** 2 * up + slopes[1] ** 2 * (units - up)) / units
+            after = {
+                "activation_second_moment": squares / units,
+                "derivative_second_moment": np.where(v > 0.0, among, at_zero),
+            }
+            for name, column in after.items():
+                columns[name].append(column)
+                places[name].append(site_place(link.activation_site))
         for name, column in found.items():
             columns[name].append(column)
             places[name].append(site_place(link.site))
