@@ -182,5 +182,5 @@ def reports(tmp_path_factory) -> Reports:
         study = folder / f"{texts['name']}.toml"
         study.write_text(template.format(**{key: toml(text) for key, text in texts.items()}), encoding="utf-8")
         runs.append(vp.run_study(vp.load_study(study), folder / "runs", "serial"))
-    vp.write_report(runs, folder / "reports")
+    vp.write_report(runs, folder / "reports", formats=["html"])
     return Reports(folder / "reports", {"hostile": HOSTILE, "harmless": HARMLESS, "sweep": SWEPT})

@@ -119,11 +119,9 @@ def install_debian(packages: Sequence[str]) -> list[str]:
         return [f"no apt-get here to install {' '.join(packages)}"]
     if os.geteuid() != 0:
         return [f"only root installs Debian packages: sudo apt-get install {' '.join(packages)}"]
-    # Another installer may be at work; it is waited for.
-    patience = ("-o", "DPkg::Lock::Timeout=600")
-    return run("apt-get", "update") or run(
-        "apt-get", "install", *patience, "--yes", "--no-install-recommends", *packages
-    )
+    # Another installer may be at work: it is waited for.
+    install = ("apt-get", "install", "-o", "DPkg::Lock::Timeout=600", "--yes", "--no-install-recommends")
+    return run("apt-get", "update") or run(*install, *packages)
 
 
 def run(*command: str) -> list[str]:
