@@ -27,9 +27,14 @@ def set_round_ticks(axes: Axes, *, most: int) -> None:
 
 
 def _ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans more than one."""
+    """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans one or two."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
-    wide = low > 0 and high / low > 6
-    locator = LogLocator(subs=(1.0, 2.0, 5.0), numticks=most) if wide else MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+    span = high / low if low > 0 else 1.0
+    locator: LogLocator | MaxNLocator
+    if span > 6:
+        # Over more decades 1, 2 and 5 would be too many, and matplotlib's locator then returns none at all.
+        locator = LogLocator(subs=(1.0, 2.0, 5.0) if span <= 150 else (1.0,), numticks=most)
+    else:
+        locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
     return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
