@@ -8,6 +8,7 @@ import numpy as np
 
 from varprop.stats import multiple
 from varprop.verification.claims import TESTS
+from varprop.verification.findings import p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def with_point_nulls(frame: pd.DataFrame) -> pd.DataFrame:
     pvalue = np.where(exact, adjusted, frame["pvalue"].to_numpy())
     seen = judged & (frame["verdict"] == "supported").to_numpy() & (pvalue <= frame["alpha"].to_numpy())
     notes = [
-        "; ".join(filter(None, (note, f"a difference is detectable (p = {p:.2g}) but within the margin")))
+        "; ".join(filter(None, (note, f"a difference is detectable ({p_value(p)}) but within the margin")))
         if here
         else note
         for note, p, here in zip(frame["note"], pvalue, seen, strict=True)

@@ -22,7 +22,7 @@ from varprop.theory.finite_width.chain import Slopes, read_chain
 from varprop.theory.finite_width.law import LawQuantity
 from varprop.verification.chain import links
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging
+from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging, p_value
 from varprop.verification.judging import columns_of, jointly, only_input, places_of, require_one_input
 
 
@@ -177,5 +177,5 @@ def _about_laws(claim: Claim, fits: Sequence[tuple[Place, LawFit]]) -> Evidence:
     def required(alpha: float, m: int) -> int | None:
         return worst.networks_to_decide(claim.margin, alpha=alpha, m=m, layers=len(fits))
 
-    said = join_notes("Kolmogorov distance", f"{worst.second_test} test over all layers p = {second:.2g}")
+    said = join_notes("Kolmogorov distance", f"{worst.second_test} test over all layers {p_value(second)}")
     return jointly(findings, claim.margin, said, required=required)

@@ -112,3 +112,12 @@ def about_one(layers: Sequence[Finding], headline: Finding, delta: float, note: 
 def join_notes(*notes: str) -> str:
     """Put notes into one, each once."""
     return "; ".join(dict.fromkeys(note for note in notes if note))
+
+
+def p_value(p: float) -> str:
+    """Write a p-value into a note, also one that is smaller than any number.
+
+    >>> p_value(0.01234), p_value(0.0)
+    ('p = 0.012', 'p < 1e-300')
+    """
+    return f"p = {p:.2g}" if p > 1e-300 else "p < 1e-300"

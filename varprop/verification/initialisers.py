@@ -17,7 +17,7 @@ from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
 from varprop.verification.claims import Claim
 from varprop.verification.draws import draw_weights
-from varprop.verification.findings import Evidence, Finding, join_notes
+from varprop.verification.findings import Evidence, Finding, join_notes, p_value
 from varprop.verification.judging import jointly
 
 
@@ -106,7 +106,9 @@ def _together(
         f"of single weights, {variances[0].outcome.n:,} draws of each law",
         centre,
         f"Kolmogorov distance {parts[2].headline.estimate:.2g}" if shapes else "",
-        f"independence of entries p = {min(1.0, len(looks) * min(look.pvalue for look in looks)):.2g}" if looks else "",
+        f"independence of entries {p_value(min(1.0, len(looks) * min(look.pvalue for look in looks)))}"
+        if looks
+        else "",
         "" if bounded else "draws lie outside the law's bounds",
         *notes,
     )
