@@ -31,8 +31,8 @@ def compact(svg: str) -> str:
     Returns
     -------
     str
-        Without comments, indentation, groups that say nothing and paths that are not seen; the font is named once, what marks in a row have in
-        common stands on a group, and coordinates are hundredths of a point, finer than any screen.
+        Without comments, indentation, groups that say nothing and paths that are not seen; the font is named once, what
+        marks in a row have in common stands on a group, and coordinates are hundredths of a point, finer than any screen.
     """
     for idle in (_COMMENT, _UNTURNED, _UNSEEN):
         svg = idle.sub("", svg)
