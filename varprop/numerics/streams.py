@@ -10,7 +10,7 @@ import numpy as np
 from varprop._typing import RNGLike
 
 DRAWS_VERSION = 2
-"""Raised whenever an old seed gives new numbers; every such change stands in the changelog under *Changed draws*."""
+"""Raised whenever an old seed gives new numbers, last digits aside; every such change stands in the changelog under *Changed draws*."""
 
 _BLOCKS, _INPUTS, _MODELS, _TEACHERS = 0, 1, 2, 3  # first word of a stream's spawn key: what it is for
 
