@@ -45,6 +45,7 @@ schema = 1
 title = "ReLU"
 seed = 2015
 networks = 2000
+looks = 1
 
 [network]
 widths = "64x10"

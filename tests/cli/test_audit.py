@@ -53,6 +53,7 @@ def test_a_law_that_is_not_the_stated_one_makes_status_1_and_a_report(tmp_path):
     assert {path.name for path in (tmp_path / "reports" / "frameworks" / "toy").iterdir()} == {
         "README.md",
         "audits.csv",
+        "parts.csv",
         "defaults.csv",
     }
 
@@ -70,6 +71,8 @@ def test_only_some_make_no_report(tmp_path):
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert [row["initializer"] for row in found["audits"]] == ["right"]
+    parts = {part["part"]: part["verdict"] for part in found["audits"][0]["parts"]}
+    assert (parts["variance"], parts["replay"], parts["lines"]) == ("supported", "not refuted", "not refuted")
     assert not (tmp_path / "reports").exists()
 
 

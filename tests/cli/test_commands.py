@@ -18,6 +18,7 @@ from varprop.model.initializers import initializer_names
 from varprop.study import json_schema, load_run, load_study
 from varprop.theory import theory_names
 from varprop.verification.claims import TESTS
+from varprop.verification.reasons import REASONS
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -207,6 +208,7 @@ def test_init_writes_a_study_that_runs_and_never_writes_over(tmp_path):
         ("initializers", initializer_names()),
         ("theories", theory_names()),
         ("tests", tuple(TESTS)),
+        ("reasons", tuple(REASONS)),
     ],
 )
 def test_list_names_everything(what, names):

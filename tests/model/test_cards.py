@@ -56,6 +56,11 @@ def test_a_variance_that_nobody_stated_is_not_guessed():
     assert "not stated" in vp.mlp([4, 4], activation="relu", weights=law)._repr_html_()
 
 
+def test_what_is_declared_of_a_sampler_is_said_to_be():
+    law = as_initializer(lambda shape, rng: rng.normal(size=shape), name="own", variance=1.0, symmetric=True)
+    assert "own, declared symmetric" in vp.mlp([4, 4], activation="relu", weights=law)._repr_html_()
+
+
 def test_a_name_of_ones_own_is_text_everywhere():
     phi = vp.Activation(name=SCRIPT, value=np.tanh)
     net = vp.mlp([4, 4], activation=phi, weights="he_normal")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
+import varprop as vp
 from varprop.model.initializers import Initializer, as_initializer, get_initializer, initializer_names
 
 FANS = {"fan_in": 60, "fan_out": 25}
@@ -248,6 +249,32 @@ def test_a_sampler_of_ones_own():
     assert by_fan.variance(**FANS) == 60 / 25
     travelled = pickle.loads(cloudpickle.dumps(by_fan))
     assert np.array_equal(travelled.sample((25, 60), **FANS, rng=1), by_fan.sample((25, 60), **FANS, rng=1))
+
+
+@pytest.mark.false_alarm(0)
+def test_symmetry_is_what_the_author_of_a_sampler_states_and_changes_no_draw():
+    plain, declared = (as_initializer(signs, variance=0.01, symmetric=stated) for stated in (False, True))
+    assert (plain.symmetric, declared.symmetric) == (False, True)
+    assert (plain.symmetry_declared, declared.symmetry_declared) == (False, True)
+    assert not get_initializer("he_normal").symmetry_declared
+    assert (declared.iid, declared.continuous, declared.label) == (False, False, plain.label)
+    assert np.array_equal(declared.sample((25, 60), **FANS, rng=3), plain.sample((25, 60), **FANS, rng=3))
+    nets = [vp.mlp([6] * 4, activation="relu", weights=weights) for weights in (plain, declared)]
+    assert nets[0].describe() == nets[1].describe()  # which is what streams and stored samples are keyed by
+    first, second = (vp.simulate(net, n_networks=20, rng=1).to_frame() for net in nets)
+    assert first.equals(second)
+    assert pickle.loads(pickle.dumps(declared)) == declared
+
+
+def test_a_symmetric_law_has_mean_0():
+    with pytest.raises(ValueError, match=r"symmetric about 0 has mean 0, got mean=0.3; leave out mean, or symmetric"):
+        as_initializer(signs, variance=0.01, mean=0.3, symmetric=True)
+    assert as_initializer(signs, variance=0.01, mean=0, symmetric=True).mean(**FANS) == 0.0
+    for wrong in (1, "yes", None):
+        with pytest.raises(TypeError, match="symmetric must be True or False"):
+            as_initializer(signs, variance=0.01, symmetric=wrong)
+    with pytest.raises(TypeError, match="a name, moments and symmetry are stated for a sampler"):
+        as_initializer("he_normal", symmetric=True)
 
 
 def test_what_is_not_stated_of_a_sampler_is_not_made_up():

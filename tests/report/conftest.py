@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
+from varprop.study.looks import Look
+from varprop.study.standing import Standing, stand
 from varprop.study.study import Study, parse_study
 
 STUDY = """\
@@ -69,6 +71,10 @@ COLUMNS = [
     "verdict",
     "n_required",
     "note",
+    "chance",
+    "n_next",
+    "chance_next",
+    "level",
 ]
 
 
@@ -98,16 +104,18 @@ def default_verdicts() -> pd.DataFrame:
     supported |= {"p_equivalence": 1e-9, "p_refute": 0.99, "pvalue": 0.35, "verdict": "supported"}
     leaky = {"configuration": "leaky_relu(slope=0.1), he_normal"}
     refuted = {"estimate": 14.2, "predicted": 2.0, "ratio": 7.1, "ci_low": 6.9, "ci_high": 7.3, "verdict": "refuted"}
+    refuted |= {"p_equivalence": 1.0, "p_refute": 1e-9}
     open_ = {"estimate": 2.1, "predicted": 2.0, "ratio": 1.05, "ci_low": 0.9, "ci_high": 1.2, "verdict": "inconclusive"}
     zero = {"claim": "goal.zero-mean", "quantity": "activation_mean", "test": "zero_mean", "theory": np.nan}
     zero |= {"estimate": 0.56, "predicted": 0.0, "ci_low": 0.55, "ci_high": 0.57, "margin": 0.05, "verdict": "refuted"}
+    zero |= {"p_equivalence": 1.0, "p_refute": 1e-9}
     layers = [verdict_row(layer=n, estimate=2.0 + n / 100, predicted=2.0, ratio=1 + n / 200) for n in range(1, 5)]
     return verdict_frame(
         verdict_row(**supported),
         *layers,
         verdict_row(**supported, quantity="activation_second_moment"),
         verdict_row(**refuted, **leaky),
-        verdict_row(**open_, **leaky, quantity="activation_second_moment", n_required=3300, note="skewed"),
+        verdict_row(**open_, **leaky, quantity="activation_second_moment", n_required=3300, chance=0.62, note="skewed"),
         verdict_row(**zero),
     )
 
@@ -135,6 +143,7 @@ class HandMadeRun:
     path: Path
     networks: int
     frame: pd.DataFrame
+    looks: tuple[Look, ...] = ()
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -142,6 +151,10 @@ class HandMadeRun:
 
     def simulations(self) -> dict[str, Simulation]:
         return {c.label: simulation(self.study, c.label) for c in self.study.configurations}
+
+    @property
+    def standing(self) -> Standing:
+        return stand(self.study, self.looks, self.networks)
 
     def verdicts(self) -> pd.DataFrame:
         return self.frame.copy()
@@ -179,7 +192,7 @@ def wide_run(**texts: str) -> HandMadeRun:
     """Texts without a space, and a table with all that makes one wide: numbers with powers of ten, columns that differ."""
     rows = [
         verdict_row(claim=claim, quantity=quantity, verdict=verdict, margin=0.05 * i, n_networks=40_000 * i,
-                    n_required=123_456_789, estimate=(-1) ** i * 1.052e6, predicted=2e-7, ratio=5.259e12,
+                    n_required=123_456_789, chance=0.5, estimate=(-1) ** i * 1.052e6, predicted=2e-7, ratio=5.259e12,
                     ci_low=-5.153e12, ci_high=5.367e-12, pvalue=0.1 / i, p_equivalence=1e-3 * i, p_refute=0.3 / i,
                     configuration="leaky_relu(slope=0.1), he_normal", note="over the whole depth, to layer 20; " * 4)
         for i, (claim, quantity, verdict) in enumerate([

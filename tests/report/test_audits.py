@@ -8,9 +8,10 @@ import pytest
 
 from varprop.bridges import Bridge, Case
 from varprop.bridges.defaults import DENSE, DefaultClaim
+from varprop.model.initializers import as_initializer
 from varprop.report.audits import audits_markdown, write_audits
 from varprop.verification.audit.defaults import audit_claims, claims_frame
-from varprop.verification.audit.frameworks import audit_bridge, to_frame
+from varprop.verification.audit.frameworks import audit_bridge, parts_frame, to_frame
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -106,6 +107,33 @@ def test_claims_have_a_section_and_a_table_of_their_own(audits, claims, tmp_path
     read = pd.read_csv(written[2])
     assert read["verdict"].tolist() == ["supported", "refuted"]
     assert read.columns.tolist() == claims.columns.tolist()
+
+
+@pytest.mark.false_alarm(1e-9)
+def test_every_part_is_in_a_table_of_its_own_and_summed_up_on_the_page(audits, tmp_path):
+    written = write_audits(to_frame(audits), tmp_path, framework="toy 1", seed=1, parts=parts_frame(audits))
+    assert [path.name for path in written] == ["README.md", "audits.csv", "parts.csv"]
+    read = pd.read_csv(written[2])
+    assert read.columns.tolist()[:4] == ["initializer", "shape", "statement", "part"]
+    assert len(read) == sum(len(one.audit.parts) for one in audits)
+    page = written[0].read_text(encoding="utf-8")
+    section = page[page.index("## What was looked at") :]
+    assert "| variance | the variance, within the margin | 2 | 1 | <0.0001 |" in section
+    assert "| replay | a run of numbers that comes again: a generator of a short period | 2 | 0 | >0.9999 |" in section
+    assert "Haar" not in section
+    assert "| Part | Looks for |" not in audits_markdown(to_frame(audits), framework="toy 1", seed=1)
+
+
+@pytest.mark.false_alarm(0)
+def test_of_orthogonal_laws_the_page_says_what_a_verdict_means():
+    law = as_initializer("orthogonal")
+    case = Case(name="q", initializer=law, shape=(64, 64), law="orthogonal", statement="orthogonal", source="docstring")
+    found = audit_bridge(Bridge(name="toy", version="1", cases=(case,)), n_draws=10_000, rng=1)
+    page = audits_markdown(to_frame(found), framework="toy 1", seed=1, parts=parts_frame(found))
+    assert (
+        "no departure of the list was found, which is not to say that the matrices are uniformly random (Haar)" in page
+    )
+    assert "| left rotations | the same of Q' = R Q" in page
 
 
 def test_kurtosis_is_told_beside_the_laws(audits):

@@ -32,9 +32,10 @@ def test_the_lead_counts_networks_configurations_and_verdicts(document):
 
 def test_the_guarantee_says_level_m_and_intervals(document):
     text = " ".join(document.guarantee)
-    assert "m = 5 tests bear a verdict here, and each runs at level alpha/m = 0.05/5." in text
-    assert "is at most 5 %" in text
-    assert "1 - 2 alpha/m = 98 %" in text
+    assert "m = 5 tests bear verdicts here, and each runs at level a = 0.8 alpha/m = 0.8 × 0.05/5." in text
+    assert "the study may be looked at with 40, 160, 640 and so on networks" in text
+    assert "even one verdict of this look or any other is false is at most 5 %" in text
+    assert "level 1 - 2a, 98.4 % where" in text
 
 
 def test_a_claim_says_how_it_is_tested(document):

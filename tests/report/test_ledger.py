@@ -91,7 +91,8 @@ def test_the_estimate_is_the_largest_departure_of_the_tests_with_the_verdict(con
             {"test": "zero_mean", "ratio": float("nan"), "estimate": 0.56},
             "mean/root mean square 0.5600 (0.9000 to 1.200)",
         ),
-        ({"test": "identity", "ratio": float("nan"), "estimate": 0.0}, "measured 0 (0.9000 to 1.200)"),
+        ({"test": "identity", "ratio": float("nan"), "estimate": 0.0, "ci_low": float("nan")}, "measured 0"),
+        ({"test": "identity", "ratio": float("nan"), "estimate": 0.995}, "share of networks 0.9950 (0.9000 to 1.200)"),
         ({"test": "identity", "ratio": float("nan")}, ""),
     ],
 )
@@ -138,8 +139,8 @@ def test_a_contradicted_expectation_is_told_in_the_row(contribution):
     assert row.leading.remark == "CONTRADICTS the expectation (supported)."
     (row,) = rows_of(contribution("he.half", "refuted", expect="refuted"))
     assert row.leading.remark == ""
-    (row,) = rows_of(contribution("he.half", "inconclusive", n_required=3300))
-    assert row.leading.remark == "About 3,300 networks would decide it."
+    (row,) = rows_of(contribution("he.half", "inconclusive", n_required=3300, chance=0.62))
+    assert row.leading.remark == "3,300 networks would decide it with a chance of 62 %."
 
 
 def test_a_strip_says_n_band_and_verdicts(contribution):
@@ -166,7 +167,8 @@ def test_a_strip_of_weights_counts_draws_and_of_exact_tests_has_no_margin(contri
 
 
 def test_exact_tests_are_a_mark_each(contribution):
-    (row,) = rows_of(contribution("he.half", *["supported"] * 13, "refuted", test="identity", margin=float("nan")))
+    exact = {"test": "identity", "margin": float("nan"), "ci_low": float("nan")}
+    (row,) = rows_of(contribution("he.half", *["supported"] * 13, "refuted", **exact))
     assert row.picture.caption == "14 tests, n = 40 networks. A mark each; exact, so there is no margin."
     assert "13 supported and 1 refuted" in row.picture.alternative
     (axes,) = row.picture.draw().axes

@@ -33,7 +33,20 @@ where = { weights = "constant" }
 quantity = "most_distinct_rows"
 layers = [1, 2]
 test = "identity"
+reason = "equal-units"
 equals = 1
+"""
+
+
+CLAIM = """
+[[claims]]
+id = "{}"
+where = {{ weights = "constant" }}
+quantity = "most_distinct_rows"
+layers = [1, 2]
+test = "identity"
+equals = 1
+{}
 """
 
 
@@ -90,12 +103,27 @@ def test_rows_alone(run):
     assert rows_pictures({"none": vp.simulate(only.network, n_networks=2, rng=1)}) == []
 
 
+def test_a_claim_about_a_share_has_an_interval_and_a_level(tmp_path):
+    """Beside one for a reason, which takes no part of alpha, and one about all networks."""
+    shares = STUDY + CLAIM.format("share", "") + CLAIM.format("all", "share = 1")
+    (tmp_path / "small.toml").write_text(shares, encoding="utf-8")
+    run = vp.run_study(vp.load_study(tmp_path / "small.toml"), tmp_path / "runs", "serial")
+    vp.write_report(run, tmp_path, formats=("md",))
+    page = (tmp_path / "small" / "README.md").read_text(encoding="utf-8")
+    assert "Claimed: exactly 1. Claimed of at least 99 % of all networks." in page
+    assert "m = 1 tests bear a verdict here, and each runs at level alpha/m = 0.05/1." in page
+    assert "one exception refutes it, and no number of networks supports it" in page
+    assert "These verdicts take no part of alpha." in page
+    assert run.verdicts()["verdict"].dropna().tolist() == ["supported", "inconclusive", "inconclusive"]
+
+
 def test_the_report_of_a_training_study(run, tmp_path):
     written = {path.name for path in vp.write_report(run, tmp_path, formats=("html", "md", "png"))}
     assert {"rows.svg", "rows.png"} <= written
     page = (tmp_path / "small" / "README.md").read_text(encoding="utf-8")
     assert "Claimed: exactly 1 in every network." in page
     assert "3 steps of full-batch gradient descent on the mean squared error, rate 0.1, weights and biases" in page
+    assert "Reason equal-units: units with equal weights put out the same" in page
     assert "have neither margin nor level" in page
     assert "±5 %" not in page
     html = (tmp_path / "small" / "index.html").read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ def test_remarks_compare_with_the_expectation_and_say_what_would_decide(make_run
     assert [row[-1] for row in texts(table)] == [
         "as expected",
         "CONTRADICTS the expectation (supported)",
-        "expected: supported; about 3,300 networks would decide it",
+        "expected: supported; 3,300 networks would decide it with a chance of 62 %",
         "CONTRADICTS the expectation (supported)",
     ]
     assert [entry.contradicts for entry in entries] == [False, True, False, True]
@@ -64,7 +64,7 @@ def test_an_inconclusive_row_that_nothing_decides_says_so(make_run, make_verdict
     ]
     zero = {"claim": "goal.zero-mean", "test": "zero_mean", "estimate": 0.1, "verdict": "inconclusive"}
     _, table = ledger(make_run(verdicts=make_verdicts(*open_rows, zero)))
-    assert texts(table)[0][-1].endswith("about 900 networks would decide 1 of these 2")
+    assert texts(table)[0][-1].endswith("900 networks would decide 1 of these 2")
     assert texts(table)[1][-1].endswith("no feasible number of networks would decide it")
 
 

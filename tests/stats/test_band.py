@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from varprop.stats.band import band
+from varprop.stats.floors import Refused, Units
 from varprop.stats.means import step_mean_layers
 
 
@@ -122,9 +123,26 @@ def test_what_has_no_band_is_refused(rng):
 
 
 @pytest.mark.false_alarm(0)
-def test_layers_without_spread_are_judged_by_comparison(rng):
-    same = band(np.ones((120, 3)), rng=rng)
-    assert same.pvalue == 1.0
-    off = band(np.full((120, 3), 1.5), rng=rng)
-    assert off.pvalue == 0.0
-    assert off.p_refute(0.05) == 0.0
+def test_layers_without_spread_say_nothing(rng):
+    for value in (1.0, 1.5):
+        found = band(np.full((120, 3), value), rng=rng)
+        assert (found.pvalue, found.p_refute(0.05)) == (1.0, 1.0)
+        assert found.layers[0].interval(0.9) == (-np.inf, np.inf)
+
+
+@pytest.mark.false_alarm(0)
+def test_a_layer_that_is_refused_has_no_bound(rng):
+    """Others keep theirs, and a joint p-value is one of those that are left, times the number of layers at most."""
+    ratios = rng.gamma(8.0, 1 / 8, size=(300, 3))
+    ratios[:, 2] *= 1.5
+    plain = band(ratios, rng=np.random.default_rng(1))
+    floored = band(ratios, rng=np.random.default_rng(1), floors=[Refused("why"), Units(16), Units(16)])
+    assert floored.layers[0].interval(0.9) == (-np.inf, np.inf)
+    assert floored.layers[0].p_above(-5.0) == 1.0
+    assert floored.layers[0].refusal(0.05) == "why"
+    low, high = floored.layers[2].interval(0.9)
+    assert low < plain.layers[2].interval(0.9)[0]
+    assert high > plain.layers[2].interval(0.9)[1]
+    assert plain.p_refute(0.05) <= floored.p_refute(0.05) < 1e-6
+    nothing = band(ratios, rng=np.random.default_rng(1), floors=[Refused("why")] * 3)
+    assert (nothing.pvalue, nothing.p_refute(0.05)) == (1.0, 1.0)

@@ -12,14 +12,14 @@ LAWS = {
     "cauchy": lambda rng, shape: rng.standard_cauchy(shape),
     "signs": lambda rng, shape: rng.choice([-1.0, 1.0], shape),
 }
-LOOKS = {"over calls", "along axis 0", "along axis 1", "neighbours", "successive calls"}
+LOOKS = {"over calls", "between calls", "along axis 0", "along axis 1", "neighbours", "successive calls"}
 
 
-@pytest.mark.false_alarm(2e-7)
+@pytest.mark.false_alarm(3e-7)
 @pytest.mark.parametrize("law", LAWS)
 def test_independent_entries_of_any_law_pass_at_the_level(at_level, rng, law):
-    """2,000 sets of 120 entries, two looks. False alarm 1e-7, twice a case."""
-    counts = {"along axis 0": 0, "successive calls, magnitudes": 0}
+    """2,000 sets of 120 entries, three looks. False alarm 1e-7, three times a case."""
+    counts = {"along axis 0": 0, "between calls": 0, "successive calls, magnitudes": 0}
     for _ in range(2000):
         looks = dependence(LAWS[law](rng, (3, 8, 5)), rng=rng)
         for name in counts:
@@ -32,6 +32,7 @@ def test_the_looks_have_names(rng):
     names = set(dependence(rng.standard_normal((3, 4, 5)), rng=rng))
     assert names == LOOKS | {f"{name}, magnitudes" for name in LOOKS}
     assert "neighbours" not in dependence(rng.standard_normal((9, 1)), rng=rng)
+    assert "between calls" not in dependence(rng.standard_normal((9, 5)), rng=rng)  # there it is "along axis 0"
 
 
 @pytest.mark.false_alarm(1e-12)
@@ -68,6 +69,7 @@ def test_lags_are_correlations(rng):
         (lambda x: np.repeat(x[:, :, ::2], 2, axis=2), "along axis 1"),
         (lambda x: np.repeat(x[::2], 2, axis=0), "successive calls"),
         (lambda x: x + 0.5 * x[:1], "over calls"),
+        (lambda x: np.stack([np.roll(x[0], i) for i in range(40)]), "between calls"),
         (lambda x: np.linalg.qr(x)[0], "along axis 0, magnitudes"),
         (lambda x: x * np.exp(np.linspace(-1, 1, 40))[:, None], "along axis 1, magnitudes"),
     ],

@@ -64,10 +64,14 @@ def test_the_truth_at_width_64():
 
 
 @pytest.mark.false_alarm(1e-12)
-def test_the_warning_comes_only_without_the_product_form(profiles, rng):
+def test_only_without_the_product_form_it_is_refused(profiles, rng):
+    """Over 49 steps of width 16 a few of 200 networks carry the mean, and the rates of steps are as good as ever."""
     values = profiles(rng, 200, 50, 16)
-    assert "doubtful" in growth_rate(values).mean_network.note
+    refused = growth_rate(values).mean_network
+    assert "a few networks carry the mean" in refused.refusal(0.05)
+    assert (refused.p_above(-9.0), refused.p_below(9.0)) == (1.0, 1.0)
     assert not growth_rate(values, product=True).mean_network.note
+    assert not growth_rate(values, product=True, width=16).mean_network.refusal(1e-4)
 
 
 @pytest.mark.false_alarm(0)
@@ -77,7 +81,7 @@ def test_the_mean_rate_is_the_cumulative_mean_per_layer(profiles, rng):
     for product in (True, False):
         rate = growth_rate(values, product=product).mean_network
         total = cumulative_mean(values, np.full(5, 2.0), product=product)[-1]
-        assert (4 * rate.theta, 4 * rate.se) == pytest.approx((total.theta, total.se), rel=1e-12)
+        assert (4 * rate.theta, 4 * rate.se) == pytest.approx((total.theta, total.se), rel=1e-9)
 
 
 @pytest.mark.false_alarm(1e-12)
@@ -87,7 +91,8 @@ def test_the_mean_rate_agrees_with_the_jackknife(profiles, rng):
     left_out = np.log((values.sum(axis=0) - values) / 499) @ [-1 / 3, 0.0, 0.0, 1 / 3]
     plain = np.log(values[:, -1].mean() / values[:, 0].mean()) / 3
     rate = growth_rate(values).mean_network
-    assert rate.theta - plain == pytest.approx(499 * (plain - left_out.mean()), rel=0.05)
+    # As it is: Hall's test takes no bias off an estimate, since it needs no logarithm.
+    assert rate.theta == pytest.approx(plain, rel=1e-9)
     assert rate.se == pytest.approx(np.sqrt(499**2 / 500 * left_out.var(ddof=1)), rel=0.02)
 
 
@@ -102,8 +107,11 @@ def test_every_step_on_its_own_is_the_rate_of_two_layers(profiles, rng, product)
     assert len(every) == 5
     for i, step in enumerate(every):
         alone = growth_rate(values[:, i : i + 2], expected=0.1, product=product).mean_network
-        assert (step.test, step.n, step.df, step.note) == (alone.test, alone.n, alone.df, alone.note)
-        assert (step.theta, step.se, step.pvalue) == pytest.approx((alone.theta, alone.se, alone.pvalue), rel=1e-9)
+        assert (step.test, step.n, step.df) == (alone.test, alone.n, alone.df)
+        assert step.se == pytest.approx(alone.se, rel=1e-9)
+        # For exploration steps without the product form have the bias of logarithms taken off.
+        first, last = (column.var(ddof=1) / column.mean() ** 2 / 240 for column in values[:, i : i + 2].T)
+        assert step.theta - alone.theta == pytest.approx(0.0 if product else last - first, abs=1e-12)
 
 
 def test_steady_growth_is_found_exactly():

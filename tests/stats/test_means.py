@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from varprop.stats.means import (
-    SKEWNESS_LIMIT,
-    cumulative_mean,
-    pooled_step_mean,
-    skewness_note,
-    step_mean,
-    step_mean_layers,
-)
+from varprop.stats.floors import SKEWNESS_LIMIT, Units
+from varprop.stats.means import cumulative_mean, pooled_step_mean, step_mean, step_mean_layers
 
 POSITIVE = hnp.arrays(np.float64, (6, 3), elements=st.floats(0.01, 100.0))
 
@@ -111,10 +105,23 @@ def test_networks_not_at_risk_are_dropped():
     assert (outcome.n, outcome.df) == (3, 2)
 
 
-def test_no_spread_is_judged_by_comparison():
+def test_no_spread_is_no_evidence():
+    """Two networks or twenty that show one value: how others vary they do not say."""
     assert step_mean([1.0] * 5).pvalue == 1.0
-    outcome = step_mean([1.1] * 5)
-    assert (outcome.theta, outcome.se, outcome.pvalue) == (math.log(1.1), 0.0, 0.0)
+    outcome = step_mean([1.1] * 20)
+    assert (outcome.theta, outcome.se, outcome.pvalue) == (math.log(1.1), 0.0, 1.0)
+    assert outcome.p_above(-5.0) == outcome.p_below(5.0) == 1.0
+    assert "one value" in outcome.refusal(0.05)
+
+
+def test_a_floor_is_the_layers_own():
+    outcome = step_mean([0.9, 1.3, 0.8, 1.1], floor=Units(16))
+    assert "takes 20 networks" in outcome.refusal(0.05)
+    assert (outcome.pvalue, outcome.bounds(0.05)) == (1.0, (-math.inf, math.inf))
+    plain = step_mean([0.9, 1.3, 0.8, 1.1])
+    assert (outcome.theta, outcome.se) == (plain.theta, plain.se)
+    pooled = pooled_step_mean([[0.9, 1.0], [1.3, 1.1], [0.8, 1.0]], floor=Units(16))
+    assert pooled.refusal(0.05)
 
 
 @pytest.mark.parametrize("ratios", [[0.0, 0.0], [1.0, -1.0], [1.0, np.inf], [1.0], [1.0, np.nan], [], [[1.0], [1.0]]])
@@ -192,34 +199,43 @@ def test_the_product_form_by_hand():
 
 @pytest.mark.false_alarm(0)
 def test_both_forms_agree_in_the_first_layer(he_steps, rng):
+    """But for the bias of a logarithm, se^2 / 2, which the product form takes off lest it add up."""
     q = 3.0 * he_steps(rng, (50, 1), 16)
     product, separate = (cumulative_mean(q, [2.0], product=form)[0] for form in (True, False))
-    assert (product.theta, product.se, product.df) == pytest.approx((separate.theta, separate.se, separate.df))
-    assert separate.theta == pytest.approx(step_mean(q[:, 0] / 2.0).theta, rel=1e-12)
+    assert (product.se, product.df) == pytest.approx((separate.se, separate.df))
+    assert product.theta == pytest.approx(step_mean(q[:, 0] / 2.0).theta, rel=1e-12)
+    assert separate.theta == pytest.approx(product.theta - product.se**2 / 2, rel=1e-12)
 
 
 @pytest.mark.false_alarm(1e-7)
 def test_the_separate_form_holds_its_level_over_few_layers(he_steps, rejections, at_level, rng):
-    """Two layers of width 32, 200 networks, where q is not yet skewed. False alarm 1e-7."""
+    """Two layers of width 32, 200 networks, where q is not yet skewed. False alarm 1e-7.
+
+    The t test itself; together with bets it has nine tenths of the level.
+    """
 
     def pvalue():
         q = np.cumprod(he_steps(rng, (200, 2), 32), axis=1)
-        return cumulative_mean(q, np.ones(2), product=False)[-1].pvalue
+        outcome = cumulative_mean(q, np.ones(2), product=False)[-1]
+        assert outcome.pvalue >= outcome.t_test.pvalue
+        return outcome.t_test.pvalue
 
     assert rejections(pvalue) in at_level
 
 
 @pytest.mark.false_alarm(1e-12)
-def test_the_separate_form_warns_where_it_fails(he_steps, rng):
-    """Depth 50 at width 16, where t rejects 73 %: the note is there in each of 200 studies; after one step at width 48 in none.
+def test_the_separate_form_refuses_where_it_fails(he_steps, rng):
+    """Depth 50 at width 16, where t rejects 73 %: refused in each of 200 studies; after one step at width 48 in none.
 
     In 20,000 deep studies the sample skewness never fell below .30 sqrt(n), twice the limit; after one step it is .7 on
     average, and 5.9, the limit, takes a network twenty standard deviations out: false alarm below 1e-12.
     """
     for _ in range(200):
         q = np.cumprod(he_steps(rng, (200, 50), 16), axis=1)
-        assert "t interval is doubtful" in cumulative_mean(q, np.ones(50), product=False)[-1].note
-        assert not cumulative_mean(he_steps(rng, (1600, 1), 48), [1.0], product=False)[-1].note
+        (deep,) = cumulative_mean(q[:, -1:], [1.0], product=False)
+        assert "a few networks carry the mean" in deep.refusal(0.05)
+        assert deep.p_below(0.0) == 1.0
+        assert not cumulative_mean(he_steps(rng, (1600, 1), 48), [1.0], product=False)[-1].refusal(0.05)
 
 
 @pytest.mark.false_alarm(1e-11)
@@ -239,15 +255,11 @@ def test_the_limit_of_skewness_is_where_the_tails_are_off_by_half(rng):
     assert 0.005 < np.mean(t > critical) < 0.0175
 
 
-def test_the_note_names_skewness_and_absent_networks():
-    values = np.array([1.0] * 39 + [100.0, np.nan])
-    note = cumulative_mean(values[:, None], [1.0], product=False)[0].note
-    assert note == (
-        "1 of 41 networks have no value and are left out; "
-        "sample skewness 6.1 with 40 networks: a few networks carry the mean, and the t interval is doubtful; "
-        "heavy tail: the largest of 40 networks holds 71.9 % of the sum"
-    )
-    assert not skewness_note(np.ones(5))
+def test_what_is_said_of_skewness_and_of_absent_networks():
+    values = np.array([1.0] * 199 + [100.0, np.nan])
+    outcome = cumulative_mean(values[:, None], [1.0], product=False)[0]
+    assert outcome.note.startswith("1 of 201 networks have no value and are left out; assumes that no rarer")
+    assert "a few networks carry the mean (sample skewness 14.0 with 200 networks)" in outcome.refusal(0.05)
 
 
 @given(POSITIVE, st.floats(1e-3, 1e3), st.booleans())
@@ -270,10 +282,15 @@ def test_a_known_start_moves_the_prediction(he_steps, rng, product):
     assert moved == cumulative_mean(q, [5.0, 10.0, 20.0], product=product)
 
 
-def test_networks_without_spread_are_judged_by_comparison():
-    outcomes = cumulative_mean(np.tile([0.1, 0.2, 0.4], (7, 1)), [0.1, 0.2, 0.2], product=True)
-    assert [outcome.pvalue for outcome in outcomes] == [1.0, 1.0, 0.0]
-    assert all(outcome.se == 0.0 for outcome in outcomes)
+def test_networks_without_spread_say_nothing():
+    """But that values >= 0 which are never small have a mean that is not: bets from below, whatever the law."""
+    values = np.tile([0.1, 0.2, 0.4], (70, 1))
+    for outcome in cumulative_mean(values, [0.1, 0.2, 0.2], product=True):
+        assert (outcome.se, outcome.pvalue, outcome.p_above(-3.0), outcome.p_below(3.0)) == (0.0, 1.0, 1.0, 1.0)
+    for outcome in cumulative_mean(values, [0.1, 0.2, 0.2], product=False):
+        assert (outcome.se, outcome.p_below(3.0), outcome.t_test.pvalue) == (0.0, 1.0, 1.0)
+        assert outcome.p_above(outcome.theta - 3.0) < 1e-6
+        assert outcome.guarantee(0.05) == "proved"
 
 
 @pytest.mark.parametrize(
@@ -286,11 +303,11 @@ def test_networks_without_spread_are_judged_by_comparison():
         (np.ones((3, 2)), [1e-300, 1e10], False, 1.0, "exceeds the range"),
         ([[1e300, 1.0]] * 2, [1e-300, 1.0], False, None, "exceeds the range"),
         ([[1.0, np.nan], [1.0, 1.0]], [1.0, 1.0], True, None, "are NaN"),
-        ([[1.0, np.nan], [1.0, 1.0]], [1.0, 1.0], False, None, "has 1 networks at risk"),
+        ([[1.0, np.nan], [1.0, 1.0]], [1.0, 1.0], False, None, "1 of 2 networks have a value"),
         ([[1.0, 0.0], [1.0, 0.0]], [1.0, 1.0], True, None, "is 0 in all networks"),
         ([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [1.0, 1.0, 1.0], True, None, "has 1 networks at risk"),
         ([[0.0, 1.0], [1.0, 1.0]], [1.0, 1.0], True, None, "product=False"),
-        ([[-1.0, 1.0], [1.0, 1.0]], [1.0, 1.0], False, None, "finite and >= 0"),
+        ([[-1.0, 1.0], [1.0, 1.0]], [1.0, 1.0], False, None, "value -1 of row 0 in column 0 lies outside"),
     ],
 )
 def test_cumulative_mean_refuses_what_it_cannot_judge(values, predicted, product, start, message):

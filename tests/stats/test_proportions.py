@@ -34,7 +34,7 @@ def test_false_verdicts_are_as_rare_as_they_say(truth, right):
     said = {"supported": 0.0, "refuted": 0.0, "inconclusive": 0.0}
     for k, weight in enumerate(weights):
         outcome = dead_rate(k, 200, expected=0.1)
-        said[decide(p_equivalence(outcome, 0.05), p_refute(outcome, 0.05), alpha=0.05, m=1)] += weight
+        said[decide(p_equivalence(outcome, 0.05), p_refute(outcome, 0.05), level=0.05)] += weight
     wrong = "refuted" if right == "supported" else "supported"
     assert said[wrong] <= 0.05
     assert said[right] > (0.1 if right == "supported" else 0.99)

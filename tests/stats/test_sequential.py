@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
+from varprop.numerics.moments import Moments
+from varprop.stats.capital import Capital, capital_means
 from varprop.stats.equivalence import directional, p_equivalence
+from varprop.stats.floors import Strict
 from varprop.stats.means import step_mean
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
@@ -16,8 +19,8 @@ from varprop.stats.sequential import (
     MIN_NETWORKS,
     SequentialOutcome,
     all_layers,
+    at_any_look,
     confidence_sequence,
-    networks_to_decide,
 )
 
 REPLICATIONS = 2000
@@ -199,8 +202,8 @@ def test_power_is_not_given_away(looks, rng):
 
 @given(st.floats(-0.3, 0.3), st.floats(1e-3, 0.1), st.floats(1e-6, 0.5))
 def test_intervals_and_p_values_say_the_same(theta, se, alpha):
-    found = SequentialOutcome.of(outcome(theta, se), MIXTURE)
-    low, high = found.interval(1 - 2 * alpha)
+    found = at_any_look(outcome(theta, se), MIXTURE)
+    low, high = found.bounds(alpha)
     assert found.p_above(low) == pytest.approx(alpha, rel=1e-6)
     assert found.p_below(high) == pytest.approx(alpha, rel=1e-6)
 
@@ -209,18 +212,24 @@ def test_intervals_and_p_values_say_the_same(theta, se, alpha):
 def test_looking_often_costs_evidence_of_every_kind(theta, se, delta):
     """Down to 1e-9, beyond which the t law's tails are heavier than any normal one's."""
     once = outcome(theta, se)
-    often = SequentialOutcome.of(once, MIXTURE)
+    often = at_any_look(once, MIXTURE)
     pairs = [(often.pvalue, once.pvalue), (p_equivalence(often, delta), p_equivalence(once, delta))]
     for threshold in (-delta, delta):
         pairs += zip(directional(often, threshold), directional(once, threshold), strict=True)
     assert all(max(more, 1e-9) >= less or less < 1e-9 for more, less in pairs)
-    assert often.p_outside(delta) == pytest.approx(
-        SequentialOutcome.of(outcome(-theta, se), MIXTURE).p_outside(delta), rel=1e-9
-    )
+    assert often.p_outside(delta) == pytest.approx(at_any_look(outcome(-theta, se), MIXTURE).p_outside(delta), rel=1e-9)
 
 
-def test_without_spread_nothing_is_uncertain():
-    found = SequentialOutcome.of(outcome(0.1, 0.0), MIXTURE)
+def test_without_spread_nothing_is_known():
+    found = at_any_look(outcome(0.1, 0.0), MIXTURE)
+    assert isinstance(found, SequentialOutcome)
+    assert (found.p_outside(0.05), p_equivalence(found, 0.2), found.pvalue) == (1.0, 1.0, 1.0)
+    assert found.interval(0.9) == (-math.inf, math.inf)
+
+
+def test_where_the_law_has_no_spread_nothing_is_uncertain():
+    sure = Outcome.from_estimate("cumulative_mean", theta=0.1, se=0.0, df=99, n=100, certain=True)
+    found = at_any_look(sure, MIXTURE)
     assert (found.p_outside(0.05), found.p_outside(0.1), p_equivalence(found, 0.2), found.pvalue) == (
         0.0,
         1.0,
@@ -230,29 +239,49 @@ def test_without_spread_nothing_is_uncertain():
     assert found.interval(0.9) == (0.1, 0.1)
 
 
+def test_what_one_look_refuses_many_refuse():
+    """A floor counts the networks at risk at a look as it does at a single one."""
+    once = Outcome.from_estimate("step_mean", theta=0.4, se=0.02, df=159, n=200, floor=Strict(20))
+    often = at_any_look(once, MIXTURE)
+    for level in (0.05, 0.0025, 0.001):
+        assert often.refusal(level) == once.refusal(level)
+        assert math.isinf(often.bounds(level)[0]) == math.isinf(once.bounds(level)[0])
+    assert "takes 200 networks of this width, there are 160" in often.refusal(0.001)
+    assert often.p_above(0.0) == often.floor.p(0.0, 200) == 0.0025
+    low, high = often.bounds(0.01)
+    assert often.p_above(low) == pytest.approx(0.01, rel=1e-6)
+    assert often.p_below(high) == pytest.approx(0.01, rel=1e-6)
+
+
+def test_bets_hold_at_all_looks_as_they_are():
+    table = np.linspace(0.0, 0.2, 60)[:, None]
+    (bets,) = capital_means("level", Moments.of(table), Capital.of(table, low=0.0, high=1.0), null=0.1)
+    assert at_any_look(bets, MIXTURE) is bets
+    (few,) = capital_means("level", Moments.of(table[:3]), Capital.of(table[:3], low=0.0, high=1.0), null=0.1)
+    assert at_any_look(few, MIXTURE) is few
+
+
 def test_every_layer_is_the_worst_for_and_the_best_against():
-    layers = [SequentialOutcome.of(outcome(theta, 0.01), MIXTURE) for theta in (0.0, 0.12, -0.02)]
+    layers = [at_any_look(outcome(theta, 0.01), MIXTURE) for theta in (0.0, 0.12, -0.02)]
     joint = all_layers(layers, 0.05)
     assert joint.deciding == 1
     assert joint.p_equivalence == max(p_equivalence(layer, 0.05) for layer in layers)
     assert joint.p_refute == pytest.approx(3 * layers[1].p_outside(0.05))
 
 
-@pytest.mark.parametrize("alpha", [0.05, 0.05 / 21])
-def test_the_number_that_decides(alpha):
-    found = SequentialOutcome.of(outcome(0.01, 0.03), MIXTURE)
-    sd, n = math.sqrt(found.unit_variance), networks_to_decide(found, 0.04, alpha=alpha)
-
-    def chance(n):
-        return stats.norm.sf(float(MIXTURE.bound(n, alpha=alpha)) - 0.04 * math.sqrt(n) / sd)
-
-    assert chance(n - 1) < 0.9 <= chance(n)
-    assert networks_to_decide(found, 0.0, alpha=alpha) is None
+@pytest.mark.parametrize("level", [0.05, 0.05 / 21])
+def test_a_larger_sample_is_foreseen_with_the_bound_that_it_will_have(level):
+    """Two roads: the interval that the same estimate would have with so many networks, and the half-width foreseen."""
+    found = at_any_look(outcome(0.01, 0.03), MIXTURE)
+    later = at_any_look(outcome(0.01, 0.03 / 2.0, n=1600), MIXTURE)
+    low, high = later.interval(1 - 2 * level)
+    assert found.radius(1600, level) == pytest.approx((high - low) / 2.0, rel=1e-12)
+    assert at_any_look(outcome(0.01, 0.0), MIXTURE).radius(1600, level) == math.inf
 
 
 def test_misuse_is_named():
     with pytest.raises(ValueError, match="starts at 50 networks, got 49"):
-        SequentialOutcome.of(outcome(0.1, 0.1, n=49), MIXTURE)
+        at_any_look(outcome(0.1, 0.1, n=49), MIXTURE)
     with pytest.raises(ValueError, match="a look at 10"):
         confidence_sequence([0.0, 0.0], [1.0, 1.0], [10, 60], level=0.95, mixture=MIXTURE)
     with pytest.raises(ValueError, match="variances finite and >= 0"):
@@ -265,5 +294,3 @@ def test_misuse_is_named():
         NormalMixture.tuned(0, alpha=0.05)
     with pytest.raises(ValueError, match="alpha must lie in"):
         NormalMixture.tuned(10, alpha=1.0)
-    with pytest.raises(ValueError, match="distance >= 0"):
-        networks_to_decide(SequentialOutcome.of(outcome(0.0, 0.1), MIXTURE), -1.0, alpha=0.05)

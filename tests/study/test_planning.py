@@ -35,7 +35,9 @@ def test_a_plan_says_networks_time_and_disk(study):
     plan = plan_study(study(), workers=2)
     (cost,) = plan.costs
     assert plan.to_frame()["claim"].tolist() == ["forward"]
-    assert plan.networks >= plan.claims["n_required"].max()
+    assert plan.networks >= plan.claims["n_first"].max()  # what to write before the first look, rounded up
+    assert plan.on_ladder == plan.claims["n_required"].max()
+    assert plan.on_ladder in {40 * 4**k for k in range(12)}
     assert cost.seconds > 0.0
     assert plan.seconds(1000) == pytest.approx(1000 * cost.seconds / 2)
     # Fourteen quantities of a few layers, eight bytes each before compression.
@@ -59,7 +61,8 @@ def test_only_expected_claims_that_nothing_decides_count(study):
     """A plan in which no number decides: of concern only where the author expects a verdict."""
     for more, count in (("", 0), ('expect = "supported"', 1)):
         plan = plan_study(study(margin=30.0, more=more))
-        plan.claims["n_required"] = plan.claims["n_required"].astype("Int64").mask(plan.claims["n_required"] > 0)
+        for column in ("n_required", "n_first"):
+            plan.claims[column] = plan.claims[column].mask(plan.claims[column] > 0)
         assert (len(plan.undecided), len(plan.undecidable), plan.networks) == (count, 1, None)
 
 

@@ -40,7 +40,7 @@ NEEDED = ["preactivation_second_moment", "conditional_variance", "gradient_secon
 
 @pytest.fixture
 def run(write, tmp_path):
-    study = load_study(write(TABLES, networks=4500))
+    study = load_study(write(TABLES, networks=4500, top="looks = 1"))
     return run_study(study, tmp_path / "runs", "serial")
 
 
@@ -102,7 +102,9 @@ def test_a_missing_part_is_told_without_reading_any(run):
 
 
 def test_only_what_is_asked_for_is_recorded(run, write, tmp_path):
-    study = load_study(write(TABLES, networks=4500, top=f"quantities = {NEEDED}".replace("'", '"'), name="few"))
+    study = load_study(
+        write(TABLES, networks=4500, top=f"looks = 1\nquantities = {NEEDED}".replace("'", '"'), name="few")
+    )
     few = run_study(study, tmp_path / "runs", "serial")
     assert set(few.simulations()["relu"].quantities) == set(NEEDED)
     pd.testing.assert_frame_equal(few.verdicts(), run.verdicts())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
+from varprop.model.initializers import as_initializer
 from varprop.model.quantities import QUANTITIES
 from varprop.theory.rules import weight_variance
 
@@ -32,6 +33,18 @@ def test_xavier_is_a_chain_of_fan_in_times_variance():
     for n_in, n_out in list(itertools.pairwise(UNEQUAL))[:0:-1]:
         back.insert(0, back[0] * n_out * 2 / (n_in + n_out))
     np.testing.assert_allclose(by_layer(net, "xavier", "gradient_second_moment"), back, rtol=1e-14)
+
+
+@pytest.mark.false_alarm(0)
+def test_a_declared_symmetry_makes_the_forward_prediction_exact_and_no_other():
+    """Backward a law that may have atoms has no half for a slope; without the declaration nothing is known of signs."""
+    for symmetric in (False, True):
+        law = as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=0.1, symmetric=symmetric)
+        table = vp.predict(vp.mlp(UNEQUAL, activation="relu", weights=law), theory="he").set_index(
+            ["quantity", "layer"]
+        )
+        assert bool(table.loc[("preactivation_second_moment", 3), "exact"]) is symmetric
+        assert not table.loc[("gradient_second_moment", 1), "exact"]
 
 
 def test_he_halves_from_the_second_layer_on():

@@ -117,8 +117,10 @@ def test_inconclusive_names_the_networks_that_would_decide():
     claim = {"id": "few", "quantity": "preactivation_second_moment", "test": "cumulative_mean", "theory": "he"}
     row = vp.verify(few, claims=[claim], alpha=1e-9).iloc[0]
     assert row["verdict"] == "inconclusive"
-    assert row["n_required"] > 100  # what is undecided takes more, whatever the estimate
-    assert "networks would decide" in row["note"]
+    assert row["n_required"] in {100 * 4**k for k in range(1, 12)}
+    assert 0.5 <= row["chance"] <= row["chance_next"] <= 1.0
+    assert row["n_next"] == 4 * row["n_required"]
+    assert f"{row['n_required']:,} networks decide with a chance of" in row["note"]
 
 
 @pytest.mark.false_alarm(1e-8)

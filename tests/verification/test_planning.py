@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 import varprop as vp
 from varprop.model.simulation import Simulation
-from varprop.verification.compare import Case, assess
-from varprop.verification.planning import foreseen, plan_claims
+from varprop.stats import ladder
+from varprop.stats.mixture import NormalMixture
+from varprop.verification.allowance import Allowance, of_one_look
+from varprop.verification.compare import Case, assess, judge
+from varprop.verification.findings import UndecidableError
+from varprop.verification.planning import Planned, known_before, plan_table, watched_need
 
 NETWORK = vp.mlp([64] * 9, activation="relu", weights="he_normal")
+UNKNOWN = vp.mlp([64] * 9, activation="relu", weights="he_normal", biases={"name": "normal", "std": 1e-9})
 QUANTITY = "preactivation_second_moment"
 QUANTITIES = (QUANTITY, "conditional_variance", "activation_mean", "activation_second_moment", "pivot")
 PILOT = 60_000  # so large that what a pilot does not know is no matter here
@@ -21,8 +27,17 @@ def pilot():
     return vp.simulate(NETWORK, n_networks=PILOT, rng=np.random.SeedSequence(611), quantities=QUANTITIES)
 
 
-def plan(pilot, *claims, alpha=0.05):
-    return plan_claims([Case("relu", pilot, claims)], alpha=alpha)
+def plan(pilot, *claims, alpha=0.05, network=None):
+    """Plan by a pilot as if any number of networks could be looked at, each with all of alpha.
+
+    Biases that are all but zero take away what is known of ReLU beforehand.
+    """
+    level = alpha / len(claims)
+    every = tuple((n, level) for n in np.unique(np.geomspace(2, 1e9, 2000).astype(int)).tolist())
+    allowance = Allowance(level=level, networks=every[0][0], later=every)
+    found = judge([Case("relu", pilot, claims)])
+    parts = {"network": network or UNKNOWN, "inputs": 1, "networks": pilot.n_networks, "allowance": allowance}
+    return plan_table([Planned(configuration=c, claim=one, evidence=e, fresh=True, **parts) for c, one, e in found])
 
 
 @pytest.mark.false_alarm(2e-9)
@@ -111,27 +126,72 @@ def test_every_kind_of_test_has_a_forecast(pilot):
 
 
 @pytest.mark.false_alarm(0)
-def test_no_claims_no_plan(pilot):
+def test_no_claims_no_plan():
     with pytest.raises(ValueError, match="no claim"):
-        plan_claims([Case("relu", pilot, ())])
+        plan_table([])
 
 
 @pytest.mark.false_alarm(1e-9)
 def test_what_is_known_beforehand_agrees_with_the_pilot(pilot):
     wanted = claim(margin=0.1)
-    (known,) = foreseen({"relu": [wanted]}, {"relu": NETWORK}, alpha=0.05).values()
-    assert int(plan(pilot, wanted)["n_required"].iloc[0]) == pytest.approx(known, rel=0.5)
+    known = known_before(wanted, NETWORK).need(0.05)
+    assert int(plan(pilot, wanted)["n_first"].iloc[0]) == pytest.approx(known, rel=0.5)
+    # Where it is known, the pilot is not asked.
+    assert int(plan(pilot, wanted, network=NETWORK)["n_first"].iloc[0]) == known
 
 
 @pytest.mark.parametrize(
-    ("network", "wanted"),
+    ("network", "wanted", "inputs"),
     [
-        (vp.mlp([64] * 9, activation="tanh", weights="he_normal"), claim()),
-        (vp.mlp([64, 32, 64], activation="relu", weights="he_normal"), claim()),
-        (vp.mlp([64] * 9, activation="relu", weights="he_uniform"), claim()),
-        (NETWORK, claim(expect="refuted")),
-        (NETWORK, vp.Claim(id="z", quantity="activation_mean", test="zero_mean")),
+        (vp.mlp([64] * 9, activation="tanh", weights="he_normal"), claim(), 1),
+        (vp.mlp([64, 32, 64], activation="relu", weights="he_normal"), claim(), 1),
+        (vp.mlp([64] * 9, activation="relu", weights="he_uniform"), claim(), 1),
+        (NETWORK, claim(expect="refuted"), 1),
+        (NETWORK, claim(theory="xavier"), 1),
+        (NETWORK, claim(layers=(3, 8)), 1),
+        (NETWORK, claim(), 3),
+        (NETWORK, vp.Claim(id="z", quantity="activation_mean", test="zero_mean"), 1),
     ],
 )
-def test_nothing_is_foreseen_where_nothing_is_known(network, wanted):
-    assert foreseen({"a": [wanted]}, {"a": network}, alpha=0.05) == {}
+def test_nothing_is_known_beforehand_where_nothing_is(network, wanted, inputs):
+    assert known_before(wanted, network, inputs=inputs) is None
+
+
+@pytest.mark.parametrize("theory", ["he", "mean-field", "finite-width", "preserved"])
+@pytest.mark.parametrize("test", ["step_mean", "pooled_step_mean", "cumulative_mean", "growth_rate"])
+def test_every_theory_that_is_right_is_known(test, theory):
+    assert known_before(claim(test, theory=theory), NETWORK) is not None
+
+
+def test_a_rate_over_a_networks_layers_has_one_step_less():
+    rate = known_before(claim("growth_rate", margin=0.1), NETWORK).need(0.05)
+    assert rate == vp.required_networks("growth_rate", width=64, depth=7, margin=0.1)
+
+
+def test_a_plan_is_a_rung_of_the_ladder():
+    """The first that has as many networks as its own level asks for."""
+    known, level = known_before(claim(margin=0.05), NETWORK), 0.05 / 7
+    rungs = [(ladder.size(500, k), ladder.share(k) * level) for k in range(1, 8)]
+    allowance = Allowance(level=rungs[0][1], networks=500, later=tuple(rungs))
+    parts = {"network": NETWORK, "inputs": 1, "networks": 500, "evidence": UndecidableError("no pilot")}
+    row = plan_table([Planned(configuration="a", claim=claim(margin=0.05), allowance=allowance, fresh=True, **parts)])
+    enough = [networks for networks, here in rungs if networks >= known.need(here)]
+    assert row["n_required"].tolist() == [min(enough)]
+    assert row["n_first"].tolist() == [known.need(rungs[0][1])]
+    assert known.need(rungs[0][1]) < min(enough)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.05 / 21])
+def test_a_sequence_needs_more_than_a_fixed_sample_and_as_many_as_its_bound_says(level):
+    """Two roads: the number found, and the standard errors that the margin then is away, bound and quantile added."""
+    mixture = NormalMixture.tuned(3000, alpha=2 * level)
+    unit, delta = 5 * 8 / 64, np.log(1.05)
+    quantile = stats.norm.ppf(0.95)
+    found = watched_need(lambda a: int(np.ceil((stats.norm.isf(a) + quantile) ** 2 * unit / delta**2)), mixture)(level)
+    assert np.sqrt(found / unit) * delta == pytest.approx(float(mixture.bound(found, alpha=level)) + quantile, rel=1e-3)
+
+
+def test_steps_of_one_look_are_fourfold():
+    one = of_one_look(50, alpha=0.05, m=2)
+    assert one.later[:2] == ((200, 0.025), (800, 0.025))
+    assert one.later[-1][0] <= 10**9

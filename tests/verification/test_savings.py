@@ -7,7 +7,7 @@ import pytest
 
 from varprop.stats.equivalence import p_equivalence
 from varprop.stats.means import step_mean
-from varprop.stats.sequential import SequentialOutcome
+from varprop.stats.sequential import at_any_look
 from varprop.verification.savings import BUDGET, _running, _verdicts, sequential_savings
 from varprop.verification.sequential import look_schedule, mixture_for
 
@@ -25,7 +25,7 @@ def test_running_sums_are_the_tests_themselves():
         supported, refuted = _verdicts(theta + truth, se, looks, DELTA, alpha=0.05, m=1)
         for study in (0, 1):
             for i, look in enumerate(looks):
-                outcome = SequentialOutcome.of(step_mean(math.exp(truth) * ratios[study, :look]), mixture)
+                outcome = at_any_look(step_mean(math.exp(truth) * ratios[study, :look]), mixture)
                 assert (theta[study, i] + truth, se[study, i]) == pytest.approx((outcome.theta, outcome.se), rel=1e-9)
                 assert supported[study, i] == (p_equivalence(outcome, DELTA) <= 0.05)
                 assert refuted[study, i] == (outcome.p_outside(DELTA) <= 0.05)

@@ -46,6 +46,7 @@ class Catalogue(StrEnum):
     initializers = "initializers"
     theories = "theories"
     tests = "tests"
+    reasons = "reasons"
     studies = "studies"
 
 
@@ -166,6 +167,8 @@ def _print_run(finished: Run) -> None:
 
     typer.echo(plain(finished.study.title))
     print_verdicts(finished.verdicts())
+    for told in finished.standing.told:
+        say(f"{finished.study.name}: {told}")
 
 
 def _print_runs_as_json(done: list[Run]) -> None:
@@ -180,12 +183,30 @@ def _print_runs_as_json(done: list[Run]) -> None:
                 "title": finished.study.title,
                 "path": str(finished.path),
                 "networks": finished.networks,
+                **_looks(finished),
                 "verdicts": records(finished.verdicts()),
                 "surprises": [asdict(one) | {"contradicts": one.contradicts} for one in finished.surprises()],
             }
             for finished in done
         ]
     )
+
+
+def _looks(finished: Run) -> dict[str, Any]:
+    """Which look this is, and what is promised of its verdicts."""
+    standing = finished.standing
+    ladder = standing.design == "ladder"
+    return {
+        "look": standing.number,
+        "rung": standing.rung if ladder else None,
+        "judged_networks": standing.judged,
+        "next_rung": standing.next if ladder else None,
+        "m": standing.m,
+        "alpha": standing.promised,
+        "guaranteed": standing.guaranteed,
+        "guarantee": standing.promise,
+        "remarks": list(standing.told),
+    }
 
 
 def _contradicted(done: list[Run]) -> bool:
@@ -285,7 +306,7 @@ def verify(
     alpha: Annotated[float, typer.Option(help="Chance of any false verdict.")] = 0.05,
     as_json: Json = False,
 ) -> None:
-    """Sample networks and hold every layer against a theory, without a study file."""
+    """Sample networks and hold every layer against a theory, without a study file; no record is kept for a second look."""
     with guarded():
         import secrets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,22 +32,32 @@ def calibrate(
     repeats: Annotated[int, typer.Option(min=1, max=REPEATS_MAX, help="Simulated studies of each kind.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Fixes every number.")] = _SEED,
     full: Annotated[
-        bool, typer.Option("--full", help="All networks, controls, reports and plans: ten minutes on two cores.")
+        bool, typer.Option("--full", help="All networks, controls, reports and plans: hours on two cores.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few networks, in minutes; so it is without --full.")
+    ] = False,
+    studies: Annotated[
+        int | None,
+        typer.Option(min=1, max=REPEATS_MAX, help="Simulated studies by which levels are counted, of each kind."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report of the check there.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check the tests themselves on networks of a known truth; exit status 1 if any is not as it should be."""
     with guarded():
         if test is None:
+            if full and quick:
+                fail("--full and --quick exclude each other; leave out one")
             if widths is not None:
                 fail(f"--widths goes with a test, as in: varprop calibrate step_mean --widths {widths}")
-            frame = _check(full=full, seed=seed, repeats=repeats)
+            frame, levels = _check(full=full, seed=seed, repeats=repeats, studies=studies)
         else:
             if widths is None:
                 fail(f"with a test write its networks, as in: varprop calibrate {test} --widths 16x10")
-            if full or report is not None:
-                fail("--full and --report are about the check of all tests; leave out the name of one")
+            if full or quick or report is not None:
+                fail("--full, --quick and --report are about the check of all tests; leave out the name of one")
+            levels = None
             frame = _one_test(
                 test,
                 widths=widths,
@@ -61,27 +72,43 @@ def calibrate(
             from varprop.report.calibration import write_calibration
             from varprop.verification.savings import sequential_savings
 
-            write_calibration(frame, report, savings=sequential_savings(rng=seed) if full else None)
+            write_calibration(frame, report, levels=levels, savings=sequential_savings(rng=seed) if full else None)
             say(f"the report is in {report}")
         _show(frame, as_json=as_json)
         missed = frame[frame["met"].notna() & ~frame["met"].fillna(value=True).astype(bool)]
-        if len(missed):
-            say(f"{len(missed)} of {int(frame['met'].notna().sum())} counts are not as they should be")
+        wrong, counts = _wrong_levels(levels)
+        if len(missed) or wrong:
+            total = int(frame["met"].notna().sum()) + counts
+            say(f"{len(missed) + wrong} of {total} counts are not as they should be")
             raise typer.Exit(1)
 
 
-def _check(*, full: bool, seed: int, repeats: int) -> pd.DataFrame:
+def _check(*, full: bool, seed: int, repeats: int, studies: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from varprop.verification.calibration.counting import count_levels
     from varprop.verification.calibration.selfcheck import selfcheck
 
-    tenths = 0
+    def progress_of(what: str) -> Callable[[int, int], None]:
+        told = 0
 
-    def progress(done: int, total: int) -> None:
-        nonlocal tenths
-        if 10 * done // total > tenths:
-            tenths = 10 * done // total
-            say(f"calibrate: {10 * tenths} % of the work is done")
+        def progress(done: int, total: int) -> None:
+            nonlocal told
+            if 20 * done // total > told:
+                told = 20 * done // total
+                say(f"calibrate: {what}: {5 * told} % is done")
 
-    return selfcheck(full=full, seed=seed, repeats=repeats, progress=progress)
+        return progress
+
+    frame = selfcheck(full=full, seed=seed, repeats=repeats, progress=progress_of("coverage, power and plans"))
+    return frame, count_levels(full=full, seed=seed, studies=studies, progress=progress_of("levels"))
+
+
+def _wrong_levels(levels: pd.DataFrame | None) -> tuple[int, int]:
+    """How many pooled counts and controls are not as they should be, and how many there are."""
+    if levels is None:
+        return 0, 0
+    judged = levels[levels["part"] != "levels"]
+    wrong = judged["accepted"] == (judged["part"] == "controls")
+    return int(wrong.sum()), len(judged)
 
 
 def _one_test(test: str, *, widths: str, nouns: dict[str, str], networks: int, **options: Any) -> pd.DataFrame:

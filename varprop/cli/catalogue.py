@@ -15,7 +15,8 @@ def entries(what: Catalogue, studies: Path) -> Entries:
     """Return one mapping for every entry, all with the same keys."""
     if what == "studies":
         return _studies(studies)
-    return {"activations": _activations, "initializers": _initializers, "theories": _theories, "tests": _tests}[what]()
+    listed = {"activations": _activations, "initializers": _initializers, "theories": _theories}
+    return (listed | {"tests": _tests, "reasons": _reasons})[what]()
 
 
 def _activations() -> Entries:
@@ -53,6 +54,15 @@ def _tests() -> Entries:
     return [
         {"name": test.name, "meaning": test.meaning, "quantities": ", ".join(test.quantities)}
         for test in TESTS.values()
+    ]
+
+
+def _reasons() -> Entries:
+    from varprop.verification.reasons import REASONS
+
+    return [
+        {"name": reason.name, "meaning": reason.meaning, "quantities": ", ".join(reason.quantities)}
+        for reason in REASONS.values()
     ]
 
 

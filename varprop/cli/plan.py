@@ -52,6 +52,7 @@ def _print_json(found: StudyPlan) -> None:
             "study": found.study.name,
             "networks": given,
             "networks_required": wanted,
+            "networks_on_ladder": found.on_ladder,
             "sufficient": not len(found.undecided),
             "cores": found.cores,
             "seconds": found.seconds(given),
@@ -66,7 +67,7 @@ def _print_json(found: StudyPlan) -> None:
 
 
 def _print(found: StudyPlan) -> None:
-    from varprop.cli.show import percent, print_table, records
+    from varprop.cli.show import chance, percent, print_table, records
 
     given, wanted = found.study.networks, found.networks
     rows = [
@@ -78,11 +79,12 @@ def _print(found: StudyPlan) -> None:
             "expect": row["expect"],
             "heads for": row["heads_for"],
             "needs": "–" if row["n_required"] is None else f"{row['n_required']:,}",
+            "chance": None if row["chance"] is None else chance(row["chance"]),
             "note": row["note"],
         }
         for row in records(found.claims)
     ]
-    print_table(rows, list(rows[0]))
+    print_table(rows, [name for name in rows[0] if name != "chance" or any(row["chance"] for row in rows)])
     say(f"{found.study.name}: networks = {given:,} takes {_cost(found, given)}")
     for kind, said in (
         ("undecided", f"not decided by {given:,} networks with probability .9"),
@@ -90,10 +92,19 @@ def _print(found: StudyPlan) -> None:
     ):
         for name in _names(found, kind):
             say(f"  {said}: {name}")
-    if wanted is not None:
-        enough = "would do" if wanted <= given else "decides every claim that can be decided"
-        typer.echo(f"networks = {wanted}")
-        say(f"  {enough}: {_cost(found, wanted)}")
+    if wanted is None:
+        return
+    typer.echo(f"networks = {wanted}")
+    ladder = found.on_ladder
+    if wanted <= given:
+        say(f"  would do: {_cost(found, wanted)}")
+    elif ladder is None or ladder == wanted:
+        say(f"  decides every claim that can be decided: {_cost(found, wanted)}")
+    else:
+        say(
+            f"  decides every claim that can be decided, if it is written before the first look: {_cost(found, wanted)}"
+        )
+        say(f"  after a first look with {given:,}, which takes its share of alpha, {ladder:,} do")
 
 
 def _names(found: StudyPlan, kind: str) -> list[str]:

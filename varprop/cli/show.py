@@ -59,7 +59,8 @@ def print_verdicts(verdicts: pd.DataFrame) -> None:
             "estimate": row["estimate"] if row["ratio"] is None else None,
             "interval": _interval(row["ci_low"], row["ci_high"]),
             "margin": percent(row["margin"]),
-            "needs": f"{row['n_required']:,} networks" if row["n_required"] else None,
+            "level": row.get("guarantee"),
+            "needs": _needs(row),
         }
         for row in records(verdicts[verdicts["verdict"].notna()])
     ]
@@ -68,18 +69,41 @@ def print_verdicts(verdicts: pd.DataFrame) -> None:
         print_table(shown, filled)
 
 
+def _needs(row: Mapping[str, Any]) -> str | None:
+    """How many networks decide what is open, and with what chance."""
+    if not row["n_required"]:
+        return None
+    return f"{row['n_required']:,} networks (chance {chance(row['chance'])})"
+
+
+def chance(value: float) -> str:
+    """A chance as a percentage, which is never said to be a certainty."""
+    return "over 99 %" if value > 0.99 else f"{100 * value:.0f} %"
+
+
 def percent(margin: float | None) -> str | None:
     """Write a margin; an exact test has none."""
     return None if margin is None else f"{100 * margin:.4g} %"
 
 
 def _interval(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"[{low:#.4g}, {high:#.4g}]"
+    """An interval, of which one end may be open."""
+    if low is None and high is None:
+        return None
+    left = "(-inf" if low is None else f"[{_number(low)}"
+    return f"{left}, inf)" if high is None else f"{left}, {_number(high)}]"
+
+
+def _number(value: float) -> str:
+    """Four digits; what is beyond all numbers is said to be."""
+    if abs(value) == sys.float_info.max:
+        return "> 1e308" if value > 0.0 else "< -1e308"
+    return f"{value:#.4g}"
 
 
 def plain(value: object) -> str:
     """One printable line: numbers to four digits, control characters out."""
     if value is None:
         return ""
-    text = f"{value:#.4g}" if isinstance(value, float) else str(value)
+    text = _number(value) if isinstance(value, float) else str(value)
     return "".join(character if character.isprintable() else " " for character in text)

@@ -59,6 +59,9 @@ class Activation(GaussianMoments):
         Whether phi(c z) = c phi(z) for all c > 0.
     max_slope : float, optional
         The supremum of \|phi'\| (off the jumps), where it is known; may be infinite; see `slope_bound`.
+    value_range : tuple of float, default (-inf, inf)
+        Two ends that phi never goes beyond, as far as they are known: bounded values have tests that hold for any number
+        of networks.
     formulas : GaussianFormulas, optional
         Closed forms of the moments.
     slope_from_value : callable of (z, a), optional
@@ -112,6 +115,7 @@ class Activation(GaussianMoments):
     parameters: tuple[tuple[str, float], ...] = ()
     homogeneous: bool = False
     max_slope: float | None = None
+    value_range: tuple[float, float] = (-math.inf, math.inf)
     formulas: GaussianFormulas = NO_FORMULAS
     slope_from_value: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
@@ -136,6 +140,7 @@ class Activation(GaussianMoments):
                 "leave it out to have it found numerically"
             )
             raise ValueError(msg)
+        _check_range(self)
 
     @property
     def label(self) -> str:
@@ -242,6 +247,7 @@ def get_activation(name: str, **parameters: float) -> Activation:
         parameters=bound,
         homogeneous=entry.homogeneous,
         max_slope=entry.max_slope(**values),
+        value_range=entry.value_range(**values),
         formulas=entry.formulas.bind(bound),
     )
 
@@ -309,6 +315,25 @@ def _breaks_of(phi: Activation) -> tuple[tuple[float, ...], tuple[float, ...]]:
         found = tuple(kink for kink in kinks if is_jump(phi, kink))
     known = [*jumps, *(place for place in found if not _among(place, jumps))]
     return tuple(kink for kink in kinks if not _among(kink, known)), tuple(sorted(known))
+
+
+def _check_range(phi: Activation) -> None:
+    """Refuse ends that are none, or that phi goes beyond on |z| <= 64."""
+    low, high = phi.value_range
+    if not (low < high):
+        msg = f"value_range of activation {phi.name!r} must be two increasing numbers, got {phi.value_range!r}"
+        raise ValueError(msg)
+    if (low, high) == (-math.inf, math.inf):
+        return
+    z: FloatArray = np.linspace(-64.0, 64.0, 1025)
+    with np.errstate(over="ignore"):
+        values = np.asarray(phi.value(z), dtype=np.float64)
+    slack = 1e-6 * (1.0 + min(abs(low), abs(high)))
+    wrong = (values < low - slack) | (values > high + slack)
+    if wrong.any():
+        at = z[wrong][0]
+        msg = f"activation {phi.name!r} has value {values[wrong][0]:g} at z = {at:g}, beyond its value_range {phi.value_range}"
+        raise ValueError(msg)
 
 
 def _among(place: float, places: Sequence[float]) -> bool:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from varprop.model.activations import Activation
+from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import ALL_QUANTITIES
@@ -110,7 +111,12 @@ def _block(layer: int, dense: Site, *after: Site) -> Block:
     assert isinstance(noun, Dense)  # noqa: S101 - a layer's number counts them
     variance = f"{noun.weights.variance(*dense.fans):.4g}" if noun.weights.has_variance else "not stated"
     then = ", ".join(site.noun.label for site in after if isinstance(site.noun, Activation))
-    return layer, dense.fans, noun.weights.label, variance, noun.biases.label, then
+    return layer, dense.fans, _law(noun.weights), variance, _law(noun.biases), then
+
+
+def _law(law: Initializer) -> str:
+    """Its label, and whatever is known of it by its author's word alone."""
+    return f"{law.label}, declared symmetric" if law.symmetry_declared else law.label
 
 
 def count(number: int, noun: str) -> str:

@@ -84,8 +84,22 @@ class Initializer:
 
     @property
     def symmetric(self) -> bool:
-        """Whether w and -w are known to have the same law."""
-        return isinstance(self.law, Scaled | Orthogonal) or (isinstance(self.law, Constant) and self.law.value == 0)
+        """Whether flipping the signs of rows and columns is known to leave the law.
+
+        It is of all built-in laws but constants other than 0; of a sampler of one's own it is if its author stated it.
+        """
+        match self.law:
+            case Scaled() | Orthogonal():
+                return True
+            case Constant(value):
+                return value == 0
+            case Custom(symmetric=stated):
+                return stated
+
+    @property
+    def symmetry_declared(self) -> bool:
+        """Whether `symmetric` rests on what the author of a sampler states, which `varprop.audit` can hold against its draws."""
+        return isinstance(self.law, Custom) and self.law.symmetric
 
     @property
     def continuous(self) -> bool:
@@ -338,6 +352,7 @@ def as_initializer(
     variance: float | FanFunction | None = None,
     kurtosis: float | None = None,
     mean: float = 0.0,
+    symmetric: bool = False,
 ) -> Initializer:
     """Initializer from a name, a mapping, a sampler of one's own, or itself.
 
@@ -354,6 +369,10 @@ def as_initializer(
         E[(w - E w)^4] / Var(w)^2 of a sampler of one's own.
     mean : float, default 0
         E[w] of a sampler of one's own whose variance is given.
+    symmetric : bool, default False
+        States that the entries of a sampler of one's own are independent, and that flipping the sign of any row or column
+        leaves their law, as of entries that are symmetric about 0. Tests that rest on signs are then open to it; whether it is
+        so is for `varprop.audit` to see. No draw depends on it.
 
     Returns
     -------
@@ -362,25 +381,35 @@ def as_initializer(
     Raises
     ------
     ValueError
-        If the name or a parameter is unknown, a mapping has no name, or a stated moment is out of range.
+        If the name or a parameter is unknown, a mapping has no name, a stated moment is out of range, or a mean other than 0
+        is stated of a symmetric law.
     TypeError
         If obj is none of these, or moments are stated for something that is not a sampler.
 
     Examples
     --------
     >>> signs = as_initializer(lambda shape, rng: rng.choice([-0.1, 0.1], shape), name="signs", variance=0.01)
-    >>> signs.variance(fan_in=3, fan_out=2)
-    0.01
+    >>> signs.variance(fan_in=3, fan_out=2), signs.symmetric
+    (0.01, False)
+    >>> as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=2.0, symmetric=True).symmetric
+    True
     """
     if callable(obj) and not isinstance(obj, Initializer):
         stated = variance if variance is None or callable(variance) else not_negative("variance", variance)
         if kurtosis is not None and finite_number("kurtosis", kurtosis) < 1:
             msg = f"kurtosis is E[(w - E w)^4] / Var(w)^2, never below 1 (and not the excess), got {kurtosis!r}"
             raise ValueError(msg)
-        law = Custom(obj, stated, None if kurtosis is None else float(kurtosis), finite_number("mean", mean))
+        if not isinstance(symmetric, bool):
+            msg = f"symmetric must be True or False, got {symmetric!r}"
+            raise TypeError(msg)
+        average = finite_number("mean", mean)
+        if symmetric and average != 0:
+            msg = f"a law that is symmetric about 0 has mean 0, got mean={mean!r}; leave out mean, or symmetric=True"
+            raise ValueError(msg)
+        law = Custom(obj, stated, None if kurtosis is None else float(kurtosis), average, symmetric)
         return Initializer(name=name or str(getattr(obj, "__name__", type(obj).__name__)), law=law)
-    if not (name is None and variance is None and kurtosis is None and mean == 0):
-        msg = f"a name and moments are stated for a sampler of one's own only, a function of (shape, rng); got {obj!r}"
+    if not (name is None and variance is None and kurtosis is None and mean == 0 and not symmetric):
+        msg = f"a name, moments and symmetry are stated for a sampler of one's own only, a function of (shape, rng); got {obj!r}"
         raise TypeError(msg)
     if isinstance(obj, Initializer):
         return obj

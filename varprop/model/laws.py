@@ -115,12 +115,13 @@ class Orthogonal:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A user's own sampler, which draws one array a call; of its moments only what is stated is known."""
+    """A user's own sampler, which draws one array a call; of its moments and symmetry only what is stated is known."""
 
     sampler: Sampler
     variance: float | FanFunction | None = None
     kurtosis: float | None = None
     mean: float = 0.0
+    symmetric: bool = False
 
     def sample(self, name: str, shape: tuple[int, ...], fans: Fans, rng: np.random.Generator) -> FloatArray:
         """One array from the sampler, checked; `name` is for the messages."""

@@ -20,6 +20,9 @@ _INSIDE = math.erf(_CUT / math.sqrt(2))
 _DENSITY = math.exp(-(_CUT**2) / 2) / math.sqrt(2 * math.pi)
 TRUNCATED_VARIANCE = 1 - 2 * _CUT * _DENSITY / _INSIDE
 _TRUNCATED_FOURTH = 3 - 2 * _DENSITY * (_CUT**3 + 3 * _CUT) / _INSIDE
+# By parts, E[x^2k; cut] = (2 k - 1) E[x^(2k-2); cut] - 2 a^(2k-1) f(a) / P.
+_TRUNCATED_SIXTH = 5 * _TRUNCATED_FOURTH - 2 * _CUT**5 * _DENSITY / _INSIDE
+_TRUNCATED_EIGHTH = 7 * _TRUNCATED_SIXTH - 2 * _CUT**7 * _DENSITY / _INSIDE
 _SPARSE_CHUNK = 2**20  # entries whose nonzero places are chosen at once, so that choosing stays in cache
 
 
@@ -27,7 +30,8 @@ _SPARSE_CHUNK = 2**20  # entries whose nonzero places are chosen at once, so tha
 class Shape:
     """A symmetric law of mean 0 at scale 1, and how it is drawn at another.
 
-    ``continuous`` is False where some single number has a positive probability.
+    ``continuous`` is False where some single number has a positive probability. ``sixth`` and ``eighth`` are E[w^6] and E[w^8]
+    in units of the standard deviation, as ``kurtosis`` is E[w^4]; NaN if they are not known.
     """
 
     variance: float
@@ -35,6 +39,8 @@ class Shape:
     cdf: Callable[[Float64Array], Float64Array]
     sample: Callable[[tuple[int, ...], float, np.random.Generator, Dtype], FloatArray]  # shape, scale, rng, dtype
     continuous: bool = True
+    sixth: float = math.nan
+    eighth: float = math.nan
 
 
 def _normal_cdf(x: Float64Array) -> Float64Array:
@@ -100,15 +106,20 @@ def _sample_signs(shape: tuple[int, ...], scale: float, rng: np.random.Generator
     return draws
 
 
-NORMAL = Shape(1.0, 3.0, _normal_cdf, _sample_normal)
+NORMAL = Shape(1.0, 3.0, _normal_cdf, _sample_normal, sixth=15.0, eighth=105.0)
 """Its scale is the standard deviation."""
-UNIFORM = Shape(1 / 3, 9 / 5, _uniform_cdf, _sample_uniform)
+UNIFORM = Shape(1 / 3, 9 / 5, _uniform_cdf, _sample_uniform, sixth=27 / 7, eighth=9.0)
 """Its scale is the limit, which no draw exceeds."""
 TRUNCATED_NORMAL = Shape(
-    TRUNCATED_VARIANCE, _TRUNCATED_FOURTH / TRUNCATED_VARIANCE**2, _truncated_normal_cdf, _sample_truncated_normal
+    TRUNCATED_VARIANCE,
+    _TRUNCATED_FOURTH / TRUNCATED_VARIANCE**2,
+    _truncated_normal_cdf,
+    _sample_truncated_normal,
+    sixth=_TRUNCATED_SIXTH / TRUNCATED_VARIANCE**3,
+    eighth=_TRUNCATED_EIGHTH / TRUNCATED_VARIANCE**4,
 )
 """Cut at two standard deviations; its scale is the standard deviation before the cut."""
-RADEMACHER = Shape(1.0, 1.0, signs_cdf, _sample_signs, continuous=False)
+RADEMACHER = Shape(1.0, 1.0, signs_cdf, _sample_signs, continuous=False, sixth=1.0, eighth=1.0)
 """Minus or plus its scale, each with probability 1/2."""
 
 
@@ -127,6 +138,16 @@ class StudentT:
     def kurtosis(self) -> float:
         """3 (df - 2) / (df - 4), and infinite from df = 4 down."""
         return 3 * (self.df - 2) / (self.df - 4) if self.df > 4 else math.inf
+
+    @property
+    def sixth(self) -> float:
+        """5 (df - 2) / (df - 6) times the fourth moment, and infinite from df = 6 down."""
+        return 5 * (self.df - 2) / (self.df - 6) * self.kurtosis if self.df > 6 else math.inf
+
+    @property
+    def eighth(self) -> float:
+        """7 (df - 2) / (df - 8) times the sixth moment, and infinite from df = 8 down."""
+        return 7 * (self.df - 2) / (self.df - 8) * self.sixth if self.df > 8 else math.inf
 
     @property
     def continuous(self) -> bool:
@@ -164,6 +185,16 @@ class Sparse:
     def kurtosis(self) -> float:
         """E[w^4] is density * 3 / density^2."""
         return 3 / self.density
+
+    @property
+    def sixth(self) -> float:
+        """E[w^6] is density * 15 / density^3."""
+        return 15 / self.density**2
+
+    @property
+    def eighth(self) -> float:
+        """E[w^8] is density * 105 / density^4."""
+        return 105 / self.density**3
 
     @property
     def continuous(self) -> bool:

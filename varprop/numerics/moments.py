@@ -43,6 +43,8 @@ class Moments:
         Sums of y^2, or of y_j y_k over the rows that have both.
     cube, fourth : ndarray, shape (columns,)
         Sums of y^3 and of y^4.
+    squares, thirds : ndarray, shape (columns, columns), optional
+        Entry j, k sums y_j^2, and y_j^2 y_k, over the rows that have both; only where they were asked for.
 
     Notes
     -----
@@ -53,8 +55,8 @@ class Moments:
     on the order of the pieces in their last digits, which is why pieces are added in the order of the networks.
 
     Joint moments, from which covariances follow, take memory and time as the square of the number of columns, and are
-    therefore taken only where they are asked for. The skewness of a linear combination of columns does not follow from what is kept, which has only the columns' own
-    third moments: who needs one takes the combination as a column of its own.
+    therefore taken only where they are asked for; so are the third moments of pairs, from which the skewness of a combination
+    of two columns follows.
 
     Examples
     --------
@@ -75,9 +77,11 @@ class Moments:
     cross: Float64Array
     cube: Float64Array
     fourth: Float64Array
+    squares: Float64Array | None = None
+    thirds: Float64Array | None = None
 
     @classmethod
-    def of(cls, table: ArrayLike, *, joint: bool = False) -> Moments:
+    def of(cls, table: ArrayLike, *, joint: bool = False, thirds: bool = False) -> Moments:
         """Take the moments of a table.
 
         Parameters
@@ -86,6 +90,8 @@ class Moments:
             Finite numbers, or NaN where a row has none.
         joint : bool
             Whether products of columns are wanted too, for `scatter`.
+        thirds : bool
+            Whether third moments of pairs of columns are wanted too, for `skewness_of`; then they are joint.
 
         Returns
         -------
@@ -104,7 +110,8 @@ class Moments:
             row, column = np.argwhere(np.isinf(values))[0]
             msg = f"values must be finite, or NaN where there is none; row {row} of column {column} is {values[row, column]}"
             raise ValueError(msg)
-        return cls.sum(_of_slab(values[i : i + _SLAB], joint=joint) for i in range(0, max(len(values), 1), _SLAB))
+        slabs = (values[i : i + _SLAB] for i in range(0, max(len(values), 1), _SLAB))
+        return cls.sum(_of_slab(slab, joint=joint or thirds, thirds=thirds) for slab in slabs)
 
     @staticmethod
     def sum(pieces: Iterable[Moments]) -> Moments:
@@ -129,6 +136,8 @@ class Moments:
             cross=mine.cross + theirs.cross,
             cube=mine.cube + theirs.cube,
             fourth=mine.fourth + theirs.fourth,
+            squares=_added(mine.squares, theirs.squares),
+            thirds=_added(mine.thirds, theirs.thirds),
         )
 
     def take(self, *columns: int) -> Moments:
@@ -152,6 +161,8 @@ class Moments:
             cross=self.cross[pick],
             cube=self.cube[index],
             fourth=self.fourth[index],
+            squares=None if self.squares is None else self.squares[pick],
+            thirds=None if self.thirds is None else self.thirds[pick],
         )
 
     @property
@@ -215,6 +226,55 @@ class Moments:
         """Fourth central moment over the square of the second; NaN where a column has no spread."""
         return self._standardised(4)
 
+    def skewness_of(self, weights: tuple[float, float]) -> float:
+        """Skewness of a combination of two columns, each divided by its mean, where every row has both.
+
+        Parameters
+        ----------
+        weights : tuple of float
+            Of the two columns over their means.
+
+        Returns
+        -------
+        float
+            NaN where the combination has no spread.
+
+        Raises
+        ------
+        ValueError
+            If there are other than two columns, a row lacks one, or these moments have no third moments of pairs.
+        """
+        (aa, ab, bb), (aaa, aab, abb, bbb) = self.relative_moments()
+        a, b = weights
+        second = a * a * aa + 2.0 * a * b * ab + b * b * bb
+        third = a**3 * aaa + 3.0 * a * a * b * aab + 3.0 * a * b * b * abb + b**3 * bbb
+        return third / second**1.5 if second > 0.0 else float("nan")
+
+    def relative_moments(self) -> tuple[tuple[float, float, float], tuple[float, float, float, float]]:
+        """Second and third central moments of two columns, each divided by its mean, where every row has both.
+
+        Returns
+        -------
+        squares : tuple of float
+            Of the first column, of both, of the second.
+        cubes : tuple of float
+            Of the first column thrice, twice, once, and of the second thrice.
+
+        Raises
+        ------
+        ValueError
+            As `skewness_of`.
+        """
+        moved = _about_means(self)
+        if moved.thirds is None or len(self.low) != 2 or (self.count != self.rows).any():
+            msg = "moments of a pair take two full columns with Moments.of(table, thirds=True)"
+            raise ValueError(msg)
+        a, b = np.where(self.constant, 0.0, 1.0 / self.scaled_mean).tolist()
+        (aa, ab), (_, bb) = (moved.cross / self.rows).tolist()
+        # Entry j, k of the third moments is that of column j twice and column k once.
+        (aaa, aab), (bba, bbb) = (moved.thirds / self.rows).tolist()
+        return (a * a * aa, a * b * ab, b * b * bb), (a**3 * aaa, a * a * b * aab, a * b * b * bba, b**3 * bbb)
+
     def _standardised(self, order: int) -> Float64Array:
         n, moved = np.maximum(self.n, 1), _about_means(self)
         variance = np.where(self.spread > 0.0, self.spread, np.nan) / n
@@ -226,7 +286,12 @@ def _own(sums: NDArray[Any]) -> NDArray[Any]:
     return np.diagonal(sums) if sums.ndim == 2 else sums
 
 
-def _of_slab(values: Float64Array, *, joint: bool) -> Moments:
+def _added(mine: Float64Array | None, theirs: Float64Array | None) -> Float64Array | None:
+    """Sums of two pieces that were both asked for."""
+    return None if mine is None or theirs is None else mine + theirs
+
+
+def _of_slab(values: Float64Array, *, joint: bool, thirds: bool = False) -> Moments:
     """Moments of a table of few rows, about its own means."""
     present = ~np.isnan(values)
     filled = np.where(present, values, 0.0)
@@ -249,6 +314,8 @@ def _of_slab(values: Float64Array, *, joint: bool) -> Moments:
         cross=np.einsum("ij,ik->jk", deviation, deviation) if joint else square.sum(axis=0),
         cube=np.einsum("ij,ij->j", square, deviation),
         fourth=np.einsum("ij,ij->j", square, square),
+        squares=np.einsum("ij,ik->jk", square, present.astype(np.float64)) if thirds else None,
+        thirds=np.einsum("ij,ik->jk", square, deviation) if thirds else None,
     )
 
 
@@ -274,6 +341,8 @@ def _in_units(moments: Moments, exponent: NDArray[np.int64]) -> Moments:
         cross=np.ldexp(moments.cross, rows + columns),
         cube=np.ldexp(moments.cube, 3 * shift),
         fourth=np.ldexp(moments.fourth, 4 * shift),
+        squares=None if moments.squares is None else np.ldexp(moments.squares, 2 * rows),
+        thirds=None if moments.thirds is None else np.ldexp(moments.thirds, 2 * rows + columns),
     )
 
 
@@ -287,6 +356,11 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
     step = moments.centre - centre
     rows, columns = (step[:, None], step[None, :]) if moments.joint else (step, step)
     n, total, square = moments.n, _own(moments.total), _own(moments.cross)
+    squares, thirds = moments.squares, moments.thirds
+    if squares is not None and thirds is not None:
+        thirds = thirds + columns * squares + 2.0 * rows * moments.cross + 2.0 * rows * columns * moments.total
+        thirds += rows**2 * moments.total.T + rows**2 * columns * moments.count
+        squares = squares + 2.0 * rows * moments.total + rows**2 * moments.count
     return replace(
         moments,
         centre=centre,
@@ -294,4 +368,6 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
         cross=moments.cross + moments.total * columns + moments.total.T * rows + rows * columns * moments.count,
         cube=moments.cube + step * (3.0 * square + step * (3.0 * total + step * n)),
         fourth=moments.fourth + step * (4.0 * moments.cube + step * (6.0 * square + step * (4.0 * total + step * n))),
+        squares=squares,
+        thirds=thirds,
     )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.default_claims import defaults_blocks
 from varprop.report.defaults import FILE
 from varprop.report.markdown import escape
-from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, sentence
+from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
 from varprop.study.store import write_atomically
+from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
 if TYPE_CHECKING:
@@ -27,11 +28,19 @@ _HEADS = (
     "Variance over the law's",
     "Kurtosis (law's)",
 )
+_PARTS = "parts.csv"
+_PART_HEADS = ("Part", "Looks for", "Initialisers", "Refuted", "Smallest p against")
 _Row = dict[Hashable, Any]
 
 
 def write_audits(
-    frame: pd.DataFrame, directory: str | Path, *, framework: str, seed: int, defaults: pd.DataFrame | None = None
+    frame: pd.DataFrame,
+    directory: str | Path,
+    *,
+    framework: str,
+    seed: int,
+    defaults: pd.DataFrame | None = None,
+    parts: pd.DataFrame | None = None,
 ) -> tuple[Path, ...]:
     """Write what an audit of a framework found.
 
@@ -40,13 +49,16 @@ def write_audits(
     frame : DataFrame
         What `varprop.verification.audit.frameworks.to_frame` returns.
     directory : str or Path
-        Made if it is missing. Gets ``README.md``, ``audits.csv`` and, if there are any claims, ``defaults.csv``.
+        Made if it is missing. Gets ``README.md``, ``audits.csv``, ``parts.csv`` if parts are given and, if there are any
+        claims, ``defaults.csv``.
     framework : str
         Name and version.
     seed : int
         What the draws come from.
     defaults : DataFrame, optional
         What `varprop.verification.audit.defaults.claims_frame` returns.
+    parts : DataFrame, optional
+        What `varprop.verification.audit.frameworks.parts_frame` returns.
 
     Returns
     -------
@@ -54,9 +66,11 @@ def write_audits(
         Every file written. The same frames always give the same bytes.
     """
     files = {
-        "README.md": audits_markdown(frame, framework=framework, seed=seed, defaults=defaults),
+        "README.md": audits_markdown(frame, framework=framework, seed=seed, defaults=defaults, parts=parts),
         "audits.csv": _csv(frame),
     }
+    if parts is not None and len(parts):
+        files[_PARTS] = _csv(parts)
     if defaults is not None and len(defaults):
         files[FILE] = _csv(defaults)
     folder = Path(directory)
@@ -70,7 +84,14 @@ def _csv(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
-def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int, defaults: pd.DataFrame | None = None) -> str:
+def audits_markdown(
+    frame: pd.DataFrame,
+    *,
+    framework: str,
+    seed: int,
+    defaults: pd.DataFrame | None = None,
+    parts: pd.DataFrame | None = None,
+) -> str:
     """Set the page.
 
     Parameters
@@ -83,17 +104,20 @@ def audits_markdown(frame: pd.DataFrame, *, framework: str, seed: int, defaults:
         What the draws come from.
     defaults : DataFrame, optional
         As `write_audits` takes it.
+    parts : DataFrame, optional
+        As `write_audits` takes it.
 
     Returns
     -------
     str
-        Markdown that refers to ``audits.csv``, and to ``defaults.csv`` if there are any, in its own folder.
+        Markdown that refers to ``audits.csv``, and to ``parts.csv`` and ``defaults.csv`` if there are any, in its own folder.
     """
     claims = [] if defaults is None else defaults.to_dict("records")
-    return "\n\n".join(_blocks(frame.to_dict("records"), claims, framework, seed)) + "\n"
+    looked = [] if parts is None else parts.to_dict("records")
+    return "\n\n".join(_blocks(frame.to_dict("records"), claims, looked, framework, seed)) + "\n"
 
 
-def _blocks(rows: list[_Row], claims: list[_Row], framework: str, seed: int) -> Iterator[str]:
+def _blocks(rows: list[_Row], claims: list[_Row], looked: list[_Row], framework: str, seed: int) -> Iterator[str]:
     stated = [row for row in rows if row["documented"]]
     assumed = [row for row in rows if not row["documented"]]
     yield f"# What {escape(framework)} says of its initialisers"
@@ -101,8 +125,9 @@ def _blocks(rows: list[_Row], claims: list[_Row], framework: str, seed: int) -> 
         f"{count(len(stated), 'initialiser')} and defaults of layers, each drawn up to {max(row['n_draws'] for row in rows):,} "
         f"times and held against the law that is stated for it: {_tally(stated)}. A law is supported if mean, variance and "
         f"distribution lie within their margins ({percent(MARGIN)} of the variance, {percent(MARGIN)} of a standard deviation, "
-        f"a Kolmogorov distance of {DISTANCE:g}) and nothing speaks against bounds and independence, and refuted if one is "
-        f"shown to lie outside; either is false with a probability of {ALPHA:g} at most. Seed {seed}; all numbers are in [audits.csv](audits.csv)."
+        f"a Kolmogorov distance of {DISTANCE:g}) and nothing speaks against bounds and independence; an orthogonal one if a list of "
+        "departures from the uniform law was gone through in full and none was found. A law is refuted if a part is shown to lie outside; "
+        f"either is false with a probability of {ALPHA:g} at most. Seed {seed}; all numbers are in [audits.csv](audits.csv)."
     )
     yield from _remarks("What is refuted", [row for row in stated if row["verdict"] == "refuted"])
     yield from _remarks("What is taken for granted, and is not so", [r for r in assumed if r["verdict"] == "refuted"])
@@ -112,6 +137,7 @@ def _blocks(rows: list[_Row], claims: list[_Row], framework: str, seed: int) -> 
     if assumed:
         yield "## Laws that are taken for granted"
         yield _table(assumed)
+    yield from _looked_at(looked)
     yield "*Written by varprop; not edited by hand.*"
 
 
@@ -151,6 +177,28 @@ def _table(rows: list[_Row]) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _looked_at(parts: list[_Row]) -> Iterator[str]:
+    """What each part looks for, of how many initialisers, and what speaks most against the law; nothing if none are given."""
+    if not parts:
+        return
+    yield "## What was looked at"
+    said = "A part refutes a law at the level of its audit over the number of its parts."
+    if any(row["part"] == "list in full" for row in parts):
+        said += (
+            " Of an orthogonal law that is supported no departure of the list was found, which is not to say that the matrices "
+            "are uniformly random (Haar)."
+        )
+    yield f"{said} All parts of all initialisers are in [{_PARTS}]({_PARTS})."
+    lines = [f"| {' | '.join(_PART_HEADS)} |", "| --- | --- | ---: | ---: | ---: |"]
+    for name, meaning in MEANINGS.items():
+        mine = [row for row in parts if row["part"] == name]
+        if mine:
+            refuted = sum(row["verdict"] == "refuted" for row in mine)
+            least = pvalue(min(row["p_refute"] for row in mine))
+            lines.append(f"| {name} | {escape(meaning)} | {len(mine):,} | {refuted:,} | {least} |")
+    yield "\n".join(lines)
 
 
 def _kurtosis(row: _Row) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop.report.figures import house_style
+from varprop.report.levels import levels_section
 from varprop.report.markdown import escape
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.svg import render_svg, standalone
@@ -28,7 +29,11 @@ _Row = dict[Hashable, Any]
 
 
 def write_calibration(
-    frame: pd.DataFrame, directory: str | Path, *, savings: pd.DataFrame | None = None
+    frame: pd.DataFrame,
+    directory: str | Path,
+    *,
+    levels: pd.DataFrame | None = None,
+    savings: pd.DataFrame | None = None,
 ) -> tuple[Path, ...]:
     """Write what a check of the toolkit found.
 
@@ -38,6 +43,8 @@ def write_calibration(
         What `varprop.verification.calibration.selfcheck.selfcheck` returns.
     directory : str or Path
         Made if it is missing. Gets ``README.md``, ``calibration.csv`` and ``levels.svg``.
+    levels : DataFrame, optional
+        What `varprop.verification.calibration.counting.count_levels` returns; goes to ``levels.csv`` and to the page.
     savings : DataFrame, optional
         What `varprop.verification.savings.sequential_savings` returns; goes to ``sequential.csv`` and to the page.
 
@@ -47,10 +54,12 @@ def write_calibration(
         Every file written. The same frame always gives the same bytes.
     """
     files = {
-        "README.md": calibration_markdown(frame, savings=savings),
+        "README.md": calibration_markdown(frame, levels=levels, savings=savings),
         "calibration.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
     }
+    if levels is not None:
+        files["levels.csv"] = levels.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     if savings is not None:
         files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     folder = Path(directory)
@@ -60,14 +69,16 @@ def write_calibration(
     return tuple(folder / name for name in files)
 
 
-def calibration_markdown(frame: pd.DataFrame, *, savings: pd.DataFrame | None = None) -> str:
+def calibration_markdown(
+    frame: pd.DataFrame, *, levels: pd.DataFrame | None = None, savings: pd.DataFrame | None = None
+) -> str:
     """Set the page.
 
     Parameters
     ----------
     frame : DataFrame
         As `write_calibration` takes it.
-    savings : DataFrame, optional
+    levels, savings : DataFrame, optional
         Likewise.
 
     Returns
@@ -76,10 +87,11 @@ def calibration_markdown(frame: pd.DataFrame, *, savings: pd.DataFrame | None = 
         Markdown that refers to ``levels.svg`` and ``calibration.csv`` in its own folder.
     """
     stopping = () if savings is None else _stopping(savings)
-    return "\n".join([*_lines(frame), *stopping, "*Written by varprop; not edited by hand.*"]) + "\n"
+    counts = () if levels is None else levels_section(levels)
+    return "\n".join([*_lines(frame, counts), *stopping, "*Written by varprop; not edited by hand.*"]) + "\n"
 
 
-def _lines(frame: pd.DataFrame) -> Iterator[str]:
+def _lines(frame: pd.DataFrame, levels: Iterable[str]) -> Iterator[str]:
     promised = frame[frame["met"].notna()]
     met = int(promised["met"].sum())
     repeats = ", ".join(f"{count:,}" for count in sorted(set(frame["repeats"])))
@@ -96,6 +108,7 @@ def _lines(frame: pd.DataFrame) -> Iterator[str]:
     yield f"**{met:,} of {len(promised):,} counts are as they should be.**"
     yield ""
     yield from _misses(promised[~promised["met"].astype(bool)])
+    yield from levels
     yield from ["![" + _TITLE + "; the shaded counts are accepted](levels.svg)", ""]
     yield from _tests(frame[frame["part"] == "tests"])
     for part, title, about in (

@@ -28,6 +28,7 @@ from varprop.report.tables import (
 )
 from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
 from varprop.study.earlier import unrecorded
+from varprop.study.looks import ladder_told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from varprop.model.simulation import Simulation
     from varprop.model.training import Training
     from varprop.study.run import Run
+    from varprop.study.standing import Standing
     from varprop.study.study import Study
     from varprop.verification.claims import Claim
 
@@ -90,11 +92,11 @@ def study_document(run: Run) -> StudyDocument:
     return StudyDocument(
         name=study.name,
         title=study.title,
-        lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}",
+        lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}{_alarm(run)}",
         contradictions=contradictions(entries),
         remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted), *_unrecorded(study, simulations)),
         ledger=ledger_table(entries, caption="One row for each claim and verdict."),
-        guarantee=_guarantee(study, verdicts),
+        guarantee=_guarantee(run.standing),
         claims=tuple(
             _claim_section(study, identifier, verdicts) for identifier in dict.fromkeys(c.id for c in study.claims)
         ),
@@ -171,6 +173,7 @@ def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Cla
 def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
     """How the claim is tested, in short sentences."""
     from varprop.verification.claims import TESTS
+    from varprop.verification.reasons import REASONS
 
     claim = claims[0]
     against = f" (theory: {claim.theory})" if claim.theory else ""
@@ -183,48 +186,88 @@ def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
         if threshold is not None:
             facts.append(f"Claimed: {side} {number(threshold)}{'' if claim.test == 'level' else ' a layer'}.")
     if claim.equals is not None:
-        facts.append(f"Claimed: exactly {claim.equals:.10g} in every network.")
+        facts.append(f"Claimed: exactly {claim.equals:.10g}{'' if claim.counts else ' in every network'}.")
+    if claim.reason is not None:
+        facts.append(f"Reason {claim.reason}: {REASONS[claim.reason].meaning}.")
+    elif claim.test == "identity" and claim.counts:
+        facts.append(f"Claimed of at least {percent(claim.least_share)} of all networks.")
+    elif claim.test == "identity":
+        facts.append(
+            "Claimed of all networks without a reason: one exception refutes it, and no number of networks supports it."
+        )
     if claim.expect is not None:
         facts.append(f"Expected: {claim.expect}.")
     return tuple(facts)
 
 
 _EXACT = (
-    "Claims of test identity have neither margin nor level: one is supported where the numbers of all networks sampled are equal, "
-    "those of float64 to the last bit and those of float32 up to rounding, and refuted by a single departure."
+    "Claims of test identity that name a reason, or are about all networks, have neither margin nor level. What holds for a reason, "
+    "which every configuration was found to fulfil, holds in all networks; those sampled are compared with it, numbers of float64 to "
+    "the last bit and those of float32 up to rounding. A single departure refutes either kind, and without a reason nothing supports "
+    "it. These verdicts take no part of alpha."
 )
 
 
-def _guarantee(study: Study, verdicts: pd.DataFrame) -> tuple[str, ...]:
+_RESTS_ON = (
+    "The column “Level” says what a test’s level rests on. “Proved”: an inequality that holds for any number of networks. "
+    "“Measured”: the test was simulated from a known truth over a range of widths and numbers of networks, and refuses outside of "
+    "it. “Exact”: chance has no part in it. “None”: no test is known to hold its level here, so there is no verdict."
+)
+
+
+def _guarantee(standing: Standing) -> tuple[str, ...]:
     """What the verdicts promise."""
-    n_verdicts = int(verdicts["verdict"].notna().sum())
-    exact = [claim.test == "identity" for claim in study.claims]
+    study = standing.study
+    exact = [not claim.counts for claim in study.claims]
     if exact and all(exact):
         return (_EXACT,)
     meaning_of_verdicts = (
         "A verdict is about a margin. “Supported” means that the truth lies within the margin of the prediction, "
         "“refuted” that it lies outside, “inconclusive” that this many networks cannot tell; the last says nothing "
-        "about the claim. It is supported where “p, equivalence” is at most alpha/m, refuted where “p, refutation” is."
+        "about the claim. It is supported where “p, equivalence” is at most the row’s level a, refuted where “p, refutation” is."
     )
-    level_of_intervals = 1 - 2 * study.alpha / max(n_verdicts, 1)
-    level = (
-        f"m = {count(n_verdicts)} tests bear a verdict here, and each runs at level alpha/m = {study.alpha:g}/"
-        f"{n_verdicts}. However the tests depend on each other, the chance that even one “supported” or “refuted” on "
-        f"this page is wrong is at most {percent(study.alpha)}. Intervals beside a verdict have level 1 - 2 alpha/m = "
-        f"{percent(level_of_intervals)}: they lie inside the margin exactly where the verdict is “supported”. The network "
-        "is the unit: nothing is pooled over the units of one network."
-    )
+    said = [meaning_of_verdicts, _level(standing), _RESTS_ON, *map(sentence, standing.told)]
     if study.stopping == "sequential":
-        return (
-            meaning_of_verdicts,
-            level,
-            (
-                "A configuration was sampled only until its claims were decided, at looks fixed beforehand. P-values and intervals "
-                "are those of confidence sequences, which hold at whatever look one stops; the network numbers beside a verdict are "
-                "those by then."
-            ),
+        said.append(
+            "A configuration was sampled only until its claims were decided, at looks fixed beforehand. P-values and intervals "
+            "are those of confidence sequences, which hold at whatever look one stops; the network numbers beside a verdict are "
+            "those by then."
         )
-    return (meaning_of_verdicts, level, *([_EXACT] if any(exact) else []))
+    return (*said, *([_EXACT] if any(exact) else []))
+
+
+def _level(standing: Standing) -> str:
+    """At which level the tests run, and what that makes of all of them."""
+    m, alpha = standing.m, f"{standing.alpha:g}"
+    counted = f"m = {count(m)} {'test bears a verdict' if m == 1 else 'tests bear verdicts'} here"
+    if standing.deleted:
+        counted = f"m = {count(m)}: {count(m - standing.deleted, 'verdict')} here, and {count(standing.deleted)} of earlier looks"
+    share = f"{standing.share:g} alpha/m = {standing.share:g} × {alpha}/{m}"
+    if standing.design == "one":
+        each = f"each runs at level a = alpha/m = {alpha}/{m}, since the study declared beforehand that it is looked at once"
+    elif standing.study.stopping == "sequential":
+        each = f"each runs at level a = alpha/m = {alpha}/{m} (those without a sequential form at {share})"
+    else:
+        each = (
+            f"each runs at level a = {share}. The factor is the share of alpha that this look has: the study may be looked at "
+            f"with {ladder_told(standing.first)} networks, and all these looks together have alpha"
+        )
+    if standing.guaranteed:
+        promise = f"However the tests depend on each other, {standing.promise}"
+    else:
+        promise = sentence(standing.promise).rstrip(".")
+    usual = 1.0 if standing.study.stopping == "sequential" else standing.share
+    level_of_intervals = 1 - 2 * usual * standing.alpha / m
+    return (
+        f"{counted}, and {each}. {promise}. Intervals beside a verdict have level 1 - 2a, {percent(level_of_intervals)} where no "
+        "row says otherwise: they lie inside the margin exactly where the verdict is “supported”. The network is the unit: "
+        "nothing is pooled over the units of one network."
+    )
+
+
+def _alarm(run: Run) -> str:
+    """What has to be said beside the verdicts, and not only below them."""
+    return "" if not run.study.claims or run.standing.guaranteed else f" {sentence(run.standing.promise)}"
 
 
 def _networks(run: Run) -> str:
@@ -368,6 +411,7 @@ def _reproduction(run: Run) -> Reproduction:
         *training,
         ("Arithmetic", study.dtype),
         ("Level alpha", f"{study.alpha:g}"),
+        *((("Looks", count(run.standing.number)),) if study.claims else ()),
         ("Sampled with", told),
     )
     commands = (f"varprop run {shlex.quote(file)}{more}", f"varprop report {shlex.quote('runs/' + study.name)}")

@@ -34,11 +34,13 @@ def estimate_of(row: Record) -> str:
     """One row's estimate with its interval: ``measured/predicted 1.007 (0.9800 to 1.030)``."""
     value = compared_in(row)
     named = "mean/root mean square" if is_standardised(row) else _COMPARED.get(str(row["test"]), "measured/predicted")
+    ends = value_in(row, "ci_low"), value_in(row, "ci_high")
     if math.isnan(value):
-        named, value = "measured", value_in(row, "estimate")
+        shared = row["test"] == "identity" and not math.isnan(ends[0])
+        named, value = "share of networks" if shared else "measured", value_in(row, "estimate")
     if math.isnan(value):
         return ""
-    bounds = interval(value_in(row, "ci_low"), value_in(row, "ci_high"))
+    bounds = interval(*ends)
     return f"{named} {number(value)}{'' if bounds == MISSING else f' ({bounds})'}"
 
 
@@ -56,10 +58,13 @@ def margin_of(row: Record) -> str:
 
 
 def networks_needed(rows: Sequence[Record]) -> str:
-    """How many networks would decide rows that are inconclusive."""
+    """How many networks would decide rows that are inconclusive, and with what chance."""
     needed = [value_in(row, "n_required") for row in rows]
     known = [n for n in needed if not math.isnan(n)]
     if not known:
         return "no feasible number of networks would decide it"
-    open_ended = "" if len(known) == len(needed) else f" {len(known)} of these {len(needed)}"
-    return f"about {count(max(known), 'network')} would decide{open_ended or ' it'}"
+    most = max(known)
+    chances = [value_in(row, "chance") for row, n in zip(rows, needed, strict=True) if n == most]
+    if len(known) < len(needed):
+        return f"{count(most, 'network')} would decide {len(known)} of these {len(needed)}"
+    return f"{count(most, 'network')} would decide it with a chance of {100 * min(chances):.0f} %"

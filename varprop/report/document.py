@@ -184,6 +184,8 @@ class Statement:
         The configuration and quantity that the estimate is of.
     remark : str
         What else a reader must know: a contradicted expectation, the networks that would decide.
+    jointly : int or None
+        How many of the tests with the verdict hold jointly with all others of the index; None where that is not known.
     sources : tuple of Cell
         The pages with the tests, each a link.
     """
@@ -200,7 +202,17 @@ class Statement:
     margin: str
     where: str
     remark: str
+    jointly: int | None
     sources: tuple[Cell, ...]
+
+    @property
+    def mark(self) -> str:
+        """Whether its tests hold jointly with all others of the index; empty where there is no verdict to hold."""
+        if self.jointly is None or self.verdict == "inconclusive":
+            return ""
+        if self.jointly == self.n_verdict:
+            return "jointly"
+        return f"{self.jointly} of {self.n_verdict} jointly" if self.jointly else "not jointly"
 
     @property
     def outcome(self) -> str:
@@ -245,6 +257,10 @@ class IndexDocument:
         The words and the symbols that the ledger uses, each with its meaning.
     tally : Table
         How many claims and tests have which verdict.
+    guarantee : tuple of str
+        What is promised of all verdicts together.
+    apart : Table
+        The verdicts of which that is not promised.
     families : tuple of Family
         The ledger.
     ledger : Table
@@ -260,6 +276,8 @@ class IndexDocument:
     terms: tuple[tuple[str, str], ...]
     notation: tuple[tuple[str, str], ...]
     tally: Table
+    guarantee: tuple[str, ...]
+    apart: Table
     families: tuple[Family, ...]
     ledger: Table
     studies: Table
@@ -272,5 +290,5 @@ class IndexDocument:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Every table of the page that has a CSV file beside it."""
-        found = (self.tally, self.ledger, self.studies) if self.families else (self.studies,)
-        return tuple(table for table in found if table.file)
+        found = (self.tally, self.ledger, self.apart, self.studies) if self.families else (self.studies,)
+        return tuple(table for table in found if table.file and (table.rows or table is not self.apart))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ from varprop.report.content import contradictions, tally
 from varprop.report.csv_files import csv_text
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, IndexDocument, LedgerRow, Table
 from varprop.report.introduction import INTRODUCTION, NOTATION, TERMS
+from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
-from varprop.report.wording import SYMBOLS, count, listing
+from varprop.report.wording import SYMBOLS, count, listing, number
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -36,7 +38,9 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
     ValueError
         If a run's verdicts are not those of its study's claims.
     """
-    entries = [ledger_entries(run.study.claims, run.verdicts()) for run in runs]
+    joint = Joint.of(runs)
+    marked = [joint.mark(run) for run in runs]
+    entries = [ledger_entries(run.study.claims, frame) for run, frame in zip(runs, marked, strict=True)]
     found = [one for run, mine in zip(runs, entries, strict=True) for one in contributions(run.study.name, mine)]
     ledger = families([*found, *audited])
     rows = [row for family in ledger for row in family.rows]
@@ -52,9 +56,11 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
         terms=TERMS,
         notation=NOTATION,
         tally=_tally_table(rows),
+        guarantee=promises(joint, runs, marked, audits=bool(audited)),
+        apart=apart_table(joint, runs, marked),
         families=ledger,
         ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
-        studies=_studies(runs, entries),
+        studies=_studies(runs, entries, joint),
     )
 
 
@@ -84,19 +90,33 @@ def _tally_table(rows: Sequence[LedgerRow]) -> Table:
     return Table.of(caption, columns, texts).with_file(f"{LEDGER_FOLDER}/tally.csv", numbers)
 
 
-def _studies(runs: Sequence[Run], entries: Sequence[Sequence[LedgerEntry]]) -> Table:
-    """List the studies, with what was sampled."""
+def _studies(runs: Sequence[Run], entries: Sequence[Sequence[LedgerEntry]], joint: Joint) -> Table:
+    """List the studies, with what was sampled, how often it was looked at, and their parts of what all verdicts share."""
     import pandas as pd
 
-    names = ["study", "title", "configurations", "networks", "verdicts"]
-    rows = [
-        (run.study.name, run.study.title, len(run.study.configurations), run.networks, tally(mine))
-        for run, mine in zip(runs, entries, strict=True)
-    ]
+    names = ["study", "title", "configurations", "networks", "m", "looks", "alpha", "part_of_joint_alpha", "verdicts"]
+    rows = []
+    for run, mine in zip(runs, entries, strict=True):
+        standing, claims = run.standing, bool(run.study.claims)
+        shares = (standing.m, standing.number, standing.promised, joint.part(run)) if claims else (0, 0, math.nan, 0.0)
+        name, size = run.study.name, len(run.study.configurations)
+        rows.append((name, run.study.title, size, run.networks, *shares, tally(mine)))
     texts: list[list[Cell | str]] = [
-        [Cell(title, study=name), count(size), count(networks), told] for name, title, size, networks, told in rows
+        [Cell(title, study=name), count(size), count(networks), count(m), count(looks), number(part), told]
+        for name, title, size, networks, m, looks, _, part, told in rows
     ]
-    columns = (Column("Study"), Column("Configurations", "number"), Column("Networks", "number"), Column("Verdicts"))
-    caption = "The studies, and how many networks of each configuration were sampled."
+    columns = (
+        Column("Study"),
+        Column("Configurations", "number"),
+        Column("Networks", "number"),
+        Column("m", "number"),
+        Column("Looks", "number"),
+        Column("Part of joint alpha", "number"),
+        Column("Verdicts"),
+    )
+    caption = (
+        "The studies: how many networks of each configuration were sampled, how many verdicts share alpha (m), how often the "
+        "study was looked at, and its part of the error that all verdicts share."
+    )
     file = f"{LEDGER_FOLDER}/studies.csv"
     return Table.of(caption, columns, texts).with_file(file, csv_text(pd.DataFrame(rows, columns=names)))

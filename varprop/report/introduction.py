@@ -42,6 +42,13 @@ TERMS = (
         ),
     ),
     (
+        "Jointly",
+        (
+            "The verdict also holds at the level at which all verdicts of this page share one alpha. Without the word it holds in "
+            "its own study alone."
+        ),
+    ),
+    (
         "Figure",
         (
             "A line for each test: the mark is measured/predicted, the bar its interval, the shaded band the margin, the vertical "

@@ -229,6 +229,9 @@ def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> I
     yield _heading(0, "How to read a row")
     yield _definitions(document.terms)
     yield _heading(0, "Claim ledger", lines=_TWO_HEADINGS)
+    yield from map(_paragraph, document.guarantee)
+    if document.apart.rows:
+        yield set_table(document.apart, label="tab:apart", floating=False)
     for family in document.families:
         yield _heading(1, family.title)
         yield _ledger(family.rows)
@@ -267,6 +270,7 @@ def _ledger(rows: Sequence[LedgerRow]) -> str:
 def _statement(claim: str, statement: Statement, below: str) -> str:
     sources = ", ".join(_source(source.text, source.study, source.claim) for source in statement.sources)
     verdict = f"{tex(SYMBOLS[statement.verdict])}~{tex(statement.outcome)}"
+    verdict += rf"\par {tex(statement.mark)}" if statement.mark else ""
     text = tex(" ".join(part for part in (statement.text, statement.remark) if part), breakable=True)
     if statement.corrected:
         text += rf"\par\smallskip\textbf{{What holds instead:}} {tex(statement.corrected, breakable=True)}"

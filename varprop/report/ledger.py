@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from varprop.report.csv_files import csv_text
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
+from varprop.report.jointly import COLUMN
 from varprop.report.records import Record, compared_in, value_in
 from varprop.report.strips import strip_picture
 from varprop.report.tables import LedgerEntry
@@ -167,8 +168,15 @@ def _statement(tested: Sequence[Contribution]) -> Statement:
         margin=margin_of(worst).replace(MISSING, ""),
         where=place_of(worst),
         remark=sentence("; ".join([*contradicted, *needed])),
+        jointly=_jointly(mine),
         sources=tuple(dict.fromkeys(one.page for one in tested)),
     )
+
+
+def _jointly(rows: Sequence[Record]) -> int | None:
+    """How many rows hold jointly; None if of one that is not known, as of an audit's."""
+    held = [row.get(COLUMN) for row in rows]
+    return None if None in held else sum(one is True for one in held)
 
 
 # ---- the ledger as one plain table -------------------------------------------------------------------------------
@@ -176,6 +184,7 @@ def _statement(tested: Sequence[Contribution]) -> Statement:
 _COLUMNS = (
     Column("Claim"),
     Column("Verdict"),
+    Column("Holds jointly"),
     Column("Statement"),
     Column("Largest departure"),
     Column("Margin", "number"),
@@ -209,7 +218,7 @@ def plain_ledger(rows: Sequence[LedgerRow], *, file: str) -> Table:
 def _texts(claim: str, statement: Statement) -> list[str]:
     farthest = "; ".join(part for part in (statement.estimate, statement.where) if part)
     margin = statement.margin or MISSING
-    return [claim, statement.outcome, statement.text, farthest, margin, statement.corrected]
+    return [claim, statement.outcome, statement.mark, statement.text, farthest, margin, statement.corrected]
 
 
 def ledger_frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
@@ -225,7 +234,7 @@ def ledger_frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
     DataFrame
         Columns ``group`` (the claim), ``claim`` (the statement's id), ``verdict``, ``tests_with_verdict``, ``tests``,
         ``estimate`` (measured over predicted, or a standardised mean), ``ci_low``, ``ci_high``, ``where``, ``statement``,
-        ``corrected`` and ``sources``.
+        ``corrected``, ``sources`` and ``tests_jointly`` (those with the verdict that hold jointly, missing of audits).
     """
     import pandas as pd
 
@@ -244,8 +253,9 @@ def ledger_frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
                 "statement": statement.text,
                 "corrected": statement.corrected,
                 "sources": ", ".join(source.text for source in statement.sources),
+                "tests_jointly": statement.jointly,
             }
             for row in rows
             for statement in (row.leading, *row.further)
         ]
-    )
+    ).astype({"tests_jointly": "Int64"} if rows else {})

@@ -112,6 +112,8 @@ def _index_lines(document: IndexDocument) -> Iterator[str]:
     yield "## Claim ledger"
     if document.families:
         yield f"One row for each claim; rows that begin with ↳ are further statements on it. {_csv_link(document.ledger)}"
+        yield from map(paragraph, document.guarantee)
+        yield _table(document.apart) if document.apart.rows else ""
     for family in document.families:
         yield f"### {escape(family.title)}"
         yield _ledger(family.rows)
@@ -123,8 +125,8 @@ def _index_lines(document: IndexDocument) -> Iterator[str]:
 
 
 _LEDGER_HEAD = (
-    "| Claim | Verdict | Statement | Largest departure | What holds instead | Tested in | Figure |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
+    "| Claim | Verdict | Statement | Largest departure | What holds instead | Holds | Tested in | Figure |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 
 
@@ -145,7 +147,7 @@ def _statement(claim: str, statement: Statement, figure: str) -> str:
     margin = f"margin {statement.margin}" if statement.margin else ""
     farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
     text = " ".join(part for part in (statement.text, statement.remark) if part)
-    cells = (claim, statement.outcome, *map(escape, (text, farthest, statement.corrected)))
+    cells = (claim, statement.outcome, *map(escape, (text, farthest, statement.corrected)), statement.mark)
     return _line(iter((*cells, ", ".join(map(_cell, statement.sources)), figure)))
 
 

@@ -22,8 +22,8 @@ def text_in(record: Record, name: str) -> str:
     """A text of the row, empty if it is missing."""
     import pandas as pd
 
-    value = record[name]
-    return "" if pd.isna(value) else str(value)
+    value = record.get(name)
+    return "" if value is None or pd.isna(value) else str(value)
 
 
 def is_standardised(record: Record) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,9 +47,14 @@ def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
     verdicts = pd.DataFrame(list(rows))
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in SYMBOLS}
     told = listing([f"{n:,} {verdict}" for verdict, n in counts.items() if n])
-    if all(_is_exact(row) for row in rows):
-        alternative = f"{plain(claim)}: a mark for each of {count(len(rows), 'exact test')}; {told}."
-        draw, band = partial(marks_figure, verdicts), "A mark each; exact, so there is no margin."
+    if all(text_in(row, "test") == "identity" for row in rows):
+        exact = all(
+            math.isnan(value_in(row, "ci_low")) for row in rows
+        )  # else of a share of networks, which has an interval
+        noun = "exact test" if exact else "test of equality"
+        alternative = f"{plain(claim)}: a mark for each of {count(len(rows), noun)}; {told}."
+        draw = partial(marks_figure, verdicts)
+        band = f"A mark each; {'exact, so there' if exact else 'there'} is no margin."
     else:
         alternative = (
             f"{plain(claim)}: {_compared(rows)} in {count(len(rows), 'test')}, with interval and margin; {told}. The row has "
@@ -92,7 +98,7 @@ def strip_figure(verdicts: pd.DataFrame) -> Figure:
 
 
 def marks_figure(verdicts: pd.DataFrame) -> Figure:
-    """Draw a mark for every verdict, twelve to a line: of exact tests there is nothing to measure along an axis.
+    """Draw a mark for every verdict, twelve to a line: of tests of equality there is nothing to measure along an axis.
 
     Parameters
     ----------
@@ -119,10 +125,6 @@ def marks_figure(verdicts: pd.DataFrame) -> Figure:
         axes.set(xlim=(-0.7, _MARKS - 0.3), ylim=(lines - 0.4, -0.6))
         axes.set_axis_off()
     return figure
-
-
-def _is_exact(row: Record) -> bool:
-    return text_in(row, "test") == "identity"
 
 
 def _compared(rows: Sequence[Record]) -> str:

@@ -147,6 +147,7 @@ _VERDICT_COLUMNS = (
     Column("p, no difference", "number"),
     Column("p, equivalence", "number"),
     Column("p, refutation", "number"),
+    Column("Level"),
     Column("Replicates", "number"),
     Column("Note"),
 )
@@ -199,6 +200,7 @@ def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
         "p, adjusted": pvalue(value_in(row, "pvalue_adjusted")),
         "p, equivalence": pvalue(value_in(row, "p_equivalence")),
         "p, refutation": pvalue(value_in(row, "p_refute")),
+        "Level": text_in(row, "guarantee") or MISSING,
         "Verdict": text_in(row, "verdict"),
         "Note": text_in(row, "note"),
     }

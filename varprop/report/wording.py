@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import unicodedata
 from collections.abc import Sequence
 
@@ -77,13 +78,15 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> [number(v) for v in (1.0, -0.011497, 1999.6, 3.14159e-7, 0.0)]
-    ['1.000', '-0.01150', '2000', '3.142e-07', '0']
+    >>> [number(v) for v in (1.0, -0.011497, 1999.6, 3.14159e-7, 0.0, sys.float_info.max)]
+    ['1.000', '-0.01150', '2000', '3.142e-07', '0', '> 1e308']
     """
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
+    if abs(value) == sys.float_info.max:  # what stands for all that no number holds
+        return "> 1e308" if value > 0 else "< -1e308"
     if value == 0.0:
         return "0"
     return f"{value:#.4g}".rstrip(".")

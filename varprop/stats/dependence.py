@@ -72,7 +72,8 @@ def dependence(arrays: ArrayLike, *, rng: RNGLike) -> dict[str, Outcome]:
     dict of str to Outcome
         By what is looked at. "along axis k": log of the mean square between lines along an axis of the array over that
         within them, 0 under independence, above it if entries of a line go together, below if they make up for each
-        other; "over calls": the same for the entries at one place of all arrays; "neighbours" and "successive calls": the
+        other; "over calls": the same for the entries at one place of all arrays; "between calls": for those of one array,
+        below 0 where arrays have one sum, as permutations of one array have; "neighbours" and "successive calls": the
         correlation of an entry with the next one, and with the one at its place in the next array. Each for the entries,
         and for how far they lie from the median ("magnitudes").
 
@@ -110,6 +111,8 @@ def dependence(arrays: ArrayLike, *, rng: RNGLike) -> dict[str, Outcome]:
                 name = ("over calls" if axis == 0 else f"along axis {axis - 1}") + suffix
                 looks[name] = _between_lines(scores, axis)
         per_call = x.size // len(x)
+        if x.ndim > 2 and 1 < per_call < x.size:
+            looks["between calls" + suffix] = _between_lines(scores.reshape(len(x), per_call), 1)
         lags = {"successive calls": per_call} if per_call == 1 else {"neighbours": 1, "successive calls": per_call}
         for name, lag in lags.items():
             if x.size - lag > 2:

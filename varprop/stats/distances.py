@@ -17,8 +17,13 @@ FAR_OUT = 1000.0
 NOTHING = 1e-30
 
 
-def count(unit_variance: float, near: float, wanted: Callable[[float], float]) -> float:
-    """Networks at which `near` is as many standard errors as are wanted for df degrees of freedom; infinity if it is 0."""
+def count(
+    unit_variance: float, near: float, wanted: Callable[[float], float], *, alive: float = 1.0, spare: int = 0
+) -> float:
+    """Networks at which `near` is as many standard errors as are wanted for df degrees of freedom; infinity if it is 0.
+
+    A share `alive` of the networks has a value to the last, and where these are few, `spare` networks are added.
+    """
     if near == 0.0:
         return math.inf
 
@@ -27,12 +32,19 @@ def count(unit_variance: float, near: float, wanted: Callable[[float], float]) -
         return deviations * deviations
 
     networks = needed(math.inf)
-    if networks > T_LAW_BELOW - 1 or unit_variance == 0.0:
+    if networks * alive > T_LAW_BELOW - 1 or unit_variance == 0.0:
         return networks
-    few = max(2, math.ceil(networks))
-    while few < T_LAW_BELOW and few < needed(few - 1):
-        few += 1
-    return float(few)
+
+    def enough(few: int) -> bool:
+        return few * alive >= T_LAW_BELOW or few - spare >= needed(few * alive - 1.0)
+
+    few, many = max(math.ceil(2.0 / alive) + spare, math.ceil(networks)), math.ceil(T_LAW_BELOW / alive)
+    if enough(few):
+        return float(few)
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if enough(middle) else (middle, many)
+    return float(many)
 
 
 def to_either_side(tail: float, miss: float, df: float) -> float:
@@ -49,6 +61,8 @@ def to_inside(tail: float, miss: float, df: float, *, far: float) -> float:
 
     nearest = to_either_side(tail, miss, df)
     critical = upper(tail, df)
+    if math.isinf(critical):
+        return critical
 
     def excess(d: float) -> float:
         return below(critical, d, df) + below(critical, far * d, df) - miss
@@ -73,6 +87,8 @@ def to_outside(tail: float, miss: float, df: float, *, apart: float) -> float:
         return d - beyond_margins(tail, miss, df, apart=apart * d)
 
     nearest, farthest = (beyond_margins(tail, miss, df, apart=end) for end in (math.inf, 0.0))
+    if math.isinf(farthest):
+        return farthest
     # Margins many standard errors apart, or next to none: rounding alone decides the sign.
     if excess(nearest) >= 0.0:
         return nearest
@@ -92,6 +108,8 @@ def critical_value(tail: float, df: float, *, apart: float) -> float:
         return _exceeded(k, df) + _exceeded(k + apart, df) - tail
 
     lowest, highest = upper(tail, df), upper(tail / 2.0, df)
+    if math.isinf(highest):
+        return highest
     if excess(lowest) <= 0.0:
         return lowest
     return highest if excess(highest) >= 0.0 else float(brentq(excess, lowest, highest, xtol=1e-12))
@@ -101,7 +119,7 @@ def _beyond(critical: float, miss: float, df: float) -> float:
     """Distance at which T <= critical has probability `miss`."""
     from scipy.optimize import brentq
 
-    if math.isinf(df):
+    if math.isinf(df) or math.isinf(critical):
         return critical + upper(miss)
 
     def excess(d: float) -> float:
@@ -138,8 +156,9 @@ def _denominator_above(value: float, df: float) -> float:
 
 
 def upper(probability: float, df: float = math.inf) -> float:
-    """Normal or t quantile that is exceeded with the given probability."""
-    return -float(special.ndtri(probability) if math.isinf(df) else special.stdtrit(df, probability))
+    """Normal or t quantile that is exceeded with the given probability; infinity where SciPy finds none so far out."""
+    found = float(special.ndtri(probability) if math.isinf(df) else special.stdtrit(df, probability))
+    return math.inf if math.isinf(found) else -found
 
 
 def _exceeded(value: float, df: float) -> float:
@@ -147,6 +166,12 @@ def _exceeded(value: float, df: float) -> float:
     return float(special.ndtr(-value) if math.isinf(df) else special.stdtr(df, -value))
 
 
-def degrees(n_networks: int) -> float:
+def degrees(n_networks: int, alive: float = 1.0) -> float:
     """Degrees of freedom that a plan reckons with; infinitely many where it makes no difference."""
-    return n_networks - 1 if n_networks < T_LAW_BELOW else math.inf
+    return n_networks * alive - 1.0 if n_networks * alive < T_LAW_BELOW else math.inf
+
+
+def standard_error(unit_variance: float, n_networks: int, alive: float = 1.0, spare: int = 0) -> float:
+    """Standard error that a plan reckons with."""
+    few = n_networks * alive < T_LAW_BELOW
+    return math.sqrt(unit_variance / (n_networks - spare if few else n_networks))

@@ -1,14 +1,10 @@
-"""Effect sizes in the words of the field, and whether a mean of few networks is one of all of them."""
+"""Effect sizes in the words of the field."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from varprop.numerics.moments import Moments
 from varprop.stats.outcome import Outcome
 
 
@@ -95,89 +91,6 @@ def effect_sizes(outcome: Outcome, *, steps: int = 1, expected: float = 0.0, lev
         depth=_folding(rate),
         depth_interval=(_folding(max(abs(low), abs(high))), _folding(nearest)),
     )
-
-
-def largest_share(values: ArrayLike | Moments) -> float:
-    """Return the share of the sum over networks that the largest network holds.
-
-    Parameters
-    ----------
-    values : array_like, shape (networks,), or Moments
-        Finite and >= 0; NaN is left out. Or the moments of that column.
-
-    Returns
-    -------
-    float
-        In (0, 1]: from 1/n, where all agree, to 1, where one network is all of the mean.
-
-    Raises
-    ------
-    ValueError
-        If a value is negative or infinite, or all are 0.
-
-    Notes
-    -----
-    It goes to 0 with the number of networks exactly if the mean is finite, and like n^(1/a - 1) under a tail of index
-    a > 1. A sample variance does not show this: it is carried by the same networks.
-
-    Examples
-    --------
-    >>> largest_share([1.0, 1.0, 2.0])
-    0.5
-    """
-    return _largest_share(_moments(values))
-
-
-def heavy_tail_note(values: ArrayLike | Moments, *, margin: float = 0.05) -> str:
-    """Warn if one network alone moves the mean across a margin.
-
-    Parameters
-    ----------
-    values : array_like, shape (networks,), or Moments
-        What is averaged over networks, as in `largest_share`.
-    margin : float
-        Relative margin of the claim, > 0.
-
-    Returns
-    -------
-    str
-        Empty unless the largest network's share of the sum exceeds the margin: without it the mean would be smaller by
-        more than the claim allows.
-
-    Raises
-    ------
-    ValueError
-        As `largest_share`, or if the margin is not positive.
-
-    Examples
-    --------
-    >>> heavy_tail_note([1.0] * 99)
-    ''
-    >>> heavy_tail_note([1.0] * 98 + [20.0])
-    'heavy tail: the largest of 99 networks holds 16.9 % of the sum'
-    """
-    if not margin > 0.0:
-        msg = f"margin must be > 0, got {margin}; for 5 % write 0.05"
-        raise ValueError(msg)
-    column = _moments(values)
-    share = _largest_share(column)
-    if share <= margin:
-        return ""
-    return f"heavy tail: the largest of {int(column.n[0]):,} networks holds {100 * share:.3g} % of the sum"
-
-
-def _moments(values: ArrayLike | Moments) -> Moments:
-    """Moments of one column of values >= 0 that are not all 0."""
-    column = values if isinstance(values, Moments) else Moments.of(np.asarray(values, dtype=np.float64).reshape(-1, 1))
-    if not (column.low[0] >= 0.0 and 0.0 < column.high[0] < np.inf):
-        msg = f"a share of the sum needs finite values >= 0, one of them > 0, got {column.low[0]} to {column.high[0]}"
-        raise ValueError(msg)
-    return column
-
-
-def _largest_share(column: Moments) -> float:
-    """Largest value over the sum of all."""
-    return float(column.high[0] / column.mean[0]) / int(column.n[0])
 
 
 def _folding(rate: float) -> float:

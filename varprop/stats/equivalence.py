@@ -1,8 +1,9 @@
 """From estimates to verdicts about a margin.
 
 With enough networks every approximation is rejected, so a claim is supported if the truth is shown to lie within its margin,
-and refuted if it is shown to lie outside. One of the two nulls is true of any claim. Each verdict is given at level alpha / m,
-so the probability that any of a report's m verdicts is false is at most alpha, however the claims depend on one another.
+and refuted if it is shown to lie outside. One of the two nulls is true of any claim. Each verdict is given at its share of
+alpha, alpha / m for a report's m verdicts (and less where the report may be looked at again), so the probability that any of
+them is false is at most alpha, however the claims depend on one another.
 """
 
 from __future__ import annotations
@@ -70,8 +71,7 @@ def p_refute(outcome: Outcome, delta: float) -> float:
     Returns
     -------
     float
-        p-value of the null "|theta| <= delta": P(T > (|theta| - delta) / se) + P(T > (|theta| + delta) / se), the
-        probability under a truth at the margin of an estimate as far out on either side.
+        p-value of the null "|theta| <= delta", as `Outcome.p_outside` has it.
 
     Raises
     ------
@@ -85,9 +85,7 @@ def p_refute(outcome: Outcome, delta: float) -> float:
     0.00153
     """
     _check_delta(delta)
-    if outcome.theta >= 0.0:
-        return min(1.0, outcome.p_above(delta) + outcome.p_above(-delta))
-    return min(1.0, outcome.p_below(-delta) + outcome.p_below(delta))
+    return outcome.p_outside(delta)
 
 
 def directional(outcome: Outcome, threshold: float, *, direction: Direction = "below") -> tuple[float, float]:
@@ -192,45 +190,47 @@ def all_layers(outcomes: Sequence[Outcome], delta: float) -> LayersJointly:
     return LayersJointly(p_within, p_outside, index)
 
 
-def decide(p_support: float, p_refute: float, *, alpha: float, m: int) -> Verdict:
+def decide(p_support: float, p_refute: float, *, level: float) -> Verdict:
     """Turn evidence for and against into a verdict.
 
     Parameters
     ----------
     p_support, p_refute : float
         p-values of the two nulls, in [0, 1].
-    alpha : float
-        Bound on the probability that any verdict of the report is false, in (0, 0.5].
-    m : int
-        Number of verdicts that the report gives, >= 1.
+    level : float
+        Largest p-value that makes a verdict, in (0, 0.5]: alpha / m for each of a report's m verdicts, if alpha is to bound
+        the probability that any of them is false, times the share of alpha that this look at the data has.
 
     Returns
     -------
     {"supported", "refuted", "inconclusive"}
-        The verdict whose p-value is at most alpha / m; inconclusive if neither is.
+        The verdict whose p-value is at most the level; inconclusive if neither is.
 
     Raises
     ------
     ValueError
-        If a p-value is NaN or out of range, both are significant, or alpha or m is out of range.
+        If a p-value is NaN or out of range, both are significant, or the level is out of range.
 
     Notes
     -----
     Of "|theta| >= delta" and "|theta| < delta" one is true; only the verdict that rejects it is false, and each is given with
-    probability at most alpha / m if it is. Summing over the m claims bounds the probability of any false verdict by alpha.
+    probability at most the level if it is. Summing over the claims, and over the looks, bounds the probability of any false
+    verdict by the sum of the levels.
 
     Examples
     --------
-    >>> decide(0.001, 0.999, alpha=0.05, m=21)
+    >>> decide(0.001, 0.999, level=0.05 / 21)
     'supported'
-    >>> decide(0.01, 0.99, alpha=0.05, m=21)
+    >>> decide(0.01, 0.99, level=0.05 / 21)
     'inconclusive'
     """
     if not (0.0 <= p_support <= 1.0 and 0.0 <= p_refute <= 1.0):
         msg = f"p-values must lie in [0, 1], got {p_support} and {p_refute}; a test that gave NaN decides nothing"
         raise ValueError(msg)
-    check_budget(alpha, m)
-    supports, refutes = p_support <= alpha / m, p_refute <= alpha / m
+    if not 0.0 < level <= 0.5:
+        msg = f"level must lie in (0, 0.5], got {level}; write for example 0.05 / 21 for one of 21 verdicts"
+        raise ValueError(msg)
+    supports, refutes = p_support <= level, p_refute <= level
     if supports and refutes:
         msg = f"p-values {p_support} for and {p_refute} against cannot both be small; are they of the same claim?"
         raise ValueError(msg)

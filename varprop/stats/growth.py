@@ -14,9 +14,12 @@ from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
+from varprop.stats.floors import Floor, Units
 from varprop.stats.influence import as_table, check_measured, log_means, step_ratios
-from varprop.stats.means import dropped_note, mean_outcome, pooled_step_mean, skewness_note, step_mean_layers
+from varprop.stats.means import dropped_note, mean_outcome, pooled_step_mean, step_mean_layers
 from varprop.stats.outcome import Outcome
+from varprop.stats.positive import ASSUMES
+from varprop.stats.skewed import skewed_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,9 @@ class GrowthRate:
     expected: float
 
 
-def growth_rate(values: ArrayLike, *, expected: float = 0.0, product: bool = False) -> GrowthRate:
+def growth_rate(
+    values: ArrayLike, *, expected: float = 0.0, product: bool = False, width: int | None = None
+) -> GrowthRate:
     r"""Estimate growth per layer, and test it against an expected rate.
 
     Parameters
@@ -51,12 +56,14 @@ def growth_rate(values: ArrayLike, *, expected: float = 0.0, product: bool = Fal
     product : bool
         True if the steps of one network are independent (a positively homogeneous activation and zero biases). The mean
         network's rate is then the mean of the layers' log mean steps, which stays reliable over many layers.
+    width : int, optional
+        Units of the narrowest layer, by which tests say from how many networks on they are believed; always if None.
 
     Returns
     -------
     GrowthRate
-        With n - 1 degrees of freedom. Notes tell how many dead networks the typical rate leaves out, and warn if the
-        mean network's t interval is doubtful because few networks carry the mean.
+        With n - 1 degrees of freedom. Notes tell how many dead networks the typical rate leaves out. Without `product` the
+        mean network's rate is tested as far as the sample's skewness lets one believe the t law.
 
     Raises
     ------
@@ -68,10 +75,11 @@ def growth_rate(values: ArrayLike, *, expected: float = 0.0, product: bool = Fal
     --------
     >>> rate = growth_rate([[1.0, 2.0, 4.0], [1.0, 1.0, 1.0]])
     >>> rate.mean_network.theta, rate.typical_network.theta
-    (0.548, 0.347)
+    (0.458, 0.347)
     """
     means, logs = growth_columns(as_table(values), product=product)
-    return growth_outcomes(Moments.of(means, joint=True), Moments.of(logs), expected=expected, product=product)
+    columns = Moments.of(means, joint=True, thirds=not product)
+    return growth_outcomes(columns, Moments.of(logs), expected=expected, product=product, width=width)
 
 
 def growth_columns(values: ArrayLike, *, product: bool) -> tuple[Float64Array, Float64Array]:
@@ -104,17 +112,21 @@ def growth_columns(values: ArrayLike, *, product: bool) -> tuple[Float64Array, F
     return step_ratios(table) if product else table, (last - first) / (table.shape[1] - 1)
 
 
-def growth_outcomes(means: Moments, logs: Moments, *, expected: float, product: bool) -> GrowthRate:
+def growth_outcomes(
+    means: Moments, logs: Moments, *, expected: float, product: bool, width: int | None = None
+) -> GrowthRate:
     """Judge growth by the moments of its columns: the second half of `growth_rate`.
 
     Parameters
     ----------
     means, logs : Moments
-        Of what `growth_columns` returns, the first joint.
+        Of what `growth_columns` returns; the first joint, and without `product` with third moments of pairs.
     expected : float
         As in `growth_rate`.
     product : bool
         As it was given to `growth_columns`.
+    width : int, optional
+        As in `growth_rate`.
 
     Returns
     -------
@@ -126,23 +138,50 @@ def growth_outcomes(means: Moments, logs: Moments, *, expected: float, product: 
         If fewer than two networks stay alive, a layer is 0 in all networks, or `expected` is not finite.
     """
     _check_rate(expected)
+    if product:
+        floor = None if width is None else Units(width, len(means.low))
+        mean: Outcome = product_rate(means, expected=expected, floor=floor)
+    else:
+        steps = len(means.low) - 1
+        pair = means.take(steps, 0)
+        mean = skewed_ratio("growth_rate_mean", pair, steps=steps, expected=expected, note=ASSUMES)
+    typical = typical_outcome(logs, expected=expected, width=width)
+    return GrowthRate(mean_network=mean, typical_network=typical, expected=expected)
+
+
+def typical_outcome(logs: Moments, *, expected: float, width: int | None = None) -> Outcome:
+    """Judge the typical network's growth, by the moments of the second table that `growth_columns` returns.
+
+    Parameters
+    ----------
+    logs : Moments
+        Of one column.
+    expected, width
+        As in `growth_rate`.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ValueError
+        If fewer than two networks stay alive.
+    """
     alive = int(logs.n[0])
     _check_alive(alive, logs.rows)
     note = dropped_note(logs.rows - alive, logs.rows)
-    return GrowthRate(
-        mean_network=_product_rate(means, expected) if product else _plain_rate(means, expected),
-        typical_network=mean_outcome("growth_rate_typical", logs, null=expected, note=note),
-        expected=expected,
-    )
+    floor = None if width is None else Units(width)
+    return mean_outcome("growth_rate_typical", logs, null=expected, note=note, floor=floor)
 
 
 def step_outcomes(means: Moments, *, expected: float, product: bool) -> list[Outcome]:
-    """Judge the mean network's growth over every single step.
+    """Judge the mean network's growth over every single step, for exploration.
 
     Parameters
     ----------
     means : Moments
-        Of the first table that `growth_columns` returns, joint.
+        Of the first table that `growth_columns` returns, as `growth_outcomes` takes it.
     expected : float
         As in `growth_rate`.
     product : bool
@@ -164,7 +203,7 @@ def step_outcomes(means: Moments, *, expected: float, product: bool) -> list[Out
             Outcome.from_estimate("growth_rate_mean", theta=step.theta - expected, se=step.se, df=step.df, n=step.n)
             for step in step_mean_layers(means)
         ]
-    return [_plain_rate(means.take(i - 1, i), expected) for i in range(1, len(means.low))]
+    return [_two_layers(means.take(i - 1, i), expected) for i in range(1, len(means.low))]
 
 
 def ols_rate(values: ArrayLike, *, expected: float = 0.0) -> Outcome:
@@ -251,25 +290,35 @@ def _check_alive(alive: int, networks: int) -> None:
         raise ValueError(msg)
 
 
-def _plain_rate(values: Moments, expected: float) -> Outcome:
-    """Mean network's rate from the means of the first and the last layer."""
-    steps = len(values.low) - 1
-    ends = values.take(0, steps)
-    means = log_means(ends)
-    note = "; ".join(dict.fromkeys(filter(None, (skewness_note(ends.take(0)), skewness_note(ends.take(1))))))
+def product_rate(steps: Moments, *, expected: float, floor: Floor | None = None) -> Outcome:
+    """Judge the mean network's rate by the means of its steps.
+
+    Parameters
+    ----------
+    steps : Moments
+        Joint, of the step ratios.
+    expected : float
+        As in `growth_rate`.
+    floor : Floor, optional
+        From how many networks on the t law is believed; always if None.
+
+    Returns
+    -------
+    Outcome
+    """
+    pooled = pooled_step_mean(steps)
     return Outcome.from_estimate(
-        "growth_rate_mean",
-        theta=(means.estimate[1] - means.estimate[0]) / steps - expected,
-        se=float(means.standard_error([-1.0, 1.0])) / steps,
-        df=ends.rows - 1,
-        n=ends.rows,
-        note=note,
+        "growth_rate_mean", theta=pooled.theta - expected, se=pooled.se, df=pooled.df, n=pooled.n, floor=floor
     )
 
 
-def _product_rate(steps: Moments, expected: float) -> Outcome:
-    """Mean network's rate from the means of the steps."""
-    pooled = pooled_step_mean(steps)
+def _two_layers(pair: Moments, expected: float) -> Outcome:
+    """Growth over one step, from the means of two layers, for exploration."""
+    means = log_means(pair)
     return Outcome.from_estimate(
-        "growth_rate_mean", theta=pooled.theta - expected, se=pooled.se, df=pooled.df, n=pooled.n
+        "growth_rate_mean",
+        theta=means.estimate[1] - means.estimate[0] - expected,
+        se=float(means.standard_error([-1.0, 1.0])),
+        df=pair.rows - 1,
+        n=pair.rows,
     )

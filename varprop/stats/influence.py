@@ -45,9 +45,9 @@ class LogMeans:
         That of influences (value / m - 1) N / n for the networks at risk and 0 for the others, N the number of networks
         that are at risk in any column, divided by N. Their mean over networks is 0.
         """
-        mean, networks = self.moments.scaled_mean, self.moments.rows_present
-        relative = self.moments.scatter / mean[:, None] / mean[None, :]
-        return np.asarray(relative / self.at_risk[:, None] / self.at_risk[None, :] * (networks / (networks - 1)))
+        networks = max(self.moments.rows_present, 2)
+        mean = np.where(np.isfinite(self.estimate), self.moments.scaled_mean, np.nan) * np.maximum(self.at_risk, 1)
+        return np.asarray(self.moments.scatter / mean[:, None] / mean[None, :] * (networks / (networks - 1)))
 
     def standard_error(self, weights: ArrayLike) -> Float64Array:
         """Return the standard error of weighted sums of the estimates.
@@ -75,13 +75,15 @@ class LogMeans:
         return _root(np.diagonal(self.covariance.cumsum(axis=0).cumsum(axis=1)))
 
 
-def log_means(values: ArrayLike | Moments) -> LogMeans:
+def log_means(values: ArrayLike | Moments, *, partly: bool = False) -> LogMeans:
     """Estimate the logarithm of every column's expectation.
 
     Parameters
     ----------
     values : array_like, shape (networks, columns), or Moments
         Non-negative; NaN where a network is not at risk. Or the moments of such a table.
+    partly : bool
+        Whether columns that have no logarithm or no standard error get NaN, and no error is raised.
 
     Returns
     -------
@@ -107,12 +109,16 @@ def log_means(values: ArrayLike | Moments) -> LogMeans:
     [0.5, 0.0]
     """
     moments = as_moments(values)
-    _check_columns(moments)
     at_risk = moments.n
-    squared_cv = moments.spread / moments.scaled_mean**2 / (at_risk - 1)
+    usable = np.array([not column_problem(moments, column) for column in range(len(at_risk))], dtype=bool)
+    if not usable.all() and not partly:
+        raise ValueError(column_problem(moments, int(usable.argmin())))
+    degrees = np.where(usable, at_risk - 1, 1)
+    mean = np.where(usable, moments.mean, np.nan)
+    squared_cv = moments.spread / np.where(usable, moments.scaled_mean, np.nan) ** 2 / degrees
     return LogMeans(
-        estimate=np.log(moments.mean) + squared_cv / (2 * at_risk),
-        se=np.sqrt(squared_cv / at_risk),
+        estimate=np.log(mean) + squared_cv / (2 * np.maximum(at_risk, 1)),
+        se=np.sqrt(squared_cv / np.maximum(at_risk, 1)),
         at_risk=at_risk,
         moments=moments,
     )
@@ -269,28 +275,37 @@ def _root(variance: Float64Array) -> Float64Array:
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
-def _check_columns(moments: Moments) -> None:
-    """Refuse columns of which the mean has no logarithm or no standard error."""
-    if moments.low.min() < 0.0:
-        msg = (
+def column_problem(moments: Moments, column: int) -> str:
+    """Say why the mean of a column has no logarithm or no standard error; empty if it has both.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of a table.
+    column : int
+        Which.
+
+    Returns
+    -------
+    str
+    """
+    at_risk, columns = int(moments.n[column]), len(moments.low)
+    if moments.low[column] < 0.0:
+        return (
             "values must be finite and >= 0, or NaN for a network that is not at risk; "
-            f"got a range of {moments.low.min()} to {moments.high.max()}"
+            f"got a range of {moments.low[column]} to {moments.high[column]}"
         )
-        raise ValueError(msg)
-    at_risk = moments.n
-    if at_risk.min() < 2:
-        column = int(at_risk.argmin())
-        msg = (
-            f"column {column} (of {len(at_risk)}) has {at_risk[column]} networks at risk and needs two or more; "
+    if at_risk < 2:
+        return (
+            f"column {column} (of {columns}) has {at_risk} networks at risk and needs two or more; "
             "leave out the layers that no signal reaches, or sample more networks"
         )
-        raise ValueError(msg)
-    if moments.high.min() == 0.0:
-        msg = (
-            f"column {int(moments.high.argmin())} (of {len(at_risk)}) is 0 in all networks, so a ratio to it has no "
+    if moments.high[column] == 0.0:
+        return (
+            f"column {column} (of {columns}) is 0 in all networks, so a ratio to it has no "
             "logarithm; test exact equality, or leave this layer out"
         )
-        raise ValueError(msg)
+    return ""
 
 
 def _check_no_overflow(ratios: Float64Array, what: str) -> None:

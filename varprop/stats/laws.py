@@ -12,8 +12,9 @@ from scipy import special
 
 from varprop._typing import Float64Array
 from varprop.stats.equivalence import check_budget
+from varprop.stats.floors import Floor
 from varprop.stats.means import dropped_note, mean_outcome
-from varprop.stats.outcome import Outcome
+from varprop.stats.outcome import Guarantee, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class LawFit(Outcome):
     Notes
     -----
     By the Dvoretzky-Kiefer-Wolfowitz inequality [1]_ D is farther than eps from the distance between truth and law with
-    probability at most 2 exp(-2 n eps^2), whatever both are: `p_above`, `p_below` and `interval` invert this bound, so that
+    probability at most 2 exp(-2 n eps^2), whatever both are: `p_above`, `p_below` and `bounds` invert this bound, so that
     a margin can be put on the distance. No such statement follows from `pvalue`, which is about the distance 0.
 
     References
@@ -67,29 +68,18 @@ class LawFit(Outcome):
     second_test: str = ""
     second_pvalue: float = 1.0
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """Interval for the distance between truth and law.
-
-        Parameters
-        ----------
-        level : float
-            Nominal coverage, in (0, 1); each end errs with probability (1 - level) / 2 at most.
-
-        Returns
-        -------
-        low, high : float
-            Within [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If the level is not inside (0, 1).
-        """
-        if not 0.0 < level < 1.0:
-            msg = f"level must lie inside (0, 1), got {level}; for a 95 % interval write 0.95"
-            raise ValueError(msg)
-        half = math.sqrt(math.log(4.0 / (1.0 - level)) / (2.0 * self.n))
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Bounds on the distance between truth and law, within [0, 1], that fail with at most this probability each."""
+        half = self.radius(self.n, level)
         return max(0.0, self.theta - half), min(1.0, self.theta + half)
+
+    def radius(self, networks: float, level: float) -> float:
+        """Distance of a bound from the sample's, had that so many networks."""
+        return math.sqrt(math.log(2.0 / level) / (2.0 * networks))
+
+    def guarantee(self, _level: float) -> Guarantee:
+        """Return "proved"."""
+        return "proved"
 
     def _tail(self, excess: float) -> float:
         """Probability of a distance that is wrong by `excess`, which is no evidence if it is not positive."""
@@ -330,7 +320,7 @@ def exact_law(
     return law_fit("exact_law", u, atom=dead_probability, second_test="Cramér-von Mises", second_pvalue=mises)
 
 
-def log_mean(values: ArrayLike, *, expected: float) -> Outcome:
+def log_mean(values: ArrayLike, *, expected: float, floor: Floor | None = None) -> Outcome:
     """Test the mean of the logarithm of a mean square: the typical network.
 
     Parameters
@@ -340,6 +330,8 @@ def log_mean(values: ArrayLike, *, expected: float) -> Outcome:
         others, and counted in the note.
     expected : float
         E[log q] of a living network under the null.
+    floor : Floor, optional
+        From how many networks on the t law is believed; always if None.
 
     Returns
     -------
@@ -371,7 +363,7 @@ def log_mean(values: ArrayLike, *, expected: float) -> Outcome:
         msg = f"{len(alive)} of {len(measured)} networks are alive, log_mean needs two or more; sample more networks"
         raise ValueError(msg)
     note = dropped_note(len(measured) - len(alive), len(measured))
-    return mean_outcome("log_mean", np.log(alive), null=expected, note=note)
+    return mean_outcome("log_mean", np.log(alive), null=expected, note=note, floor=floor)
 
 
 def _at_risk(test: str, values: ArrayLike) -> Float64Array:

@@ -9,7 +9,9 @@ is tested by taking the first half piece by piece and adding up the moments; giv
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,17 +19,22 @@ from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
-from varprop.stats.effects import heavy_tail_note
-from varprop.stats.influence import as_moments, as_table, check_measured, log_means, relative_to, step_ratios
+from varprop.stats.capital import Capital
+from varprop.stats.floors import Floor, Units
+from varprop.stats.influence import (
+    as_moments,
+    as_table,
+    check_measured,
+    column_problem,
+    log_means,
+    relative_to,
+    step_ratios,
+)
 from varprop.stats.outcome import Outcome
-
-# The first Edgeworth term moves each one-sided error of a t statistic by (2 z^2 + 1) phi(z) / 6 times skewness / sqrt(n),
-# 0.0845 times that at z = 1.96. At this limit the tails of a nominal 95 % interval hold .0375 and .0125 instead of .025
-# each; beyond it the term is as large as what it corrects.
-SKEWNESS_LIMIT = 0.148
+from varprop.stats.positive import means_as_they_stand
 
 
-def step_mean(ratios: ArrayLike) -> Outcome:
+def step_mean(ratios: ArrayLike, *, floor: Floor | None = None) -> Outcome:
     r"""Test that the step ratios of one layer have mean 1.
 
     Parameters
@@ -35,6 +42,9 @@ def step_mean(ratios: ArrayLike) -> Outcome:
     ratios : array_like, shape (networks,)
         Measured over predicted, one number per network, >= 0. NaN: this network is not at risk (its signal died in an
         earlier layer) and is dropped. A network that dies in this very layer has ratio 0 and counts.
+    floor : Floor, optional
+        From how many networks on the t law is believed, as ``varprop.stats.floors.Units(width)`` says for a layer of so many
+        units; always if None.
 
     Returns
     -------
@@ -60,16 +70,18 @@ def step_mean(ratios: ArrayLike) -> Outcome:
     if column.ndim != 1:
         msg = f"step_mean takes the ratios of one layer, shape (networks,), got {column.shape}; see step_mean_layers"
         raise ValueError(msg)
-    return step_mean_layers(column[~np.isnan(column), None])[0]
+    return step_mean_layers(column[~np.isnan(column), None], floors=None if floor is None else [floor])[0]
 
 
-def step_mean_layers(ratios: ArrayLike | Moments) -> list[Outcome]:
+def step_mean_layers(ratios: ArrayLike | Moments, *, floors: Sequence[Floor] | None = None) -> list[Outcome]:
     """Test every layer's step ratios on their own.
 
     Parameters
     ----------
     ratios : array_like, shape (networks, layers), or Moments
         As in `step_mean`, one column per layer; or the moments of such a table.
+    floors : sequence of Floor, optional
+        As in `step_mean`, one per layer.
 
     Returns
     -------
@@ -87,19 +99,24 @@ def step_mean_layers(ratios: ArrayLike | Moments) -> list[Outcome]:
     [0.0, 0.693]
     """
     means = log_means(ratios)
+    each = zip(means.estimate.tolist(), means.se.tolist(), means.at_risk.tolist(), strict=True)
     return [
-        Outcome.from_estimate("step_mean", theta=theta, se=se, df=n - 1, n=n)
-        for theta, se, n in zip(means.estimate.tolist(), means.se.tolist(), means.at_risk.tolist(), strict=True)
+        Outcome.from_estimate(
+            "step_mean", theta=theta, se=se, df=n - 1, n=n, floor=None if floors is None else floors[column]
+        )
+        for column, (theta, se, n) in enumerate(each)
     ]
 
 
-def pooled_step_mean(ratios: ArrayLike | Moments) -> Outcome:
+def pooled_step_mean(ratios: ArrayLike | Moments, *, floor: Floor | None = None) -> Outcome:
     """Test that the step ratios of all layers together have mean 1.
 
     Parameters
     ----------
     ratios : array_like, shape (networks, layers), or Moments
         As in `step_mean`, one column per layer; or the joint moments of such a table.
+    floor : Floor, optional
+        As in `step_mean`.
 
     Returns
     -------
@@ -127,11 +144,12 @@ def pooled_step_mean(ratios: ArrayLike | Moments) -> Outcome:
         se=float(means.standard_error(np.full(layers, 1.0 / layers))),
         df=int(means.at_risk.min()) - 1,
         n=moments.rows_present,
+        floor=floor,
     )
 
 
 def cumulative_mean(
-    values: ArrayLike, predicted: ArrayLike, *, product: bool, start: float | None = None
+    values: ArrayLike, predicted: ArrayLike, *, product: bool, start: float | None = None, width: int | None = None
 ) -> list[Outcome]:
     r"""Test that the mean over networks follows a predicted profile over depth.
 
@@ -148,6 +166,9 @@ def cumulative_mean(
     start : float, optional
         Known E[q] of the first column, to which the prediction is rescaled so that only the growth from there is judged.
         None: the prediction's own level counts.
+    width : int, optional
+        Units of the narrowest layer, by which the product form says from how many networks on it is believed; always if
+        None.
 
     Returns
     -------
@@ -165,8 +186,8 @@ def cumulative_mean(
     -----
     Without `product`, theta is log(mean q_k / p_k) with the bias correction of `step_mean`. Over depth q becomes close to
     log-normal, its mean is carried by a few networks, and the t interval fails (at width 16, depth 50 and 200 networks it
-    misses a true mean 73 % of the time under ReLU and He); the note says so where the sample skewness exceeds
-    0.148 sqrt(n).
+    misses a true mean 73 % of the time under ReLU and He). There it is refused, and lower bounds alone are left, which are
+    proved for any law (`varprop.stats.positive.means_as_they_stand`).
 
     With `product`, E[q_k] is the product of the steps' means, and each of those is easy:
 
@@ -185,7 +206,19 @@ def cumulative_mean(
     table = as_table(values)
     profile = _profile(predicted, table.shape[1], start)
     ratios = cumulative_ratios(table, profile, product=product)
-    return cumulative_outcomes(Moments.of(ratios, joint=product), product=product)
+    if product:
+        moments = Moments.of(ratios, joint=True)
+        floors = None if width is None else [Units(width, step + 1) for step in range(table.shape[1])]
+        outcomes = cumulative_outcomes(moments, floors=floors)
+        if len(outcomes) < table.shape[1]:
+            raise ValueError(column_problem(moments, len(outcomes)))
+        return outcomes
+    bets = Capital.of(ratios, low=0.0, high=math.inf, unit=1.0)
+    found = means_as_they_stand("cumulative_mean", Moments.of(ratios), bets, null=1.0, scale="logarithm")
+    absent = [absent_note(len(table) - outcome.n, len(table)) for outcome in found]
+    return [
+        replace(one, note="; ".join(filter(None, (said, one.note)))) for one, said in zip(found, absent, strict=True)
+    ]
 
 
 def cumulative_ratios(values: ArrayLike, predicted: ArrayLike, *, product: bool) -> Float64Array:
@@ -220,39 +253,47 @@ def cumulative_ratios(values: ArrayLike, predicted: ArrayLike, *, product: bool)
     return relative[:, :1] if table.shape[1] == 1 else np.hstack([relative[:, :1], step_ratios(relative)])
 
 
-def cumulative_outcomes(ratios: Moments, *, product: bool) -> list[Outcome]:
-    """Judge a profile over depth by the moments of its ratios: the second half of `cumulative_mean`.
+def cumulative_outcomes(ratios: Moments, *, floors: Sequence[Floor] | None = None) -> list[Outcome]:
+    """Judge a profile over depth in the product form, by the moments of its ratios.
 
     Parameters
     ----------
     ratios : Moments
-        Of what `cumulative_ratios` returns; joint in the product form.
-    product : bool
-        As it was given there.
+        Joint, of what `cumulative_ratios` returns in the product form.
+    floors : sequence of Floor, optional
+        From how many networks on the t law is believed, one per layer; always if None.
 
     Returns
     -------
     list of Outcome
-        One per layer.
-
-    Raises
-    ------
-    ValueError
-        If a layer is 0 in all networks, or fewer than two networks are at risk.
+        One per layer, up to the first that is 0 in all networks or in which fewer than two networks are at risk: of
+        that one and all later ones nothing can be said.
     """
-    if not product:
-        return _separate_means(ratios)
-    means = log_means(ratios)
-    estimates = np.cumsum(means.estimate)
-    errors = means.cumulative_errors()
-    fewest = np.minimum.accumulate(means.at_risk)
+    columns = len(ratios.low)
+    usable = next((column for column in range(columns) if column_problem(ratios, column)), columns)
+    means = log_means(ratios, partly=True)
+    each = zip(
+        np.cumsum(means.estimate).tolist(),
+        means.cumulative_errors().tolist(),
+        np.minimum.accumulate(means.at_risk).tolist(),
+        strict=True,
+    )
     return [
-        Outcome.from_estimate("cumulative_mean", theta=theta, se=se, df=n - 1, n=ratios.rows)
-        for theta, se, n in zip(estimates.tolist(), errors.tolist(), fewest.tolist(), strict=True)
+        Outcome.from_estimate(
+            "cumulative_mean",
+            theta=theta,
+            se=se,
+            df=n - 1,
+            n=ratios.rows,
+            floor=None if floors is None else floors[step],
+        )
+        for step, (theta, se, n) in itertools.islice(enumerate(each), usable)
     ]
 
 
-def mean_outcome(test: str, values: ArrayLike | Moments, *, null: float = 0.0, note: str = "") -> Outcome:
+def mean_outcome(
+    test: str, values: ArrayLike | Moments, *, null: float = 0.0, note: str = "", floor: Floor | None = None
+) -> Outcome:
     """Test a plain mean over replicates by the one-sample t-test.
 
     Parameters
@@ -265,6 +306,8 @@ def mean_outcome(test: str, values: ArrayLike | Moments, *, null: float = 0.0, n
         The mean under the null.
     note : str
         What a reader should know.
+    floor : Floor, optional
+        From how many networks on the t law is believed; always if None.
 
     Returns
     -------
@@ -274,7 +317,7 @@ def mean_outcome(test: str, values: ArrayLike | Moments, *, null: float = 0.0, n
     column = _column(values)
     n = int(column.n[0])
     theta, se = float(column.mean[0]) - null, float(column.sd[0]) / math.sqrt(n)
-    return Outcome.from_estimate(test, theta=theta, se=se, df=n - 1, n=n, note=note)
+    return Outcome.from_estimate(test, theta=theta, se=se, df=n - 1, n=n, note=note, floor=floor)
 
 
 def dropped_note(dropped: int, total: int) -> str:
@@ -293,45 +336,14 @@ def dropped_note(dropped: int, total: int) -> str:
     return f"{dropped} of {total} networks are dead and left out" if dropped else ""
 
 
-def skewness_note(values: ArrayLike | Moments) -> str:
-    """Warn if the sample skewness makes a t interval for the mean doubtful.
-
-    Parameters
-    ----------
-    values : array_like, shape (networks,), or Moments
-        What is averaged, finite or NaN; or the moments of that column.
-
-    Returns
-    -------
-    str
-        Empty unless the skewness exceeds `SKEWNESS_LIMIT` times the root of the number of networks.
-
-    Notes
-    -----
-    A t statistic of n values with skewness g has P(T <= z) = Phi(z) + g (2 z^2 + 1) phi(z) / (6 sqrt(n)) + O(1 / n).
-    """
-    column = _column(values)
-    skewness, n = float(column.skewness[0]), int(column.n[0])
-    if math.isnan(skewness) or abs(skewness) <= SKEWNESS_LIMIT * math.sqrt(n):
-        return ""
-    return f"sample skewness {skewness:.1f} with {n} networks: a few networks carry the mean, and the t interval is doubtful"
+def absent_note(missing: int, total: int) -> str:
+    """Say how many networks a test left out because they have no value; empty if none."""
+    return f"{missing} of {total} networks have no value and are left out" if missing else ""
 
 
 def _column(values: ArrayLike | Moments) -> Moments:
     """Moments of one column, given as an array or as they are."""
     return values if isinstance(values, Moments) else Moments.of(np.asarray(values, dtype=np.float64)[:, None])
-
-
-def _separate_means(ratios: Moments) -> list[Outcome]:
-    """Test each column's mean on its own, with notes on skewness and on networks without a value."""
-    outcomes = []
-    for column, outcome in enumerate(step_mean_layers(ratios)):
-        missing = ratios.rows - outcome.n
-        absent = f"{missing} of {ratios.rows} networks have no value and are left out" if missing else ""
-        values = ratios.take(column)
-        note = "; ".join(filter(None, (absent, skewness_note(values), heavy_tail_note(values))))
-        outcomes.append(replace(outcome, test="cumulative_mean", note=note))
-    return outcomes
 
 
 def _profile(predicted: ArrayLike, n_layers: int, start: float | None) -> Float64Array:

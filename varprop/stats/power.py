@@ -1,8 +1,9 @@
 """How many networks a verdict needs, and what a number of networks can decide.
 
 All of it takes the variance that one network contributes, known in advance for ReLU and He, else from a pilot, and an
-estimate that is normal about the truth. Below 200 networks the estimated standard error matters too, and the
-noncentral t law takes the normal one's place; beyond, that adds three networks or so and is left out.
+estimate that is normal about the truth. Where fewer than 200 networks are alive to the last layer, the estimated standard
+error matters too, and the noncentral t law takes the normal one's place; beyond, that adds three networks or so and is left
+out.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ import math
 from functools import partial
 
 from varprop.stats import distances
+from varprop.stats.band import FEWEST_NETWORKS as FEWEST_IN_A_BAND
 from varprop.stats.equivalence import Direction, check_budget
+from varprop.stats.floors import Units
+from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.outcome import Outcome
-from varprop.stats.variances import known_variance
+from varprop.stats.variances import Known, known_variance
 
-# Beyond this nobody samples: an estimate that needs more sits on its margin.
-MOST_NETWORKS = 10**9
 _LARGEST = math.log(1e300)
+
+
+_ONE_STEP = frozenset({"step_mean", "activation_map", "log_mean"})
+_OF_STEPS = _ONE_STEP | {"pooled_step_mean", "cumulative_mean", "growth_rate", "directional", "typical_directional"}
+"""Tests by the t law of steps, which takes some networks in narrow layers."""
 
 
 def required_networks(
@@ -63,13 +70,13 @@ def required_networks(
     Returns
     -------
     int
-        At least 2.
+        At least as many as the test takes.
 
     Raises
     ------
     ValueError
-        If a parameter is out of range, variance and test are both given or both left out, or theta lies on the margin,
-        where no number of networks decides.
+        If a parameter is out of range, variance and test are both given or both left out, theta lies on the margin,
+        where no number of networks decides, or next to no network lives through so many steps.
 
     See Also
     --------
@@ -90,13 +97,17 @@ def required_networks(
     for ``p_refute`` counts estimates beyond either margin: k is :math:`z_{1-\alpha/(mK)}` where the margin is wide beside a
     standard error, and :math:`z_{1-\alpha/(2mK)}` where it is narrow, as for a truth many margins away. Fewer than 200
     networks are counted by the noncentral t law of N - 1 degrees of freedom instead, to refute with three to five of them
-    up to .02 of power too favourably. Skewed values are not allowed for; over depth, few networks of small width ask for
-    `calibrate`.
+    up to .02 of power too favourably. Skewed values are not allowed for.
 
     At width n Var is 5 L / n for a mean accumulated over L steps, forward or backward, and 5 / (n L) for its rate per
     layer. For one step it is 2 / n of the pivot, which starts from what this network has in the layer before, 5 / n of
     activations and gradients, and 7 / n of pre-activations. For L steps pooled it is an L-th of these, but 11 - 4 / L
-    instead of 7, for neighbouring steps of pre-activations share a layer.
+    instead of 7, for neighbouring steps of pre-activations share a layer. All of it is for wide layers: in narrow ones
+    networks die, and step l is measured on a share :math:`a_l = (1 - 2^{-n})^{l-1}` of them alone. Its part of Var is divided
+    by that share, and degrees of freedom are :math:`N a_L - 1`. Of layers with several inputs, or others than ReLU, a pilot
+    tells the variance.
+
+    A study of the default kind looks on a ladder, so that its first look has .8 of alpha: plan with ``alpha=0.04`` for .05.
 
     Examples
     --------
@@ -104,6 +115,8 @@ def required_networks(
     3552
     >>> required_networks("pooled_step_mean", quantity="pivot", width=64, depth=10, margin=0.01)
     342
+    >>> required_networks("growth_rate", width=4, depth=20, margin=0.1)
+    154
     >>> required_networks(variance=0.8, margin=0.05, theta=0.1, claims=21)
     5139
     """
@@ -122,7 +135,38 @@ def required_networks(
             "plan for a truth inside or outside it"
         )
         raise ValueError(msg)
-    return max(2, math.ceil(needed))
+    return max(least_networks(test, level=alpha / claims, width=width, steps=depth), math.ceil(needed))
+
+
+def least_networks(test: str | None, *, level: float, width: int | None = None, steps: int | None = None) -> int:
+    """Return the fewest networks with which a test gives verdicts at all.
+
+    Parameters
+    ----------
+    test : str or None
+        As a claim names it.
+    level : float
+        One-sided level of a verdict.
+    width : int, optional
+        Units of the narrowest layer.
+    steps : int, optional
+        Steps that the test adds up.
+
+    Returns
+    -------
+    int
+        A plan that ends below says this number instead.
+
+    Examples
+    --------
+    >>> [least_networks("step_mean", level=level, width=8) for level in (0.05, 0.05 / 150)]
+    [20, 24]
+    """
+    if test == "band":
+        return FEWEST_IN_A_BAND
+    if test not in _OF_STEPS or width is None:
+        return 2
+    return Units(width, 1 if steps is None or test in _ONE_STEP else max(1, steps)).least(level)
 
 
 def detectable_difference(
@@ -186,12 +230,13 @@ def detectable_difference(
     >>> smallest
     0.0500
     """
-    beta, unit_variance = _beta(power), _variance(test, quantity, width, depth, variance)
-    _check_plan(unit_variance, alpha, claims, beta, layers)
-    if n_networks < 2:
-        msg = f"need two networks or more, got n_networks={n_networks}"
+    beta, known = _beta(power), _variance(test, quantity, width, depth, variance)
+    _check_plan(known.variance, alpha, claims, beta, layers)
+    if n_networks - known.spare < 2 or n_networks * known.alive < 2.0:
+        msg = f"need two networks or more that live through all layers, got n_networks={n_networks}"
         raise ValueError(msg)
-    df, se = distances.degrees(n_networks), math.sqrt(unit_variance / n_networks)
+    df = distances.degrees(n_networks, known.alive)
+    se = distances.standard_error(known.variance, n_networks, known.alive, known.spare)
     if margin is None:
         difference = distances.to_inside(alpha / claims, beta / layers, df, far=1.0) * se
     else:
@@ -288,7 +333,8 @@ def networks_to_decide(
     if not 0.0 < delta < math.inf:
         msg = f"delta must be finite and > 0, got {delta}; for a margin of 5 % write log(1.05)"
         raise ValueError(msg)
-    return _feasible(_networks(outcome.unit_variance, delta, outcome.theta, alpha=alpha, m=m, beta=beta, layers=layers))
+    known = Known(outcome.unit_variance)
+    return _feasible(_networks(known, delta, outcome.theta, alpha=alpha, m=m, beta=beta, layers=layers))
 
 
 def networks_to_decide_direction(
@@ -343,11 +389,9 @@ def networks_to_decide_direction(
     )
 
 
-def _networks(
-    unit_variance: float, delta: float, theta: float, *, alpha: float, m: int, beta: float, layers: int
-) -> float:
+def _networks(known: Known, delta: float, theta: float, *, alpha: float, m: int, beta: float, layers: int) -> float:
     """Number of networks as a real number; infinity on the margin."""
-    _check_plan(unit_variance, alpha, m, beta, layers)
+    _check_plan(known.variance, alpha, m, beta, layers)
     if not math.isfinite(theta):
         msg = f"theta must be a finite log(truth / prediction), got {theta}"
         raise ValueError(msg)
@@ -358,7 +402,7 @@ def _networks(
         wanted = partial(distances.to_outside, alpha / (m * layers), beta, apart=2.0 * delta / near)
     else:
         wanted = partial(distances.to_inside, alpha / m, beta / layers, far=(delta + abs(theta)) / near)
-    return distances.count(unit_variance, near, wanted)
+    return distances.count(known.variance, near, wanted, alive=known.alive, spare=known.spare)
 
 
 def _feasible(networks: float) -> int | None:
@@ -382,13 +426,13 @@ def _beta(power: float) -> float:
     return 1.0 - power
 
 
-def _variance(test: str | None, quantity: str, width: int | None, depth: int | None, variance: float | None) -> float:
+def _variance(test: str | None, quantity: str, width: int | None, depth: int | None, variance: float | None) -> Known:
     """Variance of one network: as given, or the known one."""
     if variance is not None:
         if (test, width, depth) != (None, None, None):
             msg = "give a variance, or a test with width and depth, not both: the latter have a variance of their own"
             raise ValueError(msg)
-        return variance
+        return Known(variance)
     return known_variance(test, quantity, width, depth)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from varprop.stats.outcome import Outcome
+from varprop.stats.outcome import Guarantee, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,30 +51,16 @@ class Proportion(Outcome):
     count: int
     expected: float
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """Clopper and Pearson's interval for the true share, less the expected one.
-
-        Parameters
-        ----------
-        level : float
-            Nominal coverage, in (0, 1), which the interval has at least.
-
-        Returns
-        -------
-        low, high : float
-
-        Raises
-        ------
-        ValueError
-            If the level is not inside (0, 1).
-        """
-        if not 0.0 < level < 1.0:
-            msg = f"level must lie inside (0, 1), got {level}; for a 95 % interval write 0.95"
-            raise ValueError(msg)
-        tail, k, n = (1.0 - level) / 2.0, self.count, self.n
-        low = float(special.betaincinv(k, n - k + 1, tail)) if k else 0.0
-        high = float(special.betaincinv(k + 1, n - k, 1.0 - tail)) if k < n else 1.0
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Clopper and Pearson's bounds on the true share, less the expected one; each fails with at most this probability."""
+        k, n = self.count, self.n
+        low = float(special.betaincinv(k, n - k + 1, level)) if k else 0.0
+        high = float(special.betainccinv(k + 1, n - k, level)) if k < n else 1.0
         return low - self.expected, high - self.expected
+
+    def guarantee(self, _level: float) -> Guarantee:
+        """Return "proved"."""
+        return "proved"
 
     def p_above(self, threshold: float) -> float:
         """Evidence that the true share lies above `expected` + `threshold`.

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from varprop._typing import Float64Array
 from varprop.stats import equivalence
+from varprop.stats.capital import CapitalMean
+from varprop.stats.floors import AtRisk
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
-from varprop.stats.power import MOST_NETWORKS
+from varprop.stats.positive import BennettMean, EitherMean, GrowthBets
+from varprop.stats.skewed import SkewedMean
 
 MIN_NETWORKS = 50
 """Before as many, a mean over its standard error is not yet close to normal, on which every look relies."""
@@ -84,9 +86,9 @@ def confidence_sequence(
 class SequentialOutcome(Outcome):
     """An outcome whose p-values and intervals hold at whatever look one stops.
 
-    Made by `of`. One-sided p-values are those of the one-sided mixture, `pvalue` that of the two-sided one, and the interval
-    of a level is made of two one-sided bounds, as that of an `Outcome` is. With a standard error of 0 nothing is uncertain
-    and both are those of an `Outcome`.
+    Made by `at_any_look`. One-sided p-values are those of the one-sided mixture, `pvalue` that of the two-sided one, and the
+    interval of a level is made of two one-sided bounds, as that of an `Outcome` is. Where the outcome of a single look refuses
+    a level, so does this one.
 
     Parameters
     ----------
@@ -96,74 +98,23 @@ class SequentialOutcome(Outcome):
     Examples
     --------
     >>> at_one_look = Outcome.from_estimate("step_mean", theta=0.02, se=0.01, df=199, n=200)
-    >>> at_any_look = SequentialOutcome.of(at_one_look, NormalMixture.tuned(200, alpha=0.1))
-    >>> at_one_look.p_above(0.0), at_any_look.p_above(0.0)
+    >>> stopped = at_any_look(at_one_look, NormalMixture.tuned(200, alpha=0.1))
+    >>> at_one_look.p_above(0.0), stopped.p_above(0.0)
     (0.0234, 0.251)
-    >>> at_any_look.interval(0.9)
+    >>> stopped.interval(0.9)
     (-0.00766, 0.0477)
     """
 
     mixture: NormalMixture
 
-    @classmethod
-    def of(cls, outcome: Outcome, mixture: NormalMixture) -> SequentialOutcome:
-        """Read an outcome as one of many looks.
-
-        Parameters
-        ----------
-        outcome : Outcome
-            Of an estimate that is asymptotically a mean over networks, 50 networks or more.
-        mixture : NormalMixture
-            Chosen before the data were seen.
-
-        Returns
-        -------
-        SequentialOutcome
-            With infinite degrees of freedom.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer than `MIN_NETWORKS` networks.
-        """
-        if outcome.n < MIN_NETWORKS:
-            msg = f"a confidence sequence starts at {MIN_NETWORKS} networks, got {outcome.n}; look later"
-            raise ValueError(msg)
-        pvalue = outcome.pvalue
-        if outcome.se > 0.0:
-            pvalue = _as_p(mixture.log_e_value(outcome.statistic, outcome.n, alternative="two-sided"))
-        return cls(
-            test=outcome.test,
-            theta=outcome.theta,
-            se=outcome.se,
-            df=math.inf,
-            n=outcome.n,
-            statistic=outcome.statistic,
-            pvalue=pvalue,
-            note=outcome.note,
-            mixture=mixture,
-        )
-
-    def interval(self, level: float) -> tuple[float, float]:
-        """Two one-sided bounds on theta.
-
-        Parameters
-        ----------
-        level : float
-            In [0, 1): each bound ever fails with probability at most (1 - level) / 2.
-
-        Returns
-        -------
-        low, high : float
-            Both equal to theta if the standard error is 0.
-
-        Raises
-        ------
-        ValueError
-            If the level is out of range.
-        """
-        half = float(self.mixture.bound(self.n, alpha=(1.0 - level) / 2.0)) * self.se
-        return self.theta - half, self.theta + half
+    def radius(self, networks: float, level: float) -> float:
+        """Distance of a one-sided bound from the estimate, had the sample so many networks."""
+        if self.se == 0.0:
+            return 0.0 if self.certain else math.inf
+        raw = self.floor.raw(level, networks)
+        if raw == 0.0:
+            return math.inf
+        return float(self.mixture.bound(networks, alpha=raw)) * self.se * math.sqrt(self.n / networks)
 
     def p_outside(self, delta: float) -> float:
         """Evidence that the truth lies outside a margin.
@@ -180,25 +131,83 @@ class SequentialOutcome(Outcome):
             "theta > delta" and for "theta < -delta": each alone is at most 1 in expectation under the null, so their mean is.
         """
         if self.se == 0.0:
-            return 0.0 if abs(self.theta) > delta else 1.0
+            return 0.0 if self.certain and abs(self.theta) > delta else 1.0
         above = self.mixture.log_e_value((self.theta - delta) / self.se, self.n)
         below = self.mixture.log_e_value((-delta - self.theta) / self.se, self.n)
-        return _as_p(np.logaddexp(above, below) - math.log(2.0))
+        return self.floor.p(_as_p(np.logaddexp(above, below) - math.log(2.0)), self.n)
 
     def _tail(self, excess: float) -> float:
         """Evidence for an excess above 0, as a p-value."""
         if self.se == 0.0 or not math.isfinite(excess):
             return Outcome._tail(self, excess)  # noqa: SLF001 - slots rebuild the class, which super() does not survive
-        return _as_p(self.mixture.log_e_value(excess / self.se, self.n))
+        return self.floor.p(_as_p(self.mixture.log_e_value(excess / self.se, self.n)), self.n)
 
 
-def all_layers(outcomes: Sequence[SequentialOutcome], delta: float) -> equivalence.LayersJointly:
+def at_any_look(outcome: Outcome, mixture: NormalMixture) -> Outcome:
+    """Read an outcome as one of many looks.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of an estimate that is asymptotically a mean over networks, 50 networks or more; or judged by bets, which hold at all
+        looks as they are.
+    mixture : NormalMixture
+        Chosen before the data were seen.
+
+    Returns
+    -------
+    Outcome
+        A `SequentialOutcome` with infinite degrees of freedom; a `CapitalMean` as it came; of an outcome that is made of others
+        one made of these at many looks.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than `MIN_NETWORKS` networks, and no bets.
+    """
+    match outcome:
+        case CapitalMean():
+            return outcome
+        case BennettMean():
+            return outcome.at_any_look()
+        case SkewedMean():
+            return outcome.at_any_look(mixture)
+        case EitherMean(t_test=t_test, bets=bets):
+            both = at_any_look(t_test, mixture), at_any_look(bets, mixture)
+            return replace(outcome, t_test=both[0], bets=both[1]).tested()
+        case GrowthBets(last=last, first=first):
+            ends = at_any_look(last, mixture), at_any_look(first, mixture)
+            return replace(outcome, last=ends[0], first=ends[1]).tested()
+    if outcome.n < MIN_NETWORKS:
+        msg = f"a confidence sequence starts at {MIN_NETWORKS} networks, got {outcome.n}; look later"
+        raise ValueError(msg)
+    floor = outcome.floor if math.isinf(outcome.df) else AtRisk(outcome.floor, (outcome.df + 1.0) / outcome.n)
+    pvalue = outcome.pvalue
+    if outcome.se > 0.0:
+        raw = _as_p(mixture.log_e_value(outcome.statistic, outcome.n, alternative="two-sided"))
+        pvalue = floor.p(raw, outcome.n)
+    return SequentialOutcome(
+        test=outcome.test,
+        theta=outcome.theta,
+        se=outcome.se,
+        df=math.inf,
+        n=outcome.n,
+        statistic=outcome.statistic,
+        pvalue=pvalue,
+        note=outcome.note,
+        floor=floor,
+        certain=outcome.certain,
+        mixture=mixture,
+    )
+
+
+def all_layers(outcomes: Sequence[Outcome], delta: float) -> equivalence.LayersJointly:
     """Judge at one of many looks the claim that every layer lies within the margin.
 
     Parameters
     ----------
-    outcomes : sequence of SequentialOutcome
-        One per layer.
+    outcomes : sequence of Outcome
+        One per layer, as `at_any_look` returns them.
     delta : float
         Half-width of the margin on the scale of theta, finite and > 0.
 
@@ -222,63 +231,12 @@ def all_layers(outcomes: Sequence[SequentialOutcome], delta: float) -> equivalen
     --------
     >>> mixture = NormalMixture.tuned(200, alpha=0.1)
     >>> layers = [Outcome.from_estimate("step_mean", theta=t, se=0.01, df=199, n=200) for t in (0.0, 0.12, 0.01)]
-    >>> all_layers([SequentialOutcome.of(layer, mixture) for layer in layers], 0.05)
+    >>> all_layers([at_any_look(layer, mixture) for layer in layers], 0.05)
     LayersJointly(p_equivalence=1.0, p_refute=4.69e-09, deciding=1)
     """
     joint = equivalence.all_layers(outcomes, delta)
     outside = [outcome.p_outside(delta) for outcome in outcomes]
     return joint._replace(p_refute=min(1.0, len(outside) * min(outside)))
-
-
-def networks_to_decide(outcome: SequentialOutcome, distance: float, *, alpha: float, beta: float = 0.1) -> int | None:
-    """Return the number of networks by which a sequence decides, were the estimate the truth.
-
-    Parameters
-    ----------
-    outcome : SequentialOutcome
-        Estimate of theta.
-    distance : float
-        Of the estimate from the nearest value to be excluded, >= 0.
-    alpha : float
-        Error of the one-sided bound, in (0, 0.5].
-    beta : float
-        Accepted probability that the bound is not crossed by then, in (0, 0.5].
-
-    Returns
-    -------
-    int or None
-        None if no feasible number (more than 10^9) decides.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of range.
-
-    Examples
-    --------
-    >>> pilot = Outcome.from_estimate("step_mean", theta=0.01, se=0.03, df=99, n=100)
-    >>> networks_to_decide(SequentialOutcome.of(pilot, NormalMixture.tuned(1000, alpha=0.1)), 0.04, alpha=0.05)
-    922
-    """
-    if not 0.0 < beta <= 0.5 or distance < 0.0:
-        msg = f"need a distance >= 0 and beta in (0, 0.5], got {distance} and {beta}"
-        raise ValueError(msg)
-    sd, late = math.sqrt(outcome.unit_variance), -float(special.ndtri(beta))
-
-    def crossed(n: int) -> bool:
-        return math.sqrt(n) * distance >= (float(outcome.mixture.bound(n, alpha=alpha)) + late) * sd
-
-    # Doubled, then halved: distance sqrt(n) outgrows the bound from some n on, and stays above.
-    high = MIN_NETWORKS
-    while not crossed(high):
-        high *= 2
-        if high > MOST_NETWORKS:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if crossed(middle) else (middle, high)
-    return max(high, MIN_NETWORKS)
 
 
 def _as_p(log_e: ArrayLike) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
-from varprop.stats.means import dropped_note, mean_outcome
+from varprop.stats.capital import Capital, capital_means
+from varprop.stats.means import dropped_note
 from varprop.stats.outcome import Outcome
 
 
@@ -26,6 +29,7 @@ def zero_mean(mean: ArrayLike, second_moment: ArrayLike) -> Outcome:
     Outcome
         theta is the mean over networks of d = mean(a) / sqrt(mean(a^2)), between -1 and 1: a margin applies to it as it
         is, without a logarithm. Networks with a second moment of 0 (dead) or with NaN are dropped and counted in the note.
+        Being bounded, d is judged by bets (`varprop.stats.capital`), for any number of networks.
 
     Raises
     ------
@@ -41,7 +45,8 @@ def zero_mean(mean: ArrayLike, second_moment: ArrayLike) -> Outcome:
     if standardised.ndim != 1:
         msg = f"mean and second_moment must both have shape (networks,), got {standardised.shape}"
         raise ValueError(msg)
-    return zero_mean_layers(Moments.of(standardised[:, None]))[0]
+    column = standardised[:, None]
+    return zero_mean_layers(Moments.of(column), Capital.of(column, low=-1.0, high=1.0))[0]
 
 
 def standardised_means(mean: ArrayLike, second_moment: ArrayLike) -> Float64Array:
@@ -81,13 +86,15 @@ def standardised_means(mean: ArrayLike, second_moment: ArrayLike) -> Float64Arra
     return standardised
 
 
-def zero_mean_layers(standardised: Moments) -> list[Outcome]:
-    """Test that every layer's mean vanishes, by the moments of the standardised means: the second half of `zero_mean`.
+def zero_mean_layers(standardised: Moments, bets: Capital) -> list[Outcome]:
+    """Test that every layer's mean vanishes, by sums over the standardised means: the second half of `zero_mean`.
 
     Parameters
     ----------
     standardised : Moments
         Of what `standardised_means` returns, one column per layer.
+    bets : Capital
+        Of the same table, between -1 and 1.
 
     Returns
     -------
@@ -99,13 +106,11 @@ def zero_mean_layers(standardised: Moments) -> list[Outcome]:
     ValueError
         If fewer than two networks are alive in a layer.
     """
-    outcomes = []
-    for column, alive in enumerate(standardised.n.tolist()):
+    for alive in standardised.n.tolist():
         if alive < 2:
             msg = (
                 f"{alive} of {standardised.rows} networks are alive, zero_mean needs two or more; sample more networks"
             )
             raise ValueError(msg)
-        note = dropped_note(standardised.rows - alive, standardised.rows)
-        outcomes.append(mean_outcome("zero_mean", standardised.take(column), note=note))
-    return outcomes
+    made = capital_means("zero_mean", standardised, bets, null=0.0)
+    return [replace(outcome, note=dropped_note(standardised.rows - outcome.n, standardised.rows)) for outcome in made]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from varprop.engine.executors import ExecutorLike
 from varprop.engine.plan import Block, Plan
 from varprop.study.errors import StudyError
+from varprop.study.looks import read_looks
 from varprop.study.manifest import make_manifest, read_manifest, write_manifest
 from varprop.study.sampling import BlockName, missing_blocks, remove_parts, sampled_parts
+from varprop.study.standing import stand
 from varprop.study.stopping import Goals, follow
 from varprop.study.store import part_path, remove_temporary_files, write_atomically
 from varprop.study.study import Study
@@ -124,20 +128,30 @@ def fill(
     -------
     dict of str to Watch, or None
         Of a sequential study its claims, judged; of one whose number of networks is fixed nothing.
+
+    Raises
+    ------
+    StudyError
+        If the record of the folder's looks is damaged.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the manifest is damaged, and that record lost with it.
     """
+    before = _manifest_before(folder)
+    looks = read_looks(folder, before)  # what was looked at before, while the study that said so is still there
     remove_temporary_files(folder)
     (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
     if fresh:
         remove_parts(folder, plans)
     missing = missing_blocks(folder, plans)
     write_atomically(folder / "study.toml", study.text.encode())
-    try:
-        before = read_manifest(folder)
-    except StudyError:
-        before = {}  # none yet, or a damaged one, which holds nothing that samples need
 
     def describe(*, samples_anew: bool, complete: bool, used: Goals | None = None) -> None:
-        manifest = make_manifest(study, plans, before=before, samples_anew=samples_anew, complete=complete, used=used)
+        manifest = make_manifest(
+            study, plans, before=before, looks=looks, samples_anew=samples_anew, complete=complete, used=used
+        )
         write_manifest(folder, manifest)
 
     fixed = study.stopping == "fixed"
@@ -157,8 +171,23 @@ def fill(
         if missing:
             describe(samples_anew=True, complete=True)
         return None
-    watches = follow(study, folder, plans, filling.bring)
+    networks = next(iter(plans.values())).n_networks
+    watches = follow(stand(study, looks, networks), folder, plans, filling.bring)
     filling.close()
     used = {label: watch.networks for label, watch in watches.items()}
     describe(samples_anew=filling.begun, complete=True, used=used)
     return watches
+
+
+def _manifest_before(folder: Path) -> Mapping[str, Any]:
+    """The manifest that the folder has: nothing if there is none, or a damaged one, which holds nothing that samples need."""
+    try:
+        return read_manifest(folder)
+    except StudyError:
+        if (folder / "manifest.json").exists():
+            msg = (
+                f"{folder}: manifest.json was damaged and is written anew; the looks that it recorded are lost, so that this "
+                "one counts as the first"
+            )
+            warnings.warn(msg, RuntimeWarning, stacklevel=4)
+        return {}

@@ -1,4 +1,4 @@
-"""What a run was made of: versions, seed, commit, platform, BLAS, and what every folder of samples holds."""
+"""What a run was made of: versions, seed, commit, platform, BLAS, what every folder of samples holds, and the looks at it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import varprop as vp
 from varprop.engine.plan import Plan
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.study.errors import Problem, StudyError
+from varprop.study.looks import Look, read_looks
 from varprop.study.store import FORMAT, write_atomically
 from varprop.study.study import Study
 
@@ -59,6 +60,7 @@ def make_manifest(
     plans: Mapping[str, Plan],
     *,
     before: Mapping[str, Any],
+    looks: Sequence[Look],
     samples_anew: bool,
     complete: bool,
     used: Mapping[str, int] | None = None,
@@ -73,6 +75,8 @@ def make_manifest(
         By the configurations' labels.
     before : mapping
         The manifest that the folder has, empty if none.
+    looks : sequence of Look
+        That there have been.
     samples_anew : bool
         Whether anything is sampled now; if not, the samples keep the environment that made them.
     complete : bool
@@ -112,7 +116,36 @@ def make_manifest(
             }
             for configuration, plan in ((c, plans[c.label]) for c in study.configurations)
         ],
+        "looks": [look.describe() for look in looks],
     }
+
+
+def looks_so_far(folder: Path) -> tuple[Look, ...]:
+    """Return the looks at what a folder holds; none if it is no run's yet, or its manifest cannot be read.
+
+    Raises
+    ------
+    StudyError
+        If the record of the looks alone is damaged.
+    """
+    try:
+        manifest = read_manifest(folder)
+    except StudyError:
+        return ()
+    return read_looks(folder, manifest)
+
+
+def record_looks(folder: Path, looks: Sequence[Look]) -> None:
+    """Write the looks at a run into its manifest, if they are not there; only the holder of the run's lock may call this.
+
+    Raises
+    ------
+    StudyError
+        If the folder has no manifest, or it is damaged.
+    """
+    manifest, described = read_manifest(folder), [look.describe() for look in looks]
+    if manifest.get("looks") != described:
+        write_manifest(folder, manifest | {"looks": described})
 
 
 def _distinct(items: list[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,18 @@ from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
 from varprop.model.simulation import Simulation
-from varprop.study.configurations import Configuration
-from varprop.study.earlier import plan_there
+from varprop.stats.mixture import NormalMixture
 from varprop.study.errors import Problem, StudyError
+from varprop.study.judgement import judgement
+from varprop.study.looks import Look, ladder_told, read_looks
+from varprop.study.manifest import looks_so_far, networks_used, read_manifest
+from varprop.study.schema import MAX_NETWORKS
+from varprop.study.standing import Standing, stand
 from varprop.study.store import encode_part
-from varprop.study.stored import Store
 from varprop.study.study import Study
-from varprop.verification.compare import Case
-from varprop.verification.planning import foreseen, plan_claims
+from varprop.verification.compare import Case, judge
+from varprop.verification.planning import Planned, first_rung, known_before, plan_table, watched_need
+from varprop.verification.sequential import look_schedule, mixture_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,9 +68,19 @@ class StudyPlan:
 
     @property
     def networks(self) -> int | None:
-        """Networks per configuration that decide every claim that any number decides, to two digits; None if there is none."""
+        """Networks per configuration to write into the study, so that every claim is decided that any number decides.
+
+        Before the first look it is the number that does so there, to two digits, since it may still be any. After it, it is
+        the rung of the ladder that does. None if no claim can be decided.
+        """
+        first = self.claims["n_first"].dropna()
+        return _round_up(int(first.max())) if len(first) else self.on_ladder
+
+    @property
+    def on_ladder(self) -> int | None:
+        """Networks per configuration that do so if the first look has the study's own number, or had it."""
         required = self.claims["n_required"].dropna()
-        return _round_up(int(required.max())) if len(required) else None
+        return int(required.max()) if len(required) else None
 
     @property
     def undecidable(self) -> pd.DataFrame:
@@ -151,16 +165,14 @@ def plan_study(
         raise StudyError(study.name, [Problem("claims", "there is none to plan for; say what the study is to decide")])
     if study.training is not None:
         pilot = max(2, min(pilot, study.networks))
-    cases, costs = [], []
+    samples, costs = {}, []
     for configuration in study.configurations:
         sampled, cost = _pilot(study.plan(configuration, networks=pilot), study.seed, configuration.label)
         costs.append(cost)
-        claims = study.claims_about(configuration.label)
-        there = None if directory is None else _stored(study, configuration, Path(directory) / study.name)
-        if claims:
-            cases.append(Case(configuration=configuration.label, simulation=there or sampled, claims=claims))
+        samples[configuration.label] = sampled
+    folder = None if directory is None else Path(directory) / study.name
     try:
-        table = plan_claims(cases, alpha=study.alpha)
+        table = plan_table(_planned_by_run(study, folder) or _planned_by_pilot(study, folder, samples))
     except StudyError:  # a part that cannot be read
         raise
     except (TypeError, ValueError) as error:
@@ -168,7 +180,72 @@ def plan_study(
     return StudyPlan(study, table, tuple(costs), workers or usable_cores())
 
 
-def too_few(study: Study, networks: int | None = None) -> str:
+def _planned_by_run(study: Study, folder: Path | None) -> list[Planned]:
+    """Every claim as the run in a folder judges it; nothing if it lacks samples of a configuration."""
+    from varprop.study.run import Run
+
+    if folder is None:
+        return []
+    try:
+        manifest = read_manifest(folder)
+        used = networks_used(manifest)
+        run = Run(study, folder, manifest["networks"], {c.label: used[c.label] for c in study.configurations})
+        simulations = run.simulations()
+    except (KeyError, StudyError):
+        return []  # there is none, it is not finished, or has other configurations
+    judged = judgement(stand(study, read_looks(folder, manifest), run.networks), run.found)
+    verdicts = judged.verdicts["verdict"].dropna()
+    rows = zip(judged.found, judged.standing.allowances(), verdicts, strict=True)
+    return [
+        Planned(
+            configuration=label,
+            claim=claim,
+            network=simulations[label].architecture,
+            inputs=study.n_inputs,
+            networks=simulations[label].n_networks,
+            evidence=evidence,
+            allowance=allowance,
+            verdict=verdict,
+        )
+        for (label, claim, evidence), allowance, verdict in rows
+    ]
+
+
+def _planned_by_pilot(study: Study, folder: Path | None, samples: Mapping[str, Simulation]) -> list[Planned]:
+    """Every claim as a pilot shows it, and the numbers of networks at which it may be judged."""
+    standing = stand(study, () if folder is None else looks_so_far(folder), study.networks)
+    found = judge(
+        [
+            Case(label, simulation, claims)
+            for label, simulation in samples.items()
+            if (claims := study.claims_about(label))
+        ]
+    )
+    standing = standing.counting(claim.counts for _, claim, _ in found)
+    rows = zip(found, standing.stated, standing.prospects(), strict=True)
+    return [
+        Planned(
+            configuration=label,
+            claim=claim,
+            network=samples[label].architecture,
+            inputs=study.n_inputs,
+            networks=samples[label].n_networks,
+            evidence=evidence,
+            allowance=allowance,
+            fresh=not standing.looks,
+            ladder=standing.design == "ladder" or bool(standing.looks),
+            mixture=_mixture(standing) if stated.watched else None,
+        )
+        for (label, claim, evidence), stated, allowance in rows
+    ]
+
+
+def _mixture(standing: Standing) -> NormalMixture:
+    """What a sequential study's bounds are made of, to plan with."""
+    return mixture_for(look_schedule(standing.networks), alpha=standing.alpha, m=standing.m)
+
+
+def too_few(study: Study, networks: int | None = None, *, looks: Sequence[Look] = ()) -> str:
     """Warn, before anything is sampled, that a study cannot decide some of its claims.
 
     Parameters
@@ -177,23 +254,38 @@ def too_few(study: Study, networks: int | None = None) -> str:
         What is about to run.
     networks : int, optional
         Networks per configuration, in place of the study's own number.
+    looks : sequence of Look
+        That there have been. After one, its own table says how many networks decide what it left open.
 
     Returns
     -------
     str
-        One sentence; empty if nothing is known to be too few. It takes arithmetic alone.
+        One sentence; empty if nothing is known to be too few. It takes arithmetic alone, and names the number that `plan_study`
+        names before there is a run.
     """
     given = study.networks if networks is None else networks
-    claims = {c.label: study.claims_about(c.label) for c in study.configurations}
-    needed = foreseen(claims, {c.label: c.network for c in study.configurations}, alpha=study.alpha)
-    short = {name: count for name, count in needed.items() if count > given}
+    if looks:
+        return ""
+    standing, networks_of = stand(study, (), given), {c.label: c.network for c in study.configurations}
+    claims = [(c.label, claim) for c in study.configurations for claim in study.claims_about(c.label)]
+    needed: dict[str, int | None] = {}
+    for (label, claim), stated, allowance in zip(claims, standing.stated, standing.prospects(), strict=True):
+        prospect = known_before(claim, networks_of[label], inputs=study.n_inputs)
+        if prospect is not None:
+            need = watched_need(prospect.need, _mixture(standing)) if stated.watched else prospect.need
+            needed[f"{claim.id} ({label}, {claim.quantity})"] = first_rung(
+                need, allowance.later, ladder=standing.design == "ladder"
+            )
+    short = {name: MAX_NETWORKS + 1 if count is None else count for name, count in needed.items() if count != given}
     if not short:
         return ""
     worst = max(short, key=lambda name: short[name])
     others = f" and {len(short) - 1} more" if len(short) > 1 else ""
+    enough = f"{short[worst]:,} do" if short[worst] <= MAX_NETWORKS else "more than 10^9 would"
+    of_ladder = f"of its ladder, {ladder_told(given)}, " if standing.design == "ladder" else ""
     return (
-        f"{given:,} networks are too few to decide {worst}{others} with probability .9: that takes "
-        f"{short[worst]:,}; `varprop plan` says what each claim takes"
+        f"{given:,} networks are too few to decide {worst}{others} with probability .9: {of_ladder}{enough}; "
+        "`varprop plan` says what each claim takes"
     )
 
 
@@ -214,16 +306,6 @@ def _pilot(plan: Plan, seed: int, label: str) -> tuple[Simulation, Cost]:
     # A tile begun is sampled whole.
     sampled = sum(-(-block.networks // plan.tile) * plan.tile for block in plan.blocks)
     return assemble(plan, values), Cost(label, seconds / sampled, size / plan.n_networks)
-
-
-def _stored(study: Study, configuration: Configuration, folder: Path) -> Simulation | None:
-    """The samples of a configuration if all are there."""
-    store = Store(folder, plan_there(study, configuration, folder))
-    try:
-        store.check()
-    except StudyError:
-        return None
-    return store.simulation()
 
 
 def _round_up(networks: int) -> int:

@@ -17,13 +17,17 @@ from varprop.model.simulation import Simulation
 from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress, fill
+from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
-from varprop.study.manifest import networks_used, read_manifest
+from varprop.study.looks import Look, read_looks
+from varprop.study.manifest import looks_so_far, networks_used, read_manifest, record_looks
 from varprop.study.planning import too_few
+from varprop.study.standing import Standing, stand
 from varprop.study.stopping import follow
 from varprop.study.store import write_atomically
 from varprop.study.stored import Store
 from varprop.study.study import Study, parse_study
+from varprop.verification.compare import Case, Found, judge
 from varprop.verification.sequential import Watch
 
 if TYPE_CHECKING:
@@ -80,7 +84,8 @@ class Run:
         from varprop.study.cards import run_card
 
         # A look at a run tests nothing: the verdicts are shown if somebody has asked for them before.
-        return run_card(self.study, str(self.path), self.used, self.__dict__.get("_verdicts"))
+        known = self.__dict__.get("_judgement")
+        return run_card(self.study, str(self.path), self.used, None if known is None else known.verdicts)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -89,13 +94,17 @@ class Run:
 
     @cached_property
     def _simulations(self) -> dict[str, Simulation]:
-        stores = {
-            c.label: Store(self.path, plan_there(self.study, c, self.path, networks=self.used[c.label]))
-            for c in self.study.configurations
-        }
+        stores = self._stores(self.used)
         for store in stores.values():
             store.check()
         return {label: store.simulation() for label, store in stores.items()}
+
+    def _stores(self, networks: Mapping[str, int]) -> dict[str, Store]:
+        """The first so many networks of each configuration."""
+        return {
+            c.label: Store(self.path, plan_there(self.study, c, self.path, networks=networks[c.label]))
+            for c in self.study.configurations
+        }
 
     def simulations(self) -> dict[str, Simulation]:
         """Return the samples as simulations, whose values stay on disk until they are asked for.
@@ -178,38 +187,55 @@ class Run:
         return _stack(frames)
 
     @cached_property
-    def _verdicts(self) -> pd.DataFrame:
-        import pandas as pd
+    def _judgement(self) -> Judgement:
+        looks = read_looks(self.path, self.manifest)
+        return judgement(stand(self.study, looks, self.networks), self.found)
 
-        from varprop.verification.compare import COLUMNS, Case, assess, tabulate
+    def found(self, standing: Standing) -> list[Found]:
+        """Take the evidence for every claim, from as many networks as a look judges.
 
-        if not self.study.claims:
-            return pd.DataFrame(columns=list(COLUMNS))  # a study may sample and plot without claiming anything
+        Parameters
+        ----------
+        standing : Standing
+            How the study stands.
+
+        Returns
+        -------
+        list of tuple
+            Label, claim and evidence, in the order of the statements.
+
+        Raises
+        ------
+        StudyError
+            If a part is missing or damaged, or a test does not apply to what was sampled.
+        """
         if self.study.stopping == "sequential":
-            found = [(label, one.claim, one.evidence) for label, watch in self._judged.items() for one in watch.stopped]
-            return tabulate(found, alpha=self.study.alpha)
-        claims = {label: self.study.claims_about(label) for label in self._simulations}
+            watches = self.watches
+            if watches is None:  # the samples alone are there: look by look again
+                plans = {
+                    c.label: plan_there(self.study, c, self.path, networks=self.networks)
+                    for c in self.study.configurations
+                }
+                watches = follow(standing, self.path, plans, lambda _: None)
+            return [(label, one.claim, one.evidence) for label, watch in watches.items() for one in watch.stopped]
+        # Of what is judged a part may be needed only, and yet a run that is not finished has no verdicts.
+        judged = self._stores({label: min(there, standing.judged) for label, there in self.used.items()})
         cases = [
-            Case(configuration=label, simulation=simulation, claims=claims[label])
-            for label, simulation in self._simulations.items()
-            if claims[label]
+            Case(configuration=label, simulation=judged[label].simulation(), claims=claims)
+            for label in self._simulations
+            if (claims := self.study.claims_about(label))
         ]
         try:
-            return assess(cases, alpha=self.study.alpha)
+            return judge(cases)
         except StudyError:  # a part that cannot be read
             raise
         except (TypeError, ValueError) as error:
             raise StudyError(str(self.path / "study.toml"), [Problem("claims", str(error))]) from error
 
     @property
-    def _judged(self) -> Mapping[str, Watch]:
-        """The claims of a sequential study: look by look again, if only the samples are there."""
-        if self.watches is not None:
-            return self.watches
-        plans = {
-            c.label: plan_there(self.study, c, self.path, networks=self.networks) for c in self.study.configurations
-        }
-        return follow(self.study, self.path, plans, lambda _: None)
+    def standing(self) -> Standing:
+        """How the study stands: which look this is, with how many networks claims are judged, and what is promised."""
+        return self._judgement.standing
 
     def verdicts(self) -> pd.DataFrame:
         """Test every claim.
@@ -218,7 +244,8 @@ class Run:
         -------
         DataFrame
             The columns of `verify`: for each claim, configuration and quantity a row with the verdict (layer NA) and
-            rows per layer without. The chance of any false verdict among them is the study's alpha. Of a sequential study
+            rows per layer without. The chance of any false verdict among them, and among those of all other looks at the
+            study, is its alpha; `standing` says which look this is, and whether that holds. Of a sequential study
             p-values and intervals hold at whatever look the claim was decided, and ``n_networks`` counts those by then.
 
         Raises
@@ -226,12 +253,17 @@ class Run:
         StudyError
             If a part is missing or damaged, or a test does not apply to what was sampled.
         """
-        return self._verdicts.copy()
+        return self._judgement.verdicts.copy()
+
+    def looks(self) -> tuple[Look, ...]:
+        """Return every look at the study's claims so far, this one among them; of a study without claims none."""
+        return self._judgement.looks
 
     def surprises(self) -> tuple[Surprise, ...]:
         """Return the verdicts that differ from what the study expects, in the order of the verdicts."""
         expected = {claim.id: claim.expect for claim in self.study.claims}
-        rows = self._verdicts[self._verdicts["verdict"].notna()]
+        verdicts = self._judgement.verdicts
+        rows = verdicts[verdicts["verdict"].notna()]
         return tuple(
             Surprise(claim, configuration, quantity, expect, verdict)
             for claim, configuration, quantity, verdict in zip(
@@ -305,7 +337,11 @@ def run_study(
     -----
     Samples are kept by the hash of their content and seed, so a claim that was edited is tested without sampling, a
     longer run adds to a shorter one, and a run that was killed loses the blocks in flight. The parts do not depend on
-    the executor, the number of workers, or on how often the run was stopped. What an earlier version sampled with
+    the executor, the number of workers, or on how often the run was stopped.
+
+    What was judged is recorded in the manifest: a run with more networks, another seed or other margins is a further look
+    at the study, and verdicts are given for it so that all looks together have the study's alpha. Of a longer run those
+    networks are judged that reach the ladder's next rung, four times as many as the one before. What an earlier version sampled with
     ``quantities`` left out is taken as it is, without the quantities that came later, wherever claims do not need them;
     ``fresh`` samples with all.
 
@@ -324,7 +360,7 @@ def run_study(
     """
     folder = Path(directory) / study.name
     plans = plans_to_fill(study, folder, networks=networks, fresh=fresh)
-    if warning := too_few(study, networks):
+    if warning := too_few(study, networks, looks=looks_so_far(folder)):
         warnings.warn(warning, FewNetworksWarning, stacklevel=2)
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -334,7 +370,9 @@ def run_study(
                 label: plan.n_networks if watches is None else watches[label].networks for label, plan in plans.items()
             }
             run = Run(study, folder, study.networks if networks is None else networks, used, watches)
-            write_atomically(folder / "verdicts.csv", run.verdicts().to_csv(index=False, lineterminator="\n").encode())
+            verdicts = run.verdicts().to_csv(index=False, lineterminator="\n").encode()
+            record_looks(folder, run.looks())  # before anybody can see what was found
+            write_atomically(folder / "verdicts.csv", verdicts)
             return run
 
 

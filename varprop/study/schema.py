@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from varprop.model.activations import activation_names
 from varprop.model.initializers import initializer_names
@@ -29,6 +29,7 @@ from varprop.study.sweep import SweepTable, SweptScope
 from varprop.study.training import TrainingTable
 from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems
+from varprop.verification.reasons import REASONS
 
 MAX_NETWORKS = 10**9
 MAX_SEED = 2**128 - 1
@@ -156,6 +157,12 @@ def _check_test(name: str) -> str:
     return name
 
 
+def _check_reason(name: str) -> str:
+    if name not in REASONS:
+        reject(f"{shown(name)} is no reason; {suggestion(name, REASONS)}")
+    return name
+
+
 _QuantityName = Annotated[str, AfterValidator(_check_quantity)]
 
 
@@ -195,6 +202,16 @@ class ClaimTable(Table):
     below: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[0.9])
     above: float | None = Field(default=None, gt=0, description="gain per layer, or value", examples=[1.1])
     equals: float | None = Field(default=None, description="value of every network", examples=[1])
+    reason: Annotated[str, AfterValidator(_check_reason)] | None = Field(
+        default=None, description="why an identity holds whatever is drawn", examples=["equal-units"]
+    )
+    share: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="share of all networks in which an identity holds at least",
+        examples=[0.99],
+    )
 
     @model_validator(mode="after")
     def _goes_together(self) -> ClaimTable:
@@ -209,7 +226,8 @@ class ClaimTable(Table):
 
     def _parts(self) -> tuple[dict[str, Any], ...]:
         """Keywords of a claim, for every quantity."""
-        shared = {key: getattr(self, key) for key in ("test", "theory", "margin", "expect", "below", "above", "equals")}
+        keys = ("test", "theory", "margin", "expect", "below", "above", "equals", "reason", "share")
+        shared = {key: getattr(self, key) for key in keys}
         layers = None if self.layers is None else (self.layers[0], self.layers[1])
         quantities = self.quantity if isinstance(self.quantity, list) else [self.quantity]
         return tuple({**shared, "layers": layers, "quantity": quantity} for quantity in quantities)
@@ -247,6 +265,12 @@ def _check_version(version: int) -> int:
     return version
 
 
+def _check_looks(looks: object) -> object:
+    if type(looks) is not int or looks != 1:
+        reject(f"must be 1 (one look, with all of alpha), got {shown(looks)}; leave it out to look again later")
+    return looks
+
+
 def _rectangular(rows: list[list[float]]) -> list[list[float]]:
     for index, row in enumerate(rows):
         if len(row) != len(rows[0]):
@@ -268,6 +292,11 @@ class Document(Table):
         default="fixed",
         description="whether a configuration is sampled until its claims are decided, networks being the most",
         examples=["sequential"],
+    )
+    looks: Annotated[Literal[1], BeforeValidator(_check_looks)] | None = Field(
+        default=None,
+        description="1: the claims are looked at once, with all of alpha; left out: on a ladder, with shares of it",
+        examples=[1],
     )
     inputs: (
         Annotated[
@@ -330,6 +359,7 @@ def json_schema() -> dict[str, Any]:
     _enumerate(claim["test"], TESTS)
     _enumerate(claim["theory"], theory_names())
     _enumerate(claim["quantity"], _testable())
+    _enumerate(claim["reason"], REASONS)
     _enumerate(schema["properties"]["quantities"], QUANTITIES | TRAINING_QUANTITIES)
     for table in ("NetworkTable", "GridTable", "WhereTable"):
         properties = schema["$defs"][table]["properties"]

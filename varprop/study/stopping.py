@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from varprop.engine.plan import Plan
 from varprop.model.simulation import Samples, Simulation
 from varprop.study.errors import Problem, StudyError
+from varprop.study.standing import Standing
 from varprop.study.stored import Store
-from varprop.verification.sequential import Watch, look_schedule
-
-if TYPE_CHECKING:
-    from varprop.study.study import Study
+from varprop.verification.sequential import Watch, look_schedule, mixture_for
 
 Goals = Mapping[str, int]
 """Number of networks that is wanted of each configuration, by its label."""
 
 
-def follow(study: Study, folder: Path, plans: Mapping[str, Plan], bring: Callable[[Goals], None]) -> dict[str, Watch]:
+def follow(
+    standing: Standing, folder: Path, plans: Mapping[str, Plan], bring: Callable[[Goals], None]
+) -> dict[str, Watch]:
     """Judge a study's claims look by look, until every claim is closed.
 
     Parameters
     ----------
-    study : Study
-        Whose claims.
+    standing : Standing
+        How the study stands with this budget.
     folder : Path
         The run's.
     plans : mapping of str to Plan
@@ -45,30 +44,43 @@ def follow(study: Study, folder: Path, plans: Mapping[str, Plan], bring: Callabl
     StudyError
         If a part is missing or damaged, or a test does not apply to what was sampled.
     """
-    m = sum(len(study.claims_about(label)) for label in plans)
-    watches = {
-        label: Watch(
+    study, levels = standing.study, [allowance.level for allowance in standing.allowances()]
+    alpha, m, budget = _first_design(standing)
+    watches: dict[str, Watch] = {}
+    for label, plan in plans.items():
+        claims = study.claims_about(label)
+        watches[label] = Watch(
             label,
-            study.claims_about(label),
+            claims,
             looks=look_schedule(plan.n_networks, block=plan.block),
-            alpha=study.alpha,
-            m=max(m, 1),
+            levels=[levels.pop(0) for _ in claims],
+            mixture=mixture_for(look_schedule(budget, block=plan.block), alpha=alpha, m=m),
         )
-        for label, plan in plans.items()
-    }
     while goals := {label: look for label, watch in watches.items() if (look := watch.next_look) is not None}:
         bring(goals)
         for label, look in goals.items():
             store = Store(folder, replace(plans[label], n_networks=look))
             store.check()
             watch = watches[label]
+            first = Store(folder, replace(plans[label], n_networks=min(look, standing.judged)))
             try:
-                watch.look(_pieces(store, watch.networks), store.simulation())
+                watch.look(_pieces(store, watch.networks), store.simulation(), first=first.simulation())
             except StudyError:  # a part that cannot be read
                 raise
             except (TypeError, ValueError) as error:
                 raise StudyError(str(folder / "study.toml"), [Problem("claims", str(error))]) from error
     return watches
+
+
+def _first_design(standing: Standing) -> tuple[float, int, int]:
+    """Return alpha, the number of statements and the budget of the first sequential look.
+
+    What a sequence is tuned for has to be fixed by then, or it would be another one after a look.
+    """
+    before = next((look for look in standing.looks if look.stopping == "sequential"), None)
+    if before is None:
+        return standing.alpha, max(1, len(standing.stated)), standing.networks
+    return before.alpha, max(1, len(before.sightings)), before.networks
 
 
 def _pieces(store: Store, first: int) -> Iterator[Simulation]:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.training import INPUTS, make_training_plan
+from varprop.model.layers import UnsupportedError
 from varprop.model.training import Training
 from varprop.study.configurations import Choice, Configuration, available, configurations, cross, matches
 from varprop.study.errors import Problem, StudyError, shown
@@ -22,6 +23,7 @@ from varprop.study.sweep import Sweep, SweepTable
 from varprop.study.training import kind_problems, top_problems
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import needed_quantities
+from varprop.verification.reasons import check_reason
 
 Section = TypeVar("Section")
 
@@ -55,6 +57,8 @@ class Study:
         Chance of any false verdict in the whole study.
     stopping : {"fixed", "sequential"}
         Whether all networks are sampled, or of each configuration only as many as its claims take to be decided.
+    looks : int, or None
+        1 if claims are looked at once, with all of alpha; None if they may be again, on a ladder with shares of it.
     inputs : int, tuple of tuple of float, or None
         As the keyword of `varprop.simulate`.
     quantities : tuple of str, or None
@@ -81,6 +85,7 @@ class Study:
     networks: int
     alpha: float
     stopping: Literal["fixed", "sequential"]
+    looks: int | None
     inputs: int | tuple[tuple[float, ...], ...] | None
     quantities: tuple[str, ...] | None
     dtype: str
@@ -267,6 +272,7 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         networks=document.networks,
         alpha=document.alpha,
         stopping=document.stopping,
+        looks=document.looks,
         inputs=tuple(map(tuple, inputs)) if isinstance(inputs, list) else inputs,
         quantities=None if document.quantities is None else tuple(document.quantities),
         dtype=document.dtype if training is None else "float64",
@@ -279,7 +285,8 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         figures=None if document.report.figures is None else tuple(document.report.figures),
         text=text,
     )
-    if problems := _unrecorded(study, {claim.id: index for index, claim in claims if claim is not None}):
+    positions = {claim.id: index for index, claim in claims if claim is not None}
+    if problems := [*_reason_problems(study, positions), *_unrecorded(study, positions)]:
         raise StudyError(source, problems)
     return study
 
@@ -346,6 +353,25 @@ def _scope_problems(
         msg = f"asks for layer {claim.layers[1]}, but {shallow.label} has {shallow.network.depth} weight layers"
         return [Problem(f"{path}.layers", msg)]
     return []
+
+
+def _reason_problems(study: Study, positions: Mapping[str, int]) -> list[Problem]:
+    """Name the claims with a reason that a configuration does not fulfil, before anything is sampled."""
+    problems: dict[Problem, None] = {}
+    scopes = [scope for scope in study.scopes if scope.claim.reason is not None]
+    about = [one for one in study.configurations if any(one.label in scope.labels for scope in scopes)]
+    recorded = {one.label: replace(study, quantities=None).plan(one).where for one in about}
+    for scope in scopes:
+        claim = scope.claim
+        for configuration in (one for one in about if one.label in scope.labels):
+            places = recorded[configuration.label].get(claim.quantity, ())
+            layers = sorted({place[0] for place in places if claim.covers(place)})
+            try:
+                check_reason(claim.reason or "", claim.quantity, layers, configuration.network)
+            except UnsupportedError as error:
+                problems[Problem(f"claims[{positions[claim.id]}].reason", str(error))] = None
+                break
+    return list(problems)
 
 
 def _size_problems(found: tuple[Configuration, ...], document: Document | None, *, where: str) -> list[Problem]:

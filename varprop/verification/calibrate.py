@@ -290,8 +290,8 @@ def needs_truth(claim: Claim, setting: Setting) -> bool:
     return setting.drawn == setting.network and not null_is_exact(claim.test, setting.network)
 
 
-def measured_truth(claim: Claim, setting: Setting) -> float:
-    """Estimate theta from many networks that no study has.
+def measured_truth(claim: Claim, setting: Setting, *, quantities: Sequence[str] | None = None) -> float:
+    """Estimate theta from many networks that no study has; quantities are what is sampled, the judge's own if None.
 
     Raises
     ------
@@ -307,7 +307,7 @@ def measured_truth(claim: Claim, setting: Setting) -> float:
             n_networks=size,
             seed=setting.child(1, piece),
             source=setting.source,
-            quantities=JUDGES[claim.test].reads,
+            quantities=JUDGES[claim.test].reads if quantities is None else quantities,
         )
         (outcome,) = judged(claim, reference, 1)
         if outcome is None:

@@ -106,16 +106,3 @@ class Measured:
 def _backward(quantity: str) -> bool:
     """Tell whether a quantity travels from the last layer to the first."""
     return QUANTITIES[quantity].place == "gradient"
-
-
-def is_product(network: Network, quantity: str) -> bool:
-    """Tell whether a quantity's steps have constant conditional means, so that their means multiply over depth.
-
-    They do for mean squares under positively homogeneous activations without biases: there a layer's expected mean
-    square is a constant times the one of the layer before, whatever that was.
-    """
-    return (
-        quantity in {"preactivation_second_moment", "activation_second_moment", "gradient_second_moment"}
-        and all(noun.homogeneous for noun in network.layers if isinstance(noun, Activation))
-        and all(noun.biases.name == "zeros" for noun in network.layers if isinstance(noun, Dense))
-    )

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
 from varprop.theory import get_theory
+from varprop.verification.reasons import REASONS
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -58,6 +59,8 @@ _VALUES = (
     "dead_fraction",
     "cosine",
 )
+SHARE = 0.99
+"""Of all networks, where an exact claim that names no reason states no other."""
 BOUNDED = ("directional", "typical_directional", "level")
 """Tests of a claim that states a bound, by below or above."""
 _WITH_A_LAW = (
@@ -98,7 +101,8 @@ _ALL = (
     Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",)),
     Test(
         "identity",
-        "exactly: all units of a layer are alike (variances), or all networks are, or equal a stated value (other quantities)",
+        "exactly: all units of a layer are alike (variances), or all networks are, or equal a stated value (other quantities), "
+        "for a reason that holds whatever is drawn, or in a stated share of all networks",
         "optional",
         (*_UNITS_ALIKE, *_TRAINED, *_NETWORKS_ALIKE),
         True,
@@ -138,7 +142,7 @@ class Claim:
     margin : float, default 0.05
         Largest relative departure that still counts as agreement, > 0. For ``zero_mean`` the largest standardised mean,
         for ``pivot_law`` and ``exact_law`` the largest Kolmogorov distance, for ``dead_rate`` the largest difference of
-        shares; ``identity`` is exact and has none.
+        shares; ``identity`` has none.
     expect : {"supported", "refuted", "inconclusive"}, optional
         The verdict the author expects.
     layers : tuple of int, optional
@@ -147,6 +151,13 @@ class Claim:
         Factor per layer of a directional claim, or value of the quantity of a ``level`` claim, > 0: one of the two.
     equals : float, optional
         Value that every network has in every layer, of an ``identity`` claim; if None they have any value in common.
+    reason : str, optional
+        Why an ``identity`` claim holds whatever is drawn, one of ``varprop.verification.reasons.REASONS``: "equal-units",
+        "zero-weights", "nothing-moves", "orthogonal", "continuous-weights" or "nothing-random". A network that does not have what the
+        reason needs is an error. Such a claim is exact: it takes no part of alpha.
+    share : float, optional
+        Of all networks, in (0, 1], those in which an ``identity`` claim without a reason holds at least; .99 if None. 1 stands for all
+        networks: one exception refutes it, and no number of networks supports it.
 
     Raises
     ------
@@ -174,6 +185,8 @@ class Claim:
     above: float | None = None
     equals: float | None = None
     corrected: str = ""
+    reason: str | None = None
+    share: float | None = None
 
     def __post_init__(self) -> None:
         for problem in claim_problems(
@@ -186,6 +199,8 @@ class Claim:
             below=self.below,
             above=self.above,
             equals=self.equals,
+            reason=self.reason,
+            share=self.share,
         ).items():
             msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
             raise ValueError(msg)
@@ -203,6 +218,28 @@ class Claim:
         bool
         """
         return self.layers is None or self.layers[0] <= place[0] <= self.layers[1]
+
+    @property
+    def counts(self) -> bool:
+        """Whether a verdict on the claim may be false by chance, so that it takes its part of alpha.
+
+        Returns
+        -------
+        bool
+            False of an ``identity`` that holds for a reason, and of one about all networks, which one exception refutes and nothing
+            supports.
+        """
+        return self.test != "identity" or (self.reason is None and self.least_share < 1.0)
+
+    @property
+    def least_share(self) -> float:
+        """Share of the networks in which an ``identity`` claim without a reason says to hold.
+
+        Returns
+        -------
+        float
+        """
+        return SHARE if self.share is None else self.share
 
     @property
     def direction(self) -> Literal["below", "above"]:
@@ -258,6 +295,8 @@ def claim_problems(
     below: Any = None,
     above: Any = None,
     equals: Any = None,
+    reason: Any = None,
+    share: Any = None,
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
     if test not in TESTS:
@@ -270,6 +309,8 @@ def claim_problems(
         "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
         "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
         "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
+        "reason": "" if reason is None else _about_reason(rule, reason, quantity),
+        "share": "" if share is None else _about_share(rule, share, reason),
     }
     return {part: problem for part, problem in said.items() if problem} | _about_threshold(rule, below, above)
 
@@ -321,6 +362,29 @@ def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
     return "" if finite else f"must be a finite number, got {equals!r}; write for example equals = 1"
 
 
+def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
+    if rule.name != "identity":
+        return f"goes with test 'identity' only, not with {rule.name!r}"
+    if reason not in REASONS:
+        return f"{reason!r} is no reason{_near(reason, REASONS)}"
+    if quantity in REASONS[reason].quantities:
+        return ""
+    return (
+        f"{reason!r} says nothing of {quantity}, but of {', '.join(REASONS[reason].quantities)}; leave it out, and the claim is about "
+        "a share of all networks"
+    )
+
+
+def _about_share(rule: Test, share: Any, reason: Any) -> str:
+    if rule.name != "identity":
+        return f"goes with test 'identity' only, not with {rule.name!r}"
+    if reason is not None:
+        return "and reason do not go together: what holds for a reason holds in all networks; leave one of them out"
+    if _positive(share) and share <= 1:
+        return ""
+    return f"must be a number > 0 and at most 1, got {share!r}; write 0.99 for 99 % of all networks"
+
+
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
     if rule.name not in BOUNDED:
@@ -356,5 +420,5 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     try:
         return Claim(**given)
     except TypeError as error:
-        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals; got {given!r}"
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals, reason, share; got {given!r}"
         raise ValueError(msg) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from varprop.model.modules import ModuleNetwork
 from varprop.model.simulation import Place, Simulation
 from varprop.stats import equivalence
+from varprop.stats.identity import Identity
 from varprop.stats.outcome import Outcome
 from varprop.theory import Theory, get_theory
+from varprop.verification.allowance import Allowance, Forecast, forecast, of_one_look
 from varprop.verification.claims import TESTS, Claim, as_claim
 from varprop.verification.detectable import with_point_nulls
 from varprop.verification.evidence import cumulative_findings, gather
-from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one
+from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
 from varprop.verification.modules import STEPS, preserved_findings
 from varprop.verification.questions import ask
 
@@ -47,6 +50,11 @@ COLUMNS = (
     "verdict",
     "n_required",
     "note",
+    "chance",
+    "n_next",
+    "chance_next",
+    "level",
+    "guarantee",
 )
 """Of every frame of verdicts, in this order."""
 
@@ -91,8 +99,13 @@ def verify(
         One row per verdict or layer. ``ratio`` is estimate over predicted with its interval ``ci_low`` to
         ``ci_high``, of level 1 - 2 alpha / m on rows with a verdict (so that it lies inside the margin exactly where
         the verdict is "supported") and 1 - alpha on the others; for ``zero_mean`` the interval is that of the
-        estimate, and there is no ratio. ``n_required`` is the number of networks that would decide an inconclusive
-        claim, missing where none would.
+        estimate, and there is no ratio. ``n_required`` is the number of networks, four, sixteen or more times as many as
+        there are, that decides an inconclusive claim with a chance of one half or more; ``chance`` is that chance, and
+        ``n_next`` and ``chance_next`` are the number after it and its chance. They are missing where no feasible number
+        would do. ``level`` is the largest p-value that makes a verdict, and ``guarantee`` what that level rests on:
+        "proved" for every law and any number of networks, "measured" by simulation over a range outside of which the
+        test refuses, "exact" where chance has no part, "none" where no test is known to hold its level and there is no
+        verdict.
 
     Raises
     ------
@@ -107,6 +120,10 @@ def verify(
     shown to lie within it, "refuted" if it is shown to lie outside, each at level alpha / m, m being the number of
     verdicts of the call. One of the two nulls is true of each claim, so P(any false verdict) <= alpha under any
     dependence.
+
+    That holds for one look at the data. Whoever samples ``n_required`` networks and calls `verify` again has looked twice, and
+    one of two looks is false more often than one alone; this function keeps no record of them. A study does
+    (`varprop.run_study`): it has shares of alpha for further looks.
 
     References
     ----------
@@ -138,7 +155,7 @@ def verify(
 
 
 def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
-    """Give the verdicts of a whole report: m counts the claims of all cases.
+    """Give the verdicts of a whole report: m counts the claims of all cases that chance may mislead.
 
     Parameters
     ----------
@@ -157,29 +174,60 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     ValueError
         If there is no claim, or a sample lacks what a test needs; the message names the claim and the sample.
     """
-    m = sum(len(case.claims) for case in cases)
-    if not m:
+    if not any(case.claims for case in cases):
         msg = "there is no claim to test; give at least one"
         raise ValueError(msg)
-    equivalence.check_budget(alpha, m)
-    found: list[Found] = []
-    for case in cases:
-        evidence = gather(case.claims, case.simulation, called=case.configuration)
-        found += [(case.configuration, claim, one) for claim, one in zip(case.claims, evidence, strict=True)]
-    return tabulate(found, alpha=alpha)
+    equivalence.check_budget(alpha, 1)
+    found = judge(cases)
+    sizes = [case.simulation.n_networks for case in cases for _ in case.claims]
+    m = counted(found)
+    return tabulate(found, [of_one_look(size, alpha=alpha, m=m) for size in sizes], alpha=alpha)
 
 
 Found = tuple[str, Claim, Evidence | UndecidableError]
 """A configuration's label, a claim about it, and what the sample says."""
 
 
-def tabulate(found: Sequence[Found], *, alpha: float) -> pd.DataFrame:
+def judge(cases: Sequence[Case]) -> list[Found]:
+    """Take the evidence for every claim of several samples, in their order.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Samples with their claims.
+
+    Returns
+    -------
+    list of tuple
+        Label, claim and evidence.
+
+    Raises
+    ------
+    ValueError
+        If a sample lacks what a test needs; the message names the claim and the sample.
+    """
+    found: list[Found] = []
+    for case in cases:
+        evidence = gather(case.claims, case.simulation, called=case.configuration)
+        found += [(case.configuration, claim, one) for claim, one in zip(case.claims, evidence, strict=True)]
+    return found
+
+
+def counted(found: Sequence[Found]) -> int:
+    """Return the number of verdicts that share alpha, at least 1."""
+    return max(1, sum(claim.counts for _, claim, _ in found))
+
+
+def tabulate(found: Sequence[Found], allowances: Sequence[Allowance], *, alpha: float) -> pd.DataFrame:
     """Turn the evidence for all claims of a report into its table of verdicts.
 
     Parameters
     ----------
     found : sequence of tuple
-        Label, claim and evidence, one for each verdict; their number is m.
+        Label, claim and evidence, one for each verdict.
+    allowances : sequence of Allowance
+        What each of them may spend, in the same order. Where their levels sum to no more than alpha, the chance that any
+        verdict is false is at most alpha.
     alpha : float
         Bound on the probability that any verdict is false, in (0, 0.5].
 
@@ -189,11 +237,11 @@ def tabulate(found: Sequence[Found], *, alpha: float) -> pd.DataFrame:
         The columns of `verify`, claim by claim in the order given.
     """
     rows: list[dict[str, object]] = []
-    for configuration, claim, evidence in found:
+    for (configuration, claim, evidence), allowance in zip(found, allowances, strict=True):
         if isinstance(evidence, UndecidableError):
-            rows.append(_undecided(claim, configuration, alpha, str(evidence)))
+            rows.append(_undecided(claim, configuration, alpha, allowance, str(evidence)))
         else:
-            rows += _rows(claim, configuration, evidence, alpha, len(found))
+            rows += _rows(claim, configuration, evidence, alpha, allowance)
     return _frame(rows)
 
 
@@ -208,16 +256,18 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
         if quantity in simulation.quantities and rule.speaks_of(quantity)
     ]
     answers = ask([cumulative_findings(simulation, theory, claim.quantity) for claim in asked], simulation)
-    claims: list[tuple[Claim, Finding]] = []
+    placed: list[tuple[Claim, Place | None, Finding | UndecidableError]] = []
     for claim, found in zip(asked, answers, strict=True):
-        if isinstance(found, Exception):
+        if isinstance(found, UndecidableError):  # of the quantity as a whole, such as networks that come back to life
+            placed += [(claim, place, found) for place in sorted(simulation.places(claim.quantity))]
+        elif isinstance(found, Exception):
             raise found
-        claims += [(claim, finding) for finding in sorted(found, key=lambda f: f.place or (0, ""))]
-    if not claims:
+        else:
+            placed += [(claim, place, one) for place, one in sorted(found, key=operator.itemgetter(0))]
+    if not placed:
         msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
         raise ValueError(msg)
-    placed = [(claim, finding.place, finding) for claim, finding in claims]
-    return _frame(_rows_of_places(placed, simulation.network.label, alpha))
+    return _frame(_rows_of_places(placed, simulation, alpha))
 
 
 def _verify_modules(simulation: Simulation, theory: Theory, margin: float, alpha: float) -> pd.DataFrame:
@@ -232,52 +282,58 @@ def _verify_modules(simulation: Simulation, theory: Theory, margin: float, alpha
     if not placed:
         msg = f"the step of a module needs second moments of what enters and leaves it; recorded were {simulation.quantities}"
         raise ValueError(msg)
-    return _frame(_rows_of_places(placed, simulation.network.label, alpha))
+    return _frame(_rows_of_places(placed, simulation, alpha))
 
 
 def _rows_of_places(
-    placed: Sequence[tuple[Claim, Place | None, Finding | UndecidableError]], configuration: str, alpha: float
+    placed: Sequence[tuple[Claim, Place | None, Finding | UndecidableError]], simulation: Simulation, alpha: float
 ) -> list[dict[str, object]]:
     """Rows that are each a claim about one place."""
-    m = len(placed)
-    equivalence.check_budget(alpha, m)
+    allowance, label = of_one_look(simulation.n_networks, alpha=alpha, m=len(placed)), simulation.network.label
     rows = []
     for claim, place, found in placed:
         if isinstance(found, UndecidableError):
-            verdict = _undecided(claim, configuration, alpha, str(found))
+            verdict = _undecided(claim, label, alpha, allowance, str(found))
         else:
             evidence = about_one((), found, math.log1p(claim.margin))
-            verdict = _rows(claim, configuration, evidence, alpha, m)[0]
+            verdict = _rows(claim, label, evidence, alpha, allowance)[0]
         verdict["layer"], verdict["module"] = place or (None, None)
         rows.append(verdict)
     return rows
 
 
-def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m: int) -> list[dict[str, object]]:
+def _rows(
+    claim: Claim, configuration: str, evidence: Evidence, alpha: float, allowance: Allowance
+) -> list[dict[str, object]]:
     """The row with the verdict, then a row per layer for exploration."""
-    common = _about(claim, configuration, alpha)
-    verdict = equivalence.decide(evidence.p_support, evidence.p_refute, alpha=alpha, m=m)
-    required = evidence.required(alpha, m) if verdict == "inconclusive" else None
-    note = evidence.note
-    if verdict == "inconclusive":
-        wanted = f"about {required:,} networks would decide" if required else "no feasible number of networks decides"
-        note = f"{wanted}; {note}" if note else wanted
+    common, level = _about(claim, configuration, alpha), allowance.level
+    waits = allowance.waits if evidence.counts else ""
+    verdict = "inconclusive" if waits else equivalence.decide(evidence.p_support, evidence.p_refute, level=level)
+    undecided = verdict == "inconclusive"
+    larger = forecast(evidence, allowance) if undecided else Forecast()
+    outcome = evidence.headline.outcome
+    refusal = outcome.refusal(level) if undecided and evidence.counts else ""
     first = common | {
         "layer": None,
         "module": None,
-        **_numbers(evidence.headline, 1 - 2 * alpha / m),
+        **_numbers(evidence.headline, level),
         "p_equivalence": evidence.p_support,
         "p_refute": evidence.p_refute,
         "verdict": verdict,
-        "n_required": required,
-        "note": note,
+        "n_required": larger.networks,
+        "note": join_notes(waits, refusal, larger.said, evidence.note, allowance.note if evidence.counts else ""),
+        "chance": larger.chance,
+        "n_next": larger.next_networks,
+        "chance_next": larger.next_chance,
+        "level": level,
+        "guarantee": outcome.guarantee(level),
     }
     explored = [
         common
         | {
             "layer": finding.place[0] if finding.place else None,
             "module": finding.place[1] if finding.place else None,
-            **_numbers(finding, 1 - alpha),
+            **_numbers(finding, alpha / 2.0),
             "verdict": None,
             "n_required": None,
             "note": finding.outcome.note,
@@ -285,6 +341,11 @@ def _rows(claim: Claim, configuration: str, evidence: Evidence, alpha: float, m:
         for finding in evidence.layers
     ]
     return [first, *explored]
+
+
+def _coverage(error: float) -> float:
+    """Level of an interval that errs so rarely; where that is closer to 1 than any number, the largest below it."""
+    return min(1.0 - error, math.nextafter(1.0, 0.0))
 
 
 def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
@@ -295,12 +356,12 @@ def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
         "quantity": claim.quantity,
         "theory": claim.theory,
         "test": claim.test,
-        "margin": math.nan if claim.test == "identity" else claim.margin,  # it is exact
+        "margin": math.nan if claim.test == "identity" else claim.margin,  # it has none
         "alpha": alpha,
     }
 
 
-def _undecided(claim: Claim, configuration: str, alpha: float, why: str) -> dict[str, object]:
+def _undecided(claim: Claim, configuration: str, alpha: float, allowance: Allowance, why: str) -> dict[str, object]:
     """The row of a claim that these data cannot judge: no evidence either way, and the reason."""
     numbers = ("estimate", "predicted", "ratio", "ci_low", "ci_high", "statistic", "df")
     return _about(claim, configuration, alpha) | {
@@ -308,14 +369,18 @@ def _undecided(claim: Claim, configuration: str, alpha: float, why: str) -> dict
         **dict.fromkeys(("pvalue", "p_equivalence", "p_refute"), 1.0),
         "n_networks": 0,
         "verdict": "inconclusive",
-        "note": why,
+        "note": join_notes(why, allowance.waits, allowance.note),
+        "level": allowance.level,
+        "guarantee": "none",
     }
 
 
 def _numbers(finding: Finding, level: float) -> dict[str, object]:
     outcome: Outcome = finding.outcome
     # Nothing is estimated by an exact test, so there is nothing to be uncertain of.
-    low, high = (math.nan, math.nan) if outcome.test == "identity" else outcome.interval(level)
+    low, high = (math.nan, math.nan) if isinstance(outcome, Identity) else outcome.bounds(level)
+    if math.isinf(low) and math.isinf(high):  # the test refuses the level, so there is no interval
+        low = high = math.nan
     return {
         "n_networks": outcome.n,
         "estimate": finding.estimate,
@@ -335,6 +400,8 @@ def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
     frame = with_point_nulls(pd.DataFrame(list(rows)))
-    text = ["claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note"]
-    kinds = {"layer": "Int64", "n_required": "Int64", "n_networks": "int64"} | dict.fromkeys(text, "str")
+    text = ["claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note", "guarantee"]
+    numbers = dict.fromkeys(("chance", "chance_next", "level"), "float64")
+    counts_of = {"layer": "Int64", "n_required": "Int64", "n_next": "Int64", "n_networks": "int64"}
+    kinds = counts_of | numbers | dict.fromkeys(text, "str")
     return frame.reindex(columns=list(COLUMNS)).astype(kinds)

@@ -16,6 +16,8 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.stats import laws, proportions
+from varprop.stats.chances import chance_of_distance
+from varprop.stats.floors import Units
 from varprop.stats.laws import LawFit
 from varprop.theory import FiniteWidthLaw, finite_width_law
 from varprop.theory.finite_width.chain import Slopes, read_chain
@@ -24,6 +26,7 @@ from varprop.verification.chain import links
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging, p_value
 from varprop.verification.judging import columns_of, jointly, only_input, places_of, require_one_input
+from varprop.verification.validity import dense_layers
 
 
 def pivot_law(claim: Claim, simulation: Simulation) -> Evidence:
@@ -80,9 +83,11 @@ def log_mean(claim: Claim, simulation: Simulation) -> Evidence:
         If no layer of the claim varies between networks.
     """
     findings = []
+    units = {place[0]: fans[1] for place, _, fans in dense_layers(simulation.architecture)}
     for place, column, law in _laws(claim, simulation, "log_mean"):
         with judging():
-            findings.append(Finding(place, laws.log_mean(column, expected=law.mean), math.exp(law.mean)))
+            floor = Units(units[place[0]])
+            findings.append(Finding(place, laws.log_mean(column, expected=law.mean, floor=floor), math.exp(law.mean)))
     return jointly(findings, claim.log_margin, "geometric mean over living networks")
 
 
@@ -174,8 +179,8 @@ def _about_laws(claim: Claim, fits: Sequence[tuple[Place, LawFit]]) -> Evidence:
     worst = max((fit for _, fit in fits), key=lambda fit: fit.theta)
     second = min(1.0, len(fits) * min(fit.second_pvalue for _, fit in fits))
 
-    def required(alpha: float, m: int) -> int | None:
-        return worst.networks_to_decide(claim.margin, alpha=alpha, m=m, layers=len(fits))
+    def chance(networks: float, level: float) -> float:
+        return chance_of_distance(worst, networks, level=level, margin=claim.margin, layers=len(fits))
 
     said = join_notes("Kolmogorov distance", f"{worst.second_test} test over all layers {p_value(second)}")
-    return jointly(findings, claim.margin, said, required=required)
+    return jointly(findings, claim.margin, said, chance=chance)

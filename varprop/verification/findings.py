@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from varprop.model.simulation import Place
-from varprop.stats import equivalence, power
+from varprop.stats import equivalence
+from varprop.stats.chances import chance_to_decide
+from varprop.stats.equivalence import Direction
 from varprop.stats.outcome import Outcome
 
 
@@ -29,7 +32,7 @@ class Finding:
     def estimate(self) -> float:
         """Estimate in the quantity's own units."""
         compared = self.compared(self.outcome.theta)
-        return compared if self.scale == "difference" else self.predicted * compared
+        return compared if self.scale == "difference" else min(self.predicted * compared, sys.float_info.max)
 
     @property
     def ratio(self) -> float:
@@ -39,24 +42,56 @@ class Finding:
     def compared(self, theta: float) -> float:
         """What tables show of a value on the scale of theta: a ratio, or the estimate itself."""
         if self.scale == "logarithm":
-            return math.exp(theta)
+            return _exp(theta)
         return (1.0 if self.scale == "relative" else self.predicted) + theta
 
 
-Required = Callable[[float, int], int | None]
-"""From alpha and the number of verdicts m to the number of networks that would decide."""
+def _exp(theta: float) -> float:
+    """e^theta; the largest number there is where it is larger, and infinity for no bound at all."""
+    return math.exp(theta) if theta < _LARGEST_LOG or theta == math.inf else sys.float_info.max
+
+
+_LARGEST_LOG = math.log(sys.float_info.max)
+
+Chance = Callable[[float, float], float]
+"""From a number of networks in all, counted as the headline's outcome counts them, and the one-sided level of a verdict then
+to the chance that a verdict falls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole."""
+    """Findings layer by layer, the one that decides, and the p-values for and against the claim as a whole.
+
+    ``chance`` foresees larger samples; None if they decide nothing. ``counts`` is False where no verdict can be false by
+    chance, so that the claim takes no part of alpha.
+    """
 
     layers: tuple[Finding, ...]
     headline: Finding
     p_support: float
     p_refute: float
-    required: Required
+    chance: Chance | None
     note: str = ""
+    counts: bool = True
+
+
+def within(outcome: Outcome, delta: float, *, layers: int = 1) -> Chance:
+    """Foresee a claim that theta lies within a margin; of one about many layers, by the layer that decides."""
+
+    def chance(networks: float, level: float) -> float:
+        return chance_to_decide(outcome, networks, level=level, low=-delta, high=delta, layers=layers)
+
+    return chance
+
+
+def beyond(outcome: Outcome, direction: Direction, *, layers: int = 1) -> Chance:
+    """Foresee likewise a claim that theta lies below 0, or above."""
+    low, high = (-math.inf, 0.0) if direction == "below" else (0.0, math.inf)
+
+    def chance(networks: float, level: float) -> float:
+        return chance_to_decide(outcome, networks, level=level, low=low, high=high, layers=layers)
+
+    return chance
 
 
 class UndecidableError(ValueError):
@@ -78,9 +113,6 @@ def about_all_layers(findings: Sequence[Finding], delta: float, note: str) -> Ev
     joint = equivalence.all_layers(outcomes, delta)
     decisive = findings[joint.deciding]
 
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide(decisive.outcome, delta, alpha=alpha, m=m, layers=len(outcomes))
-
     place = decisive.place
     said = f"decided by layer {place[0]}" if place is not None and len(findings) > 1 else ""
     return Evidence(
@@ -88,23 +120,19 @@ def about_all_layers(findings: Sequence[Finding], delta: float, note: str) -> Ev
         decisive,
         joint.p_equivalence,
         joint.p_refute,
-        required,
+        within(decisive.outcome, delta, layers=len(outcomes)),
         join_notes(said, note, decisive.outcome.note),
     )
 
 
 def about_one(layers: Sequence[Finding], headline: Finding, delta: float, note: str = "") -> Evidence:
     """Judge a claim about a single number."""
-
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide(headline.outcome, delta, alpha=alpha, m=m)
-
     return Evidence(
         tuple(layers),
         headline,
         equivalence.p_equivalence(headline.outcome, delta),
         equivalence.p_refute(headline.outcome, delta),
-        required,
+        within(headline.outcome, delta),
         join_notes(note, headline.outcome.note),
     )
 

@@ -2,104 +2,207 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
-from varprop.model.layers import UnsupportedError
+from varprop.model.laws import Scaled
+from varprop.model.shapes import RADEMACHER, TRUNCATED_NORMAL, UNIFORM
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.numerics.streams import named_generator
 from varprop.verification.chain import Link, links
+from varprop.verification.findings import UndecidableError
 
-_MOST_NETWORKS = 2000
+LEAST_UNITS = 16
+"""Of a layer of other weights than Gaussian ones: in narrower ones no level was measured."""
+LARGEST_EXCESS = 12.0 / LEAST_UNITS
+"""Of a pivot's kurtosis over 3, that of 16 Gaussian units: with more no level was measured."""
+_MEASURED = (UNIFORM, TRUNCATED_NORMAL, RADEMACHER)
+_MOST_NETWORKS = 20_000
 _FEWEST_NETWORKS = 50
-_WEIGHTS = 2 * 10**7
-"""To be drawn at most, unless the fewest networks have more. In a wide layer the excess is near 0, and 50 are plenty."""
+_WEIGHTS = 4 * 10**8
+"""To be drawn at most, unless the fewest networks have more. In a wide layer what they give varies little, and 50 are plenty."""
 _PIECE = 10**6
 
 
-def pivot_variances(simulation: Simulation) -> dict[Place, float]:
-    r"""Variance of each layer's pivot between networks, for the simulation's only input.
+@dataclass(frozen=True, slots=True)
+class PivotNull:
+    """What a layer's pivot should vary by.
+
+    Parameters
+    ----------
+    variance : float
+        Between networks.
+    excess : float or None
+        Its kurtosis over 3; None where n times the pivot is chi-square, of a layer of n Gaussian units.
+    doubt : float
+        Variance of the logarithm of `variance`, where that was estimated.
+    """
+
+    variance: float
+    excess: float | None = None
+    doubt: float = 0.0
+
+
+def pivot_nulls(simulation: Simulation, places: Collection[Place]) -> dict[Place, PivotNull]:
+    r"""What the pivots of some layers should vary by, for the simulation's only input.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Of a network that is a chain of layers.
+    places : collection of (int, str)
+        The layers that are asked for.
 
     Raises
     ------
-    UnsupportedError
-        If weights or biases are not known to be independent and symmetric, with a fourth moment.
+    UndecidableError
+        If weights or biases are not known to be independent and symmetric with an eighth moment, or no level was measured for
+        a layer like that.
 
     Notes
     -----
-    Given the signal a below, a unit's z has variance :math:`v = \sigma_w^2 \sum a^2 + \sigma_b^2` and excess kurtosis
-
-    .. math:: e = (\kappa_w \sigma_w^4 \sum a^4 + \kappa_b \sigma_b^4) / v^2,
-
-    with the laws' own excess :math:`\kappa`. Units are independent given a, so that the mean of :math:`z^2 / v` over n
-    units has conditional mean 1 and variance :math:`(2 + e) / n`, and over all networks with a living signal variance
-    :math:`(2 + E[e]) / n`. In Gaussian networks e is 0. In others its mean has no closed form beyond the first layer, and an
-    expansion in 1/width is 3 % off at width 16; it is taken over up to 2,000 other networks drawn for it, whose error in the
-    variance is below .2 % from width 8 on.
+    Given the signal a below, a unit's z has variance :math:`v = \sigma_w^2 \sum a^2 + \sigma_b^2`, and its other cumulants are
+    sums too, :math:`\kappa_r = \kappa_r(w) \sum a^r + \kappa_r(b)`. Units are independent given a. So the mean of
+    :math:`y = z^2 / v` over n units has conditional mean 1, variance :math:`\mathrm{Var}(y) / n` with
+    :math:`\mathrm{Var}(y) = 2 + \kappa_4 / v^2`, and fourth central moment
+    :math:`(\mathbb{E} (y - 1)^4 + 3 (n - 1) \mathrm{Var}(y)^2) / n^3`, which takes the weights' eighth moment. In Gaussian networks
+    the pivot's law is known. In others the means of both over networks with a living signal have no closed form beyond the first
+    layer; they are taken over up to 20,000 other networks drawn for it, fewer where layers are wide. What error that leaves in the
+    variance is returned as `doubt`, and the excess is two of its standard errors larger than estimated.
     """
     chain = links(simulation.architecture)
-    for link in chain:
-        _require_moments(link)
-    excess = dict.fromkeys((site_place(link.site) for link in chain), 0.0)
-    if not all(_gaussian(law) for link in chain for law in (link.noun.weights, link.noun.biases)):
-        excess |= _excess(simulation, chain)
-    return {site_place(link.site): (2.0 + excess[site_place(link.site)]) / link.site.fans[1] for link in chain}
-
-
-def _require_moments(link: Link) -> None:
-    for law in (link.noun.weights, link.noun.biases):
-        if law.iid and law.symmetric and (_gaussian(law) or np.isfinite(law.kurtosis(*link.site.fans))):
+    found: dict[Place, PivotNull] = {}
+    drawn: list[int] = []
+    for i, link in enumerate(chain):
+        if site_place(link.site) not in places:
             continue
-        msg = (
-            f"spread takes independent symmetric weights and biases with a fourth moment, which {law.label} of layer "
-            f"{link.site.layer} is not known to be"
-        )
-        raise UnsupportedError(msg)
+        if _gaussian(link.noun.weights) and _gaussian(link.noun.biases):
+            found[site_place(link.site)] = PivotNull(2.0 / link.site.fans[1])
+            continue
+        _require_moments(link)
+        drawn.append(i)
+    if drawn:
+        name = (simulation.seed, "fourth moments", simulation.network.label)
+        signal = simulation.inputs[0].astype(np.float64)
+        estimated = _estimated(chain[: drawn[-1] + 1], signal.tobytes(), name)
+        found |= {site_place(chain[i].site): _measured(chain[i], estimated[i]) for i in drawn}
+    return found
 
 
 def _gaussian(law: Initializer) -> bool:
     return law.gaussian or law.name == "zeros"
 
 
-def _excess(simulation: Simulation, chain: tuple[Link, ...]) -> dict[Place, float]:
-    """Mean excess kurtosis of every layer's z given the layer below, over networks whose signal is alive there."""
+def _require_moments(link: Link) -> None:
+    """Refuse what has no eighth moment, or none that is known; and what no level was measured of."""
+    for law in (link.noun.weights, link.noun.biases):
+        if _gaussian(law):
+            continue
+        known = isinstance(law.law, Scaled) and math.isfinite(law.law.shape.eighth)
+        if not known:
+            msg = (
+                f"spread takes independent symmetric weights and biases with a finite eighth moment, which {law.label} of layer "
+                f"{link.site.layer} is not known to be"
+            )
+            raise UndecidableError(msg)
+        if isinstance(law.law, Scaled) and law.law.shape not in _MEASURED:
+            msg = f"spread was not measured to hold its level with {law.label}, as layer {link.site.layer} has"
+            raise UndecidableError(msg)
+    if link.site.fans[1] < LEAST_UNITS:
+        msg = (
+            f"spread takes layers of {LEAST_UNITS} units or more unless weights and biases are Gaussian: layer "
+            f"{link.site.layer} has {link.site.fans[1]}"
+        )
+        raise UndecidableError(msg)
+
+
+def _measured(link: Link, found: PivotNull) -> PivotNull:
+    """Refuse pivots of which no level was measured."""
+    if found.variance <= 0.0 or math.isnan(found.variance):
+        msg = f"the pivot of layer {link.site.layer} does not vary between networks, or no drawn network is alive there"
+        raise UndecidableError(msg)
+    if found.excess is not None and found.excess > LARGEST_EXCESS:
+        msg = (
+            f"the pivot of layer {link.site.layer} is too far from normal for spread: its excess kurtosis is {found.excess:.3g}, "
+            f"and levels were measured up to {LARGEST_EXCESS:g}"
+        )
+        raise UndecidableError(msg)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _estimated(chain: tuple[Link, ...], signal: bytes, name: tuple[str, ...]) -> tuple[PivotNull, ...]:
+    """What the pivot of every layer should vary by, from networks drawn for it."""
     weights = max(link.site.fans[0] * link.site.fans[1] for link in chain)
     total = sum(link.site.fans[0] * link.site.fans[1] for link in chain)
     networks = min(_MOST_NETWORKS, max(_FEWEST_NETWORKS, _WEIGHTS // total))
     size = max(1, _PIECE // weights)
-    rng = named_generator(simulation.seed, "fourth moments", simulation.network.label)
+    rng = named_generator(*name)
     pieces = [
-        _excess_of(simulation.inputs[0].astype(np.float64), chain, min(size, networks - start), rng)
+        _conditional(np.frombuffer(signal), chain, min(size, networks - start), rng)
         for start in range(0, networks, size)
     ]
-    every = np.concatenate(pieces)
-    alive = ~np.isnan(every)
-    if not alive.any(axis=0).all():
-        msg = f"none of {networks} networks drawn for the fourth moment is alive in the last layer; test fewer layers"
-        raise UnsupportedError(msg)
-    means = np.where(alive, every, 0.0).sum(axis=0) / alive.sum(axis=0)
-    return {site_place(link.site): mean for link, mean in zip(chain, means.tolist(), strict=True)}
+    every = np.concatenate(pieces, axis=1)
+    return tuple(_averaged(link.site.fans[1], *every[:, :, layer]) for layer, link in enumerate(chain))
 
 
-def _excess_of(signal: Float64Array, chain: tuple[Link, ...], networks: int, rng: np.random.Generator) -> Float64Array:
-    """Excess of every layer in some networks, shape (networks, layers); NaN where the signal is dead."""
+def _averaged(units: int, second: Float64Array, fourth: Float64Array) -> PivotNull:
+    """From Var(y) and E (y - 1)^4 given the layer below, in some networks, to the pivot's law over networks."""
+    alive = ~np.isnan(second)
+    second, fourth = second[alive], fourth[alive]
+    networks = len(second)
+    if networks < _FEWEST_NETWORKS:
+        return PivotNull(math.nan)
+    mean = float(second.mean())
+    if mean <= 0.0:
+        return PivotNull(0.0)
+    central = (fourth + 3.0 * (units - 1) * second**2) / units
+    excess = float(central.mean()) / mean**2 - 3.0
+    influence = central / mean**2 - 2.0 * (excess + 3.0) * second / mean
+    more = 2.0 * float(influence.std(ddof=1)) / math.sqrt(networks)
+    return PivotNull(mean / units, excess + more, float(second.var(ddof=1)) / (networks * mean**2))
+
+
+def _conditional(
+    signal: Float64Array, chain: tuple[Link, ...], networks: int, rng: np.random.Generator
+) -> Float64Array:
+    """Var(y) and E (y - 1)^4 of every layer in some networks, shape (2, networks, layers); NaN where the signal is dead."""
     a = np.broadcast_to(signal, (networks, signal.size))
-    found = []
-    for link in chain:
+    found = np.full((2, networks, len(chain)), np.nan)
+    for layer, link in enumerate(chain):
         fan_in, fan_out = link.site.fans
         weights, biases = link.noun.weights, link.noun.biases
         v = link.weight_variance * np.sum(a**2, axis=1) + link.bias_variance
-        fourth = _fourth(weights, link) * np.sum(a**4, axis=1) + _fourth(biases, link)
-        found.append(np.divide(fourth, v**2, out=np.full(networks, np.nan), where=v > 0.0))
+        alive = v > 0.0
+        of_weights, of_biases = _cumulants(weights, link.weight_variance), _cumulants(biases, link.bias_variance)
+        c4, c6, c8 = (
+            (w * np.sum(a[alive] ** r, axis=1) + b) / v[alive] ** (r // 2)
+            for r, w, b in zip((4, 6, 8), of_weights, of_biases, strict=True)
+        )
+        z4, z6, z8 = 3 + c4, 15 + 15 * c4 + c6, 105 + 210 * c4 + 35 * c4**2 + 28 * c6 + c8
+        found[0, alive, layer], found[1, alive, layer] = z4 - 1, z8 - 4 * z6 + 6 * z4 - 3
+        if layer == len(chain) - 1:
+            break
         w = weights.sample((networks, fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng)
         b = biases.sample((networks, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
         a = np.asarray(link.activation(np.einsum("noi,ni->no", w, a) + b), dtype=np.float64)
-    return np.stack(found, axis=1)
+    return found
 
 
-def _fourth(law: Initializer, link: Link) -> float:
-    """Excess kurtosis times squared variance."""
-    if _gaussian(law):
-        return 0.0
-    return (law.kurtosis(*link.site.fans) - 3.0) * law.variance(*link.site.fans) ** 2
+def _cumulants(law: Initializer, variance: float) -> tuple[float, float, float]:
+    """The fourth, sixth and eighth cumulant of a symmetric law."""
+    if _gaussian(law) or not isinstance(law.law, Scaled):
+        return 0.0, 0.0, 0.0
+    m4, m6, m8 = law.law.shape.kurtosis, law.law.shape.sixth, law.law.shape.eighth
+    fourth, sixth = m4 - 3, m6 - 15 * m4 + 30
+    return (
+        variance**2 * fourth,
+        variance**3 * sixth,
+        variance**4 * (m8 - 28 * m6 - 35 * m4**2 + 420 * m4 - 630),
+    )

@@ -5,23 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.quantities import TRAINING_QUANTITIES
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.numerics.streams import named_generator
 from varprop.stats import means
-from varprop.stats.band import band
-from varprop.stats.identity import Identity, identity
+from varprop.stats.band import FEWEST_UNITS, band
+from varprop.stats.chances import chance_of_share
+from varprop.stats.floors import Floor, Refused, Units, pooled_floor
+from varprop.stats.identity import Identity, agreeing, holding_share, identity, largest_group
 from varprop.stats.spread import spread
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.chain import Link, links
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging
-from varprop.verification.fourth_moments import pivot_variances
-from varprop.verification.judging import columns_of, jointly, only_input, places_of, require_one_input, step_table
+from varprop.verification.fourth_moments import pivot_nulls
+from varprop.verification.judging import (
+    columns_of,
+    jointly,
+    only_input,
+    places_of,
+    require_one_input,
+    step_floors,
+    step_table,
+)
 from varprop.verification.questions import Question, Summed, Table
+from varprop.verification.reasons import check_reason
 
 NORMAL_ENOUGH = 128
 """Inputs to a layer from which on sums of them are taken for normal. Excess kurtosis k of the weights moves E[phi^2] by at
@@ -30,7 +43,7 @@ ROUNDING = 1e-5
 """Departure from equality that the rounding of single precision may leave in a network of some hundred layers."""
 
 
-def pooled_step_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
+def pooled_step_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     """Ask for the geometric mean of all layers' steps."""
 
     def tables(piece: Simulation) -> tuple[Table, ...]:
@@ -38,9 +51,10 @@ def pooled_step_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence
 
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
         (ratios,) = summed
-        pooled = replace(means.pooled_step_mean(ratios.moments), test="pooled_step_mean")
+        floor = pooled_floor(step_floors(claim, simulation, ratios))
+        pooled = replace(means.pooled_step_mean(ratios.moments, floor=floor), test="pooled_step_mean")
         said = f"mean gain of {len(ratios.places)} steps, relative to the theory's"
-        return about_one(_layers(ratios), Finding(None, pooled, 1.0), claim.log_margin, said)
+        return about_one(_layers(claim, simulation, ratios), Finding(None, pooled, 1.0), claim.log_margin, said)
 
     return Question(tables, conclude)
 
@@ -54,8 +68,11 @@ def joint_band(claim: Claim, simulation: Simulation) -> Question[Evidence]:
 
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
         (ratios,) = summed
-        found = band(ratios.moments, rng=named_generator(*seed))
-        alone = jointly(_layers(ratios), claim.log_margin, "intervals by layer hold in all layers at once")
+        floors = [_for_bands(floor) for floor in step_floors(claim, simulation, ratios)]
+        found = band(ratios.moments, rng=named_generator(*seed), floors=floors)
+        alone = jointly(
+            _layers(claim, simulation, ratios), claim.log_margin, "intervals by layer hold in all layers at once"
+        )
         headline = replace(alone.headline, outcome=replace(alone.headline.outcome, test="band", pvalue=found.pvalue))
         together = [Finding(place, layer, 1.0) for place, layer in zip(ratios.places, found.layers, strict=True)]
         p_refute = found.p_refute(claim.log_margin)
@@ -81,7 +98,8 @@ def activation_map(claim: Claim, simulation: Simulation) -> Question[Evidence]:
 
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
         (ratios,) = summed
-        return jointly(_layers(ratios), claim.log_margin, "mean of phi^2, relative to that of normal pre-activations")
+        layers = _layers(claim, simulation, ratios)
+        return jointly(layers, claim.log_margin, "mean of phi^2, relative to that of normal pre-activations")
 
     return Question(tables, conclude)
 
@@ -92,15 +110,18 @@ def spread_of_pivots(claim: Claim, simulation: Simulation) -> Evidence:
     Raises
     ------
     UnsupportedError
-        If weights or biases are not known to be independent and symmetric, or there are several inputs.
+        If there are several inputs.
+    UndecidableError
+        If the pivots' kurtosis is not known, or no level was measured for a layer.
     """
     require_one_input(simulation, "spread")
-    expected = pivot_variances(simulation)
+    nulls = pivot_nulls(simulation, places_of(claim, simulation))
     findings = []
     for place, column in columns_of(claim, simulation):
+        null = nulls[place]
         with judging():
-            found = spread(only_input(column), expected=expected[place])
-        findings.append(Finding(place, found, expected[place]))
+            found = spread(only_input(column), expected=null.variance, excess=null.excess, doubt=null.doubt)
+        findings.append(Finding(place, found, null.variance))
     return jointly(findings, claim.log_margin, "variance between networks")
 
 
@@ -111,24 +132,33 @@ def equality(claim: Claim, simulation: Simulation) -> Evidence:
 
     Raises
     ------
+    UnsupportedError
+        If the network does not have what the claim's reason needs.
     ValueError
         If the theory says nothing of the quantity.
     """
+    if claim.reason is not None:
+        layers = sorted({place[0] for place in places_of(claim, simulation)})
+        check_reason(claim.reason, claim.quantity, layers, simulation.architecture)
     alike = claim.quantity.endswith("_variance")
     stated = 0.0 if alike else claim.equals
     rounding = 0.0 if alike or claim.quantity in TRAINING_QUANTITIES else ROUNDING
     expected = _expected(claim, simulation)
     found: list[tuple[Place, Identity]] = []
     ranges: dict[Place, tuple[float, float]] = {}
+    networks = _Networks(simulation.n_networks)
     missing = 0
     for place, column in columns_of(claim, simulation):
         table = column.reshape(len(column), -1)
-        present = table[~np.isnan(table).any(axis=1)]
+        measured = np.asarray(~np.isnan(table).any(axis=1))
+        present = table[measured]
         missing = max(missing, len(table) - len(present))
         should = None if expected is None else np.full(table.shape[1], expected[place])
         with judging():
             found.append((place, identity(present, expected=should, rounding=rounding)))
         ranges[place] = float(present.min()), float(present.max())
+        if claim.counts:
+            networks.add(table, measured, should, rounding)
     place, worst = max(found, key=lambda one: (one[1].theta, one[1].spread))
     low, high = ranges[place]
     if alike and worst.holds:
@@ -141,10 +171,70 @@ def equality(claim: Claim, simulation: Simulation) -> Evidence:
     else:
         said = f"layer {place[0]}: {worst.distinct_rows:,} different values in {worst.n:,} networks, bit by bit"
     left_out = f"{missing} of {simulation.n_networks} networks have no value and are left out" if missing else ""
-    p_support = float(not worst.holds)
-    layers = tuple(_equal(where, one, stated, ranges[where]) for where, one in found)
+    note = join_notes(said, left_out)
+    layers_found = tuple(_equal(where, one, stated, ranges[where]) for where, one in found)
+    if claim.counts:
+        with judging():
+            return networks.evidence(claim, place, layers_found, note)
     headline = _equal(place, worst, stated, ranges[place])
-    return Evidence(layers, headline, p_support, 1.0 - p_support, lambda _alpha, _m: None, join_notes(said, left_out))
+    if claim.reason is None and worst.holds:
+        note = join_notes(note, "no number of networks shows that all are so: name a reason, or claim a share")
+    return Evidence(
+        layers=layers_found,
+        headline=headline,
+        p_support=float(claim.reason is None or not worst.holds),
+        p_refute=float(worst.holds),
+        chance=None,
+        note=note,
+        counts=False,
+    )
+
+
+class _Networks:
+    """In which networks a claim holds, layer by layer."""
+
+    def __init__(self, networks: int) -> None:
+        self._measured = np.ones(networks, dtype=bool)
+        self._as_stated = np.ones(networks, dtype=bool)
+        self._compared_with = np.zeros(networks, dtype=bool)
+        self._alike: int | None = None
+
+    def add(
+        self, table: Float64Array, measured: NDArray[np.bool_], should: Float64Array | None, rounding: float
+    ) -> None:
+        """Take one layer. Where nothing is stated the first network says what the others are to be."""
+        self._measured &= measured
+        first = int(np.argmax(measured))
+        self._as_stated &= agreeing(table, table[first] if should is None else should, rounding=rounding)
+        if should is None:
+            self._compared_with[first] = True
+            group = min(largest_group(column[measured], rounding=rounding) for column in table.T)
+            self._alike = group if self._alike is None else min(group, self._alike)
+
+    def evidence(self, claim: Claim, place: Place, layers: tuple[Finding, ...], note: str) -> Evidence:
+        """Judge the claim that it holds in a share of all networks.
+
+        Where no value is stated, support compares with the first network, which is then no evidence itself; and against the claim
+        count those that differ whatever the common value is, in the layer where they are the most.
+        """
+        networks, holding = int(self._measured.sum()), int((self._measured & self._as_stated).sum())
+        shown = against = holding_share(holding, networks, share=claim.least_share)
+        if self._alike is not None:
+            others = self._measured & ~self._compared_with
+            shown = holding_share(int((others & self._as_stated).sum()), int(others.sum()), share=claim.least_share)
+            against = holding_share(min(self._alike, networks), networks, share=claim.least_share)
+        said = (
+            f"claimed: holds in at least {100 * claim.least_share:.6g} % of networks; it does not in "
+            f"{against.n - against.count:,} of {against.n:,}"
+        )
+        return Evidence(
+            layers=layers,
+            headline=Finding(place, against, claim.least_share, scale="difference"),
+            p_support=shown.p_above(0.0),
+            p_refute=against.p_below(0.0),
+            chance=lambda networks, level: chance_of_share(against, networks, level=level),
+            note=join_notes(said, note),
+        )
 
 
 def _equal(place: Place, found: Identity, stated: float | None, values: tuple[float, float]) -> Finding:
@@ -177,9 +267,15 @@ def _expected(claim: Claim, simulation: Simulation) -> dict[Place, float] | None
     return said
 
 
-def _layers(ratios: Summed) -> list[Finding]:
+def _for_bands(floor: Floor) -> Floor:
+    """A floor that also refuses layers too narrow for a band."""
+    narrow = isinstance(floor, Units) and floor.width < FEWEST_UNITS
+    return Refused(f"a band takes layers of {FEWEST_UNITS} units and more") if narrow else floor
+
+
+def _layers(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Finding]:
     """Every layer's steps on their own."""
-    outcomes = means.step_mean_layers(ratios.moments)
+    outcomes = means.step_mean_layers(ratios.moments, floors=step_floors(claim, simulation, ratios))
     return [Finding(place, outcome, 1.0) for place, outcome in zip(ratios.places, outcomes, strict=True)]
 
 

@@ -12,7 +12,6 @@ from varprop.model.simulation import Simulation
 from varprop.stats import equivalence
 from varprop.stats.independence import Independence, independence
 from varprop.stats.laws import LawFit
-from varprop.stats.outcome import Outcome
 from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
 from varprop.verification.claims import Claim
@@ -78,8 +77,7 @@ def _together(
     variances, centres, shapes = findings
     parts = [jointly(variances, claim.log_margin), jointly(centres, claim.log_margin)]
     if shapes:
-        worst = max((f.outcome for f in shapes), key=lambda outcome: outcome.theta)
-        parts.append(jointly(shapes, claim.margin, required=lambda a, m: _for_distance(worst, claim.margin, a, m)))
+        parts.append(jointly(shapes, claim.margin))
     p_support, p_refute = [part.p_support for part in parts], [part.p_refute for part in parts]
     if looks:
         against = [equivalence.p_refute(o, claim.margin) for look in looks for o in look.looks.values()]
@@ -88,11 +86,6 @@ def _together(
         p_support.append(0.0 if dependent > 0.5 else 1.0)
     p_refute.append(1.0 if bounded else 0.0)
     p_support.append(0.0 if bounded else 1.0)
-
-    def required(alpha: float, m: int) -> int | None:
-        needed = [part.required(alpha, m) for part in parts]
-        return None if None in needed else max(n for n in needed if n is not None)
-
     points = [part.headline.outcome.pvalue for part in parts]
     points += [len(shapes) * f.outcome.second_pvalue for f in shapes if isinstance(f.outcome, LawFit)]
     points += [len(looks) * look.pvalue for look in looks]
@@ -113,11 +106,8 @@ def _together(
         *notes,
     )
     layers = (*variances, *centres, *shapes)
-    return Evidence(layers, headline, *equivalence.combine_layers(p_support, p_refute), required, note)
-
-
-def _for_distance(outcome: Outcome, margin: float, alpha: float, m: int) -> int | None:
-    return outcome.networks_to_decide(margin, alpha=alpha, m=m) if isinstance(outcome, LawFit) else None
+    # More networks decide nothing: the draws are of their own, and as many whatever the sample.
+    return Evidence(layers, headline, *equivalence.combine_layers(p_support, p_refute), None, note)
 
 
 def _cause(claim: Claim, law: Initializer, site: Site, matrices: FloatArray, found: WeightsLaw) -> str:

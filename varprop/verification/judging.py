@@ -9,11 +9,14 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network
 from varprop.model.simulation import Place, Simulation
+from varprop.stats.floors import Floor, Skewed
 from varprop.theory import get_theory
+from varprop.verification import validity
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Evidence, Finding, Required, about_all_layers
-from varprop.verification.questions import Table
+from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers
+from varprop.verification.questions import Summed, Table
 from varprop.verification.steps import step_ratios
 
 
@@ -65,7 +68,24 @@ def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = Fa
     return in_layers(claim, Table(ratios, places, joint))
 
 
-def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, required: Required | None = None) -> Evidence:
+def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Floor]:
+    """From where on the t test of each column of steps is believed.
+
+    A step of pre-activations or gradients goes from one layer to another, the narrower of which counts. Of a model of which the
+    modules alone are known, the sample's skewness has to tell.
+    """
+    network = simulation.network
+    if not isinstance(network, Network):
+        return [Skewed(skewness) for skewness in ratios.moments.skewness.tolist()]
+    widths = {place[0]: fans[1] for place, _, fans in validity.dense_layers(network)}
+    neighbour = {"gradient": 1, "preactivation": -1}.get(claim.quantity.split("_", maxsplit=1)[0], 0)
+    return [
+        validity.law_floor(network, min(widths[layer], widths.get(layer + neighbour, widths[layer])))
+        for layer, _ in ratios.places
+    ]
+
+
+def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, chance: Chance | None = None) -> Evidence:
     """Judge a claim that every layer has to meet, and the point null that every layer is exactly right.
 
     The headline's p-value is that of the point null: the number of layers times the smallest, at most 1.
@@ -73,7 +93,7 @@ def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, requir
     evidence = about_all_layers(findings, delta, note)
     pvalue = min(1.0, len(findings) * min(finding.outcome.pvalue for finding in findings))
     headline = replace(evidence.headline, outcome=replace(evidence.headline.outcome, pvalue=pvalue))
-    return replace(evidence, headline=headline, required=required or evidence.required)
+    return replace(evidence, headline=headline, chance=chance or evidence.chance)
 
 
 def only_input(column: Float64Array) -> Float64Array:
@@ -90,7 +110,7 @@ def in_layers(claim: Claim, table: Table) -> Table:
         If there are none.
     """
     keep, kept = _kept(claim, table.places)
-    return Table(table.values[:, keep], tuple(kept), table.joint)
+    return replace(table, values=table.values[:, keep], places=tuple(kept))
 
 
 def _kept(claim: Claim, places: Sequence[Place]) -> tuple[list[int], list[Place]]:

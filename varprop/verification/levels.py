@@ -4,34 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
-from varprop.model.simulation import Simulation
-from varprop.stats import equivalence, power
-from varprop.stats.levels import level_layers
-from varprop.verification.chain import Measured
+from varprop.model.simulation import Place, Simulation
+from varprop.stats import equivalence
+from varprop.stats.outcome import Outcome
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Evidence, Finding, join_notes
-from varprop.verification.judging import in_layers
-from varprop.verification.questions import Question, Summed, Table
+from varprop.verification.depth import Form, form_of
+from varprop.verification.findings import Evidence, Finding, UndecidableError, beyond, join_notes
+from varprop.verification.judging import places_of
+from varprop.verification.questions import Question, Summed
+from varprop.verification.standing import plain_means
 
 
-def level_of_layers(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
+def level_of_layers(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     """Ask for the mean over networks in every layer, and hold it against the claim's bound."""
-    bound = claim.bound
+    places = places_of(claim, simulation)
+    form = form_of(simulation, claim.quantity)
+    if form is not None:
+        return _by_steps(claim, form)
+    nulls = dict.fromkeys(places, claim.bound)
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
-        return (in_layers(claim, Table(*Measured(piece).table(claim.quantity))),)
+    def judged(found: list[tuple[Place, Outcome | UndecidableError]]) -> Evidence:
+        return beyond_bound(claim, [_at(place, outcome, claim.bound, "relative") for place, outcome in found])
+
+    asked = plain_means("level", simulation, claim.quantity, nulls, scale="relative", bets_alone=True)
+    return asked.then(judged)
+
+
+def _by_steps(claim: Claim, form: Form) -> Question[Evidence]:
+    """The mean over depth put together from steps."""
 
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
-        (values,) = summed
-        outcomes = level_layers(values.moments, bound=bound)
-        findings = [
-            Finding(place, outcome, bound, scale="relative")
-            for place, outcome in zip(values.places, outcomes, strict=True)
-        ]
-        return beyond_bound(claim, findings)
+        (steps,) = summed
+        profile = form.profile(steps, [claim.bound] * len(form.places))
+        covered = [i for i, place in enumerate(form.places) if claim.covers(place)]
+        outcomes = [(form.places[i], profile.outcome("level", i)) for i in covered]
+        return beyond_bound(claim, [_at(place, outcome, claim.bound, "logarithm") for place, outcome in outcomes])
 
-    return Question(tables, conclude)
+    return Question(form.tables, conclude)
+
+
+def _at(
+    place: Place, outcome: Outcome | UndecidableError, bound: float, scale: Literal["logarithm", "relative"]
+) -> Finding:
+    """A layer's mean against the bound; raises where it cannot be judged, since the claim is about every layer."""
+    if isinstance(outcome, UndecidableError):
+        raise outcome
+    return Finding(place, outcome, bound, scale=scale)
 
 
 def beyond_bound(claim: Claim, findings: Sequence[Finding]) -> Evidence:
@@ -39,17 +59,12 @@ def beyond_bound(claim: Claim, findings: Sequence[Finding]) -> Evidence:
     sides = [equivalence.directional(finding.outcome, 0.0, direction=claim.direction) for finding in findings]
     p_support, p_refute = equivalence.combine_layers(*map(list, zip(*sides, strict=True)))
     decisive = findings[_nearest(claim, findings)]
-
-    def required(alpha: float, m: int) -> int | None:
-        return power.networks_to_decide_direction(
-            decisive.outcome, 0.0, direction=claim.direction, alpha=alpha, m=m, layers=len(findings)
-        )
-
+    chance = beyond(decisive.outcome, claim.direction, layers=len(findings))
     pvalue = min(1.0, len(findings) * min(finding.outcome.pvalue for finding in findings))
     headline = replace(decisive, outcome=replace(decisive.outcome, pvalue=pvalue))
     said = f"decided by layer {decisive.place[0]}" if decisive.place is not None and len(findings) > 1 else ""
     note = join_notes(f"claimed {claim.direction} {claim.bound:.4g}", said, decisive.outcome.note)
-    return Evidence(tuple(findings), headline, p_support, p_refute, required, note)
+    return Evidence(tuple(findings), headline, p_support, p_refute, chance, note)
 
 
 def _nearest(claim: Claim, findings: Sequence[Finding]) -> int:

@@ -11,6 +11,8 @@ from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.simulation import Place, Simulation
+from varprop.numerics.moments import Moments
+from varprop.stats.floors import Skewed
 from varprop.stats.means import step_mean
 from varprop.stats.outcome import Outcome
 from varprop.theory import Theory
@@ -104,10 +106,16 @@ def preserved_findings(
     for column, place in zip(ratios.T, places, strict=True):
         try:
             with judging():
-                found.append((place, Finding(place, step_mean(column), 1.0)))
+                found.append((place, Finding(place, _step_mean(column), 1.0)))
         except UndecidableError as error:
             found.append((place, error))
     return found if quantity != "gradient_second_moment" else found[::-1]
+
+
+def _step_mean(column: Float64Array) -> Outcome:
+    """A module's mean step: its widths and laws are not known, so the sample's skewness says how far a t test is believed."""
+    (skewness,) = Moments.of(column[:, None]).skewness.tolist()
+    return step_mean(column, floor=Skewed(skewness))
 
 
 def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame:

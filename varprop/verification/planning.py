@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from scipy import special
+
+from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
-from varprop.stats.equivalence import check_budget
+from varprop.stats import power
+from varprop.stats.identity import networks_to_show
+from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.laws import LawFit
+from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
-from varprop.stats.power import networks_to_decide, required_networks
+from varprop.stats.power import least_networks, required_networks
+from varprop.stats.proportions import Proportion
+from varprop.stats.sequential import MIN_NETWORKS
 from varprop.stats.variances import known_variance
+from varprop.theory import get_theory
+from varprop.theory.predictions import said_of
+from varprop.verification.allowance import Allowance, forecast
 from varprop.verification.chain import links
-from varprop.verification.claims import Claim, Verdict
-from varprop.verification.compare import Case
-from varprop.verification.evidence import gather
+from varprop.verification.claims import BOUNDED, Claim, Verdict
 from varprop.verification.findings import Evidence, Finding, UndecidableError
 
 if TYPE_CHECKING:
@@ -35,149 +44,288 @@ COLUMNS = (
     "heads_for",
     "n_required",
     "note",
+    "chance",
+    "n_next",
+    "chance_next",
+    "n_first",
 )
 """Of every plan's frame, in this order."""
+
+POWER = 0.9
+"""Probability of a verdict that a plan without data asks for."""
 
 _EVERY_LAYER = frozenset({"step_mean", "band", "zero_mean", "activation_map", "spread", "log_mean"})
 _ONE_NUMBER = frozenset({"cumulative_mean", "growth_rate", "pooled_step_mean", "dead_rate"})
 _LAWS = frozenset({"pivot_law", "exact_law"})
 _WITHOUT_NETWORKS = {
-    "identity": "exact: any number of networks decides",
+    "identity": "exact: any number of networks decides",  # if it is by algebra, or about all networks
     "weights_law": "decided by draws of single weights, not by networks",
 }
+_SAME = 1e-6
+"""Relative difference of two predictions that are the same but for rounding."""
+
+Need = Callable[[float], int | None]
+"""From the one-sided level of a verdict to the number of networks that reaches it with probability .9; None if none does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """The verdict that a claim heads for, and the networks it takes; None where no feasible number decides."""
+class Planned:
+    """A claim and the sample that it is planned by, a pilot or the run itself.
+
+    Of a pilot the ``allowance`` has the look to come too among the numbers of networks at which the claim may be judged, and
+    ``fresh`` says that the first of these may still be any other. ``verdict`` is what the run says; of a pilot it is None.
+    Without a ``ladder`` there is one look, and any number of networks will do for it.
+    """
+
+    configuration: str
+    claim: Claim
+    network: Network
+    inputs: int
+    networks: int
+    evidence: Evidence | UndecidableError
+    allowance: Allowance
+    verdict: Verdict | None = None
+    fresh: bool = False
+    ladder: bool = True
+    mixture: NormalMixture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prospect:
+    """The verdict that a claim heads for, and the networks that it takes."""
 
     verdict: Verdict | None
-    required: int | None
+    need: Need
     note: str = ""
 
 
-def plan_claims(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
-    """Foresee how many networks each claim of a report needs.
+def plan_table(planned: Sequence[Planned]) -> pd.DataFrame:
+    """Say how many networks each claim of a report needs.
 
     Parameters
     ----------
-    cases : sequence of Case
-        Pilot samples with their claims; all claims of the report.
-    alpha : float
-        Bound on the probability that any verdict is false.
+    planned : sequence of Planned
+        All claims of the report.
 
     Returns
     -------
     DataFrame
-        One row per claim, configuration and quantity. ``heads_for`` is the verdict that the pilot makes likely,
-        ``n_required`` the networks with which it is reached with probability .9, missing where no number decides.
+        One row per claim, configuration and quantity. ``heads_for`` is the verdict that is likely, ``n_required`` the
+        number of networks that decides: of those at which the claim may be judged the first that does so with probability
+        .9, or, where the run is there, what its own table says, with the ``chance`` and the number after it. Missing where
+        no number decides. ``n_first`` is the number that would decide were it that of the first look; missing after it.
 
     Raises
     ------
     ValueError
-        If there is no claim, or a sample lacks what a test needs.
+        If there is no claim.
 
     Notes
     -----
-    A pilot's estimate is no truth: its error, times ten thousand networks, would be a difference. What a claim can be
-    supported with is planned for the truth nearest to 0 in the pilot's 95 % interval, for every layer at its own variance.
-    Planned for the estimate is what lies outside its margin by all of that interval, what is expected to be refuted and
-    estimated so, and what is not 0 and may lie on either side of the margin. Where the truth sits on the margin no number
-    decides.
+    Where the variance and the truth are known beforehand, as of ReLU networks held against a theory that is exact for them,
+    no pilot is asked. A pilot's estimate is no truth: its error, times ten thousand networks, would be a difference. What a
+    claim can be supported with is planned for the truth nearest to 0 in the pilot's 95 % interval, for every layer at its
+    own variance. Planned for the estimate is what lies outside its margin by all of that interval, what is expected to be
+    refuted and estimated so, and what is not 0 and may lie on either side of the margin. Where the truth sits on the margin
+    no number decides.
     """
     import pandas as pd
 
-    m = sum(len(case.claims) for case in cases)
-    if not m:
+    if not planned:
         msg = "there is no claim to plan for; give at least one"
         raise ValueError(msg)
-    check_budget(alpha, m)
-    rows: list[dict[str, object]] = []
-    for case in cases:
-        found = gather(case.claims, case.simulation, called=case.configuration)
-        for claim, evidence in zip(case.claims, found, strict=True):
-            said: dict[str, object] = {
-                "claim": claim.id,
-                "configuration": case.configuration,
-                "quantity": claim.quantity,
-                "theory": claim.theory,
-                "test": claim.test,
-                "margin": math.nan if claim.test == "identity" else claim.margin,
-                "expect": claim.expect,
-                "pilot": case.simulation.n_networks,
-            }
-            forecast = _forecast(claim, evidence, alpha, m)
-            rows.append(
-                said
-                | {
-                    "estimate": evidence.headline.estimate if isinstance(evidence, Evidence) else math.nan,
-                    "heads_for": forecast.verdict,
-                    "n_required": forecast.required,
-                    "note": forecast.note,
-                }
-            )
+    rows = [_row(one) for one in planned]
     text = ["claim", "configuration", "quantity", "theory", "test", "expect", "heads_for", "note"]
-    kinds = {"pilot": "int64", "n_required": "Int64"} | dict.fromkeys(text, "str")
+    counts = {"pilot": "int64", "n_required": "Int64", "n_next": "Int64", "n_first": "Int64"}
+    kinds = counts | dict.fromkeys(text, "str") | dict.fromkeys(("chance", "chance_next"), "float64")
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(kinds)
 
 
-def _forecast(claim: Claim, evidence: Evidence | UndecidableError, alpha: float, m: int) -> Forecast:
-    """What one claim takes."""
+def _row(one: Planned) -> dict[str, object]:
+    claim, evidence = one.claim, one.evidence
+    said: dict[str, object] = {
+        "claim": claim.id,
+        "configuration": one.configuration,
+        "quantity": claim.quantity,
+        "theory": claim.theory,
+        "test": claim.test,
+        "margin": math.nan if claim.test == "identity" else claim.margin,
+        "expect": claim.expect,
+        "pilot": one.networks,
+        "estimate": evidence.headline.estimate if isinstance(evidence, Evidence) else math.nan,
+    }
+    if one.verdict is not None:
+        return said | _by_run(one)
+    prospect = known_before(claim, one.network, inputs=one.inputs) or _prospect(one)
+    need, rungs = prospect.need, one.allowance.later
+    if one.mixture is not None:
+        need = watched_need(need, one.mixture)
+    first = need(rungs[0][1]) if one.fresh and rungs else None
+    needed, note = first_rung(need, rungs, ladder=one.ladder), prospect.note
+    if needed is None and prospect.verdict is not None:
+        never = need(rungs[-1][1] if rungs else 0.5) is None
+        note = "more than 10^9 networks would be needed"
+        if never:
+            note = "undecidable at any size: the truth sits on the margin; declare another margin"
+    return said | {
+        "heads_for": prospect.verdict if needed is not None else None,
+        "n_required": needed,
+        "note": note,
+        "n_first": first,
+    }
+
+
+def _by_run(one: Planned) -> dict[str, object]:
+    """What the run's own table says of a claim."""
+    evidence, allowance = one.evidence, one.allowance
     if isinstance(evidence, UndecidableError):
-        return Forecast(None, None, f"the pilot admits no test: {evidence}")
+        return {"heads_for": None, "n_required": None, "note": str(evidence)}
+    if one.verdict != "inconclusive":
+        return {"heads_for": one.verdict, "n_required": allowance.networks, "note": "decided by the run"}
+    larger = forecast(evidence, allowance)
+    heads: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
+    return {
+        "heads_for": None if larger.networks is None else heads,
+        "n_required": larger.networks,
+        "note": "; ".join(filter(None, (allowance.waits, larger.said))),
+        "chance": larger.chance,
+        "n_next": larger.next_networks,
+        "chance_next": larger.next_chance,
+    }
+
+
+def first_rung(need: Need, rungs: Sequence[tuple[int, float]], *, ladder: bool = True) -> int | None:
+    """Return the first number of networks that is as large as a claim needs at its level there.
+
+    Parameters
+    ----------
+    need : callable
+        Networks by the level.
+    rungs : sequence of (int, float)
+        Numbers of networks, increasing, and the levels that a verdict has there.
+    ladder : bool
+        Whether these are the only ones; if not, what is needed at the first level will do as it is.
+
+    Returns
+    -------
+    int or None
+        None if there is none.
+    """
+    if not ladder:
+        given, level = rungs[0]
+        needed = need(level)
+        return None if needed is None or needed > MOST_NETWORKS else max(given, needed)
+    for networks, level in rungs:
+        needed = need(level)
+        if needed is not None and needed <= networks:
+            return networks
+    return None
+
+
+# ---- from a pilot --------------------------------------------------------------------------------------------------
+
+
+def _prospect(one: Planned) -> _Prospect:
+    """What one claim takes, by the pilot."""
+    claim, evidence = one.claim, one.evidence
+    if isinstance(evidence, UndecidableError):
+        return _Prospect(None, lambda _: None, f"the pilot admits no test: {evidence}")
+    heads: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
     if claim.test in _WITHOUT_NETWORKS:
-        verdict: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
-        return Forecast(verdict, 2, _WITHOUT_NETWORKS[claim.test])
+        return _about_equality(claim, evidence, heads)
     if claim.test in _EVERY_LAYER | _ONE_NUMBER:
         findings = evidence.layers if claim.test in _EVERY_LAYER else (evidence.headline,)
-        return _about_margins(claim, findings, alpha, m)
+        return _about_margins(one, findings)
     if claim.test in _LAWS:
-        return _about_laws(claim, evidence, alpha, m)
-    verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
-    return _said(verdict, evidence.required(alpha, m), "planned for the pilot's estimate")
+        return _about_laws(one, evidence)
+    if claim.test in BOUNDED:
+        return _about_bound(one, evidence, heads)
+    return _Prospect(None, lambda _: None, f"test {claim.test} has no plan; run it and see")
 
 
-def _about_margins(claim: Claim, findings: Sequence[Finding], alpha: float, m: int) -> Forecast:
+def _about_equality(claim: Claim, evidence: Evidence, heads: Verdict) -> _Prospect:
+    """What any number of networks decides, or a share of them; or all, without a reason and an exception so far."""
+    found = evidence.headline.outcome
+    if isinstance(found, Proportion) and claim.counts:
+        return _Prospect(
+            heads, lambda level: networks_to_show(found, alpha=level, m=1), "planned for the pilot's exceptions"
+        )
+    if evidence.p_support == evidence.p_refute:
+        return _Prospect(None, lambda _: None, evidence.note)
+    return _Prospect(heads, lambda _: 2, _WITHOUT_NETWORKS[claim.test])
+
+
+def _in_all(one: Planned, outcome: Outcome, needed: int | None, level: float) -> int | None:
+    """Networks of the sample, where a test counts those that are alive; no fewer than the test takes."""
+    if needed is None:
+        return None
+    least = least_networks(one.claim.test, level=level, width=min(one.network.widths))
+    return max(least, math.ceil(needed * one.networks / outcome.n))
+
+
+def _about_margins(one: Planned, findings: Sequence[Finding]) -> _Prospect:
     """Estimates of one number each, all of which have to lie within the margin."""
-    layers = len(findings)
+    claim, layers = one.claim, len(findings)
     deltas = [claim.log_margin if finding.scale == "logarithm" else claim.margin for finding in findings]
     nearest = [_likely(finding.outcome, delta) for finding, delta in zip(findings, deltas, strict=True)]
+    triples = list(zip((finding.outcome for finding in findings), deltas, nearest, strict=True))
     outside = [
-        finding.outcome
-        for finding, delta, theta in zip(findings, deltas, nearest, strict=True)
-        if abs(finding.outcome.theta if claim.expect == "refuted" else theta) > delta
+        (outcome, delta)
+        for outcome, delta, theta in triples
+        if abs(outcome.theta if claim.expect == "refuted" else theta) > delta
     ]
+
+    def networks(outcome: Outcome, delta: float, level: float) -> int | None:
+        needed = power.networks_to_decide(outcome, delta, alpha=level, layers=layers, beta=1.0 - POWER)
+        return _in_all(one, outcome, needed, level)
+
     if outside:
-        needed = [networks_to_decide(o, deltas[0], alpha=alpha, m=m, layers=layers) for o in outside]
-        return _said(
-            "refuted", min((n for n in needed if n is not None), default=None), "planned for the pilot's estimate"
-        )
-    needed = [
-        networks_to_decide(replace(finding.outcome, theta=theta), delta, alpha=alpha, m=m, layers=layers)
-        for finding, delta, theta in zip(findings, deltas, nearest, strict=True)
-    ]
+
+        def to_refute(level: float) -> int | None:
+            needed = (networks(outcome, delta, level) for outcome, delta in outside)
+            return min((n for n in needed if n is not None), default=None)
+
+        return _Prospect("refuted", to_refute, "planned for the pilot's estimate")
+
+    def to_support(level: float) -> int | None:
+        needed = [networks(replace(outcome, theta=theta), delta, level) for outcome, delta, theta in triples]
+        return None if None in needed else max(n for n in needed if n is not None)
+
     why = "planned for the mildest truth that the pilot allows"
-    if any(theta == finding.outcome.theta != 0.0 for finding, theta in zip(findings, nearest, strict=True)):
+    if any(theta == outcome.theta != 0.0 for outcome, _, theta in triples):
         why = "near its margin: planned for the pilot's estimate"
     elif all(theta == 0.0 for theta in nearest):
         why = "planned for an exact prediction"
-    return _said("supported", None if None in needed else max(n for n in needed if n is not None), why)
+    return _Prospect("supported", to_support, why)
 
 
-def _about_laws(claim: Claim, evidence: Evidence, alpha: float, m: int) -> Forecast:
+def _about_laws(one: Planned, evidence: Evidence) -> _Prospect:
     """Distances between laws, of which a small sample's are too large by chance."""
     fits = [finding.outcome for finding in evidence.layers if isinstance(finding.outcome, LawFit)]
     worst = max(fits, key=lambda fit: fit.theta)
     least = replace(worst, theta=worst.interval(0.95)[0])
-    verdict: Verdict = "supported" if least.theta < claim.margin else "refuted"
-    required = least.networks_to_decide(claim.margin, alpha=alpha, m=m, layers=len(fits))
-    return _said(verdict, required, "planned for the smallest distance that the pilot allows")
+    margin = one.claim.margin
+
+    def need(level: float) -> int | None:
+        needed = least.networks_to_decide(margin, alpha=level, layers=len(fits), beta=1.0 - POWER)
+        return _in_all(one, worst, needed, level)
+
+    heads: Verdict = "supported" if least.theta < margin else "refuted"
+    return _Prospect(heads, need, "planned for the smallest distance that the pilot allows")
 
 
-def _said(verdict: Verdict, required: int | None, note: str) -> Forecast:
-    if required is None:
-        return Forecast(None, None, "undecidable at any size: the truth sits on the margin; declare another margin")
-    return Forecast(verdict, required, note)
+def _about_bound(one: Planned, evidence: Evidence, heads: Verdict) -> _Prospect:
+    """An estimate that lies on one side of a bound."""
+    outcome, direction = evidence.headline.outcome, one.claim.direction
+    layers = len(evidence.layers) if one.claim.test == "level" else 1
+
+    def need(level: float) -> int | None:
+        needed = power.networks_to_decide_direction(
+            outcome, 0.0, direction=direction, alpha=level, layers=layers, beta=1.0 - POWER
+        )
+        return _in_all(one, outcome, needed, level)
+
+    return _Prospect(heads, need, "planned for the pilot's estimate")
 
 
 def _likely(outcome: Outcome, delta: float) -> float:
@@ -189,43 +337,83 @@ def _likely(outcome: Outcome, delta: float) -> float:
     return outcome.theta if abs(mildest) <= delta <= abs(farthest) else mildest
 
 
-def foreseen(claims: Mapping[str, Sequence[Claim]], networks: Mapping[str, Network], *, alpha: float) -> dict[str, int]:
-    """Name the claims that need a known number of networks, before anything is sampled.
+# ---- before any data -----------------------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    claims : mapping of str to sequence of Claim
-        By configuration, all claims of the report.
-    networks : mapping of str to Network
-        By configuration.
-    alpha : float
-        Bound on the probability that any verdict is false.
 
-    Returns
-    -------
-    dict of str to int
-        Networks that support the claim with probability .9 if its prediction is exact, by "claim (configuration)". Only
-        what is known without sampling: claims that are not expected to be refuted, about ReLU with Gaussian weights and
-        zero biases at one width, by a test whose variance `required_networks` knows.
+def known_before(claim: Claim, network: Network, *, inputs: int = 1) -> _Prospect | None:
+    """What a claim takes, where that is known without a sample: its variance, and that its prediction is exactly right.
+
+    Known are claims that are not expected to be refuted, about ReLU with Gaussian weights, zero biases and one input, at one
+    width from the first layer on, by a test whose variance `required_networks` knows, against a theory that is exact for them.
     """
-    m = max(1, sum(len(listed) for listed in claims.values()))
-    found = {}
-    for label, listed in claims.items():
-        network = networks[label]
-        width = _relu_width(network)
-        for claim in listed:
-            steps = claim.layers[1] if claim.layers else network.depth
-            if width is None or claim.expect == "refuted":
-                continue
-            try:
-                variance = known_variance(claim.test, claim.quantity, width, steps)
-            except ValueError:
-                continue  # a test that it does not know
-            layers = network.depth if claim.test in _EVERY_LAYER else 1
-            found[f"{claim.id} ({label}, {claim.quantity})"] = required_networks(
-                variance=variance, margin=claim.margin, alpha=alpha, claims=m, layers=layers
-            )
-    return found
+    width = _relu_width(network)
+    first, last = claim.layers or (1, network.depth)
+    if width is None or claim.expect == "refuted" or first != 1 or inputs > 1:
+        return None
+    # The rate is that of what lies between the layers; every other test begins with the first.
+    steps = max(1, last - 1) if claim.test == "growth_rate" else last
+    try:
+        known_variance(claim.test, claim.quantity, width, steps)
+    except ValueError:
+        return None  # a test that it does not know
+    if not _exact(claim, network):
+        return None
+    layers = last if claim.test in _EVERY_LAYER else 1
+
+    def need(level: float) -> int:
+        return required_networks(
+            claim.test,
+            quantity=claim.quantity,
+            width=width,
+            depth=steps,
+            margin=claim.margin,
+            alpha=level,
+            layers=layers,
+            power=POWER,
+        )
+
+    return _Prospect("supported", need, "planned for an exact prediction")
+
+
+def watched_need(need: Need, mixture: NormalMixture) -> Need:
+    """Turn what a fixed sample needs into what a confidence sequence needs, which is wider by its bound over the quantile."""
+    late = -float(special.ndtri((1.0 - POWER) / 2.0))
+
+    def sequential(level: float) -> int | None:
+        fixed = need(level)
+        if fixed is None:
+            return None
+        unit, networks = fixed / (late - float(special.ndtri(level))) ** 2, float(max(fixed, MIN_NETWORKS))
+        # The bound grows like the root of a logarithm, so that a few steps settle it.
+        for _ in range(20):
+            networks = max(MIN_NETWORKS, unit * (late + float(mixture.bound(networks, alpha=level))) ** 2)
+        return math.ceil(networks)
+
+    return sequential
+
+
+def _exact(claim: Claim, network: Network) -> bool:
+    """Whether a theory says of a ReLU network what mean-field theory does, which is exact for its second moments."""
+    if claim.quantity == "pivot":
+        return True  # its mean is 1, whatever the theory
+    try:
+        theirs, right = (_profile(claim, network, theory) for theory in (claim.theory or "", "mean-field"))
+    except (UnsupportedError, ValueError):
+        return False
+    if not theirs or theirs.keys() != right.keys():
+        return False
+    ratios = [theirs[place] / right[place] for place in theirs]
+    # Over depth the level counts too; of steps and rates only that it stays the same.
+    level = 1.0 if claim.test == "cumulative_mean" else ratios[0]
+    return all(abs(ratio / level - 1.0) < _SAME for ratio in ratios)
+
+
+def _profile(claim: Claim, network: Network, theory: str) -> dict[tuple[int, str], float]:
+    """What a theory says of the claim's quantity, by place, for one input of all ones; theories scale with others alike."""
+    import numpy as np
+
+    said = said_of(network, get_theory(theory), np.ones((1, network.widths[0])))
+    return {(p.layer, p.module): p.predicted for p in said if p.quantity == claim.quantity}
 
 
 def _relu_width(network: Network) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -9,6 +10,7 @@ from typing import Generic, TypeVar
 from varprop._typing import Float64Array
 from varprop.model.simulation import Place, Simulation
 from varprop.numerics.moments import Moments
+from varprop.stats.capital import Capital
 from varprop.verification.findings import UndecidableError, judging
 
 Answer = TypeVar("Answer")
@@ -16,26 +18,72 @@ Mapped = TypeVar("Mapped")
 
 
 @dataclass(frozen=True, slots=True)
+class Ends:
+    """What is known of every column's values before they are seen, which bets on their means go by.
+
+    Numbers, or arrays with one for each column: the two ends, and where the high one is infinite a scale.
+    """
+
+    low: float | Float64Array
+    high: float | Float64Array = math.inf
+    unit: float | Float64Array = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Numbers of shape (networks, columns) of a piece of a sample, and where each column was measured.
 
-    ``joint`` tells that products of columns are needed too.
+    ``joint`` tells that products of columns are needed too, ``thirds`` that third moments of pairs are, and ``ends`` that
+    means are to be judged by bets.
     """
 
     values: Float64Array
     places: tuple[Place, ...]
     joint: bool = False
+    thirds: bool = False
+    ends: Ends | None = None
+
+    def summed(self, rows: slice = slice(None)) -> Summed:
+        """Return the sums over the rows that conclusions follow from.
+
+        Raises
+        ------
+        ValueError
+            If a value is infinite, or outside its ends.
+        """
+        values = self.values[rows]
+        moments = Moments.of(values, joint=self.joint, thirds=self.thirds)
+        if self.ends is None:
+            return Summed(moments, self.places)
+        bets = Capital.of(values, low=self.ends.low, high=self.ends.high, unit=self.ends.unit)
+        return Summed(moments, self.places, bets)
 
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """The moments of a table over all pieces."""
+    """The moments of a table over all pieces, and the bets on its columns if there are any."""
 
     moments: Moments
     places: tuple[Place, ...]
+    capital: Capital | None = None
 
     def __add__(self, other: Summed) -> Summed:
-        return Summed(self.moments + other.moments, self.places)
+        both = None if self.capital is None or other.capital is None else self.capital + other.capital
+        return Summed(self.moments + other.moments, self.places, both)
+
+    @property
+    def bets(self) -> Capital:
+        """The bets on the columns.
+
+        Raises
+        ------
+        TypeError
+            If the table had no ends.
+        """
+        if self.capital is None:
+            msg = "this table was not said to have ends, so nothing was bet on its means"
+            raise TypeError(msg)
+        return self.capital
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +172,4 @@ def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[A
 
 def _summed(tables: Sequence[Table]) -> tuple[Summed, ...]:
     with judging():
-        return tuple(Summed(Moments.of(table.values, joint=table.joint), table.places) for table in tables)
+        return tuple(table.summed() for table in tables)

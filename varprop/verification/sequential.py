@@ -2,7 +2,8 @@
 
 The looks are fixed before the first network is drawn and depend on the study alone. At each one every claim that is still
 open is judged by a confidence sequence, which holds at all looks at once; what a claim's row says is what was known when it
-was decided, whatever else the sample was used for afterwards.
+was decided, whatever else the sample was used for afterwards. A larger budget later is more of the same looks and costs
+nothing, as long as the sequence stays the one that was chosen for the first budget.
 """
 
 from __future__ import annotations
@@ -15,10 +16,19 @@ from dataclasses import dataclass, replace
 from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
 from varprop.stats.mixture import NormalMixture
-from varprop.stats.sequential import SequentialOutcome
+from varprop.stats.outcome import Outcome
 from varprop.verification.claims import BOUNDED, Claim
 from varprop.verification.evidence import GATHER, gather
-from varprop.verification.findings import Evidence, Finding, UndecidableError, join_notes, judging
+from varprop.verification.findings import (
+    Chance,
+    Evidence,
+    Finding,
+    UndecidableError,
+    beyond,
+    join_notes,
+    judging,
+    within,
+)
 from varprop.verification.levels import beyond_bound
 from varprop.verification.questions import Question, Tally
 
@@ -119,21 +129,28 @@ class Watch:
         All claims about the configuration.
     looks : sequence of int
         As `look_schedule` returns them.
-    alpha : float
-        Bound on the probability of any false verdict in the report, in (0, 0.5].
-    m : int
-        Number of verdicts in the report.
+    levels : sequence of float
+        One-sided level of each claim's verdict, in (0, 0.5], in the same order.
+    mixture : NormalMixture
+        As `mixture_for` chooses it for the first budget that there was.
     """
 
     def __init__(
-        self, configuration: str, claims: Sequence[Claim], *, looks: Sequence[int], alpha: float, m: int
+        self,
+        configuration: str,
+        claims: Sequence[Claim],
+        *,
+        looks: Sequence[int],
+        levels: Sequence[float],
+        mixture: NormalMixture,
     ) -> None:
-        equivalence.check_budget(alpha, m)
+        for level in levels:
+            equivalence.check_budget(level, 1)
         self._configuration = configuration
         self._claims = tuple(claims)
         self._looks = tuple(looks)
-        self._alpha, self._m = alpha, m
-        self._mixture = mixture_for(looks, alpha=alpha, m=m)
+        self._levels = tuple(levels)
+        self._mixture = mixture
         self._taken = 0
         self._tallies: dict[int, Tally[Evidence]] = {}
         self._stopped: dict[int, Stopped] = {}
@@ -158,7 +175,7 @@ class Watch:
         """The closed claims, in the claims' order."""
         return tuple(self._stopped[i] for i in sorted(self._stopped))
 
-    def look(self, new: Iterable[Simulation], sample: Simulation) -> None:
+    def look(self, new: Iterable[Simulation], sample: Simulation, *, first: Simulation | None = None) -> None:
         """Judge the open claims by a sample that has grown to the next look.
 
         Parameters
@@ -166,7 +183,9 @@ class Watch:
         new : iterable of Simulation
             The networks since the look before, in pieces that fit in memory.
         sample : Simulation
-            All networks up to now; read only for a test that is made once.
+            All networks up to now.
+        first : Simulation, optional
+            So many of the first of them as tests without a sequential form are made on; all of them if None.
 
         Raises
         ------
@@ -197,12 +216,13 @@ class Watch:
         for i, claim in watched.items():
             with self._named(claim):
                 found = self._at_this_look(claim, self._tallies[i])
-            if last or self._tallies[i].error is not None or self._decides(found):
+            if last or self._tallies[i].error is not None or self._decides(i, found):
                 self._close(i, found)
         once = {i: claim for i, claim in still_open.items() if i not in watched and (last or claim.test in OWN_DRAWS)}
-        judged = gather(list(once.values()), sample, called=self._configuration)
+        whole = sample if first is None else first
+        judged = gather(list(once.values()), whole, called=self._configuration)
         for i, one in zip(once, judged, strict=True):
-            self._close(i, one)
+            self._close(i, one, whole.n_networks)
 
     @contextmanager
     def _named(self, claim: Claim) -> Iterator[None]:
@@ -226,23 +246,23 @@ class Watch:
         except UndecidableError as error:
             return error
 
-    def _decides(self, found: Evidence | UndecidableError) -> bool:
+    def _decides(self, i: int, found: Evidence | UndecidableError) -> bool:
         if isinstance(found, UndecidableError):
             return False
-        return equivalence.decide(found.p_support, found.p_refute, alpha=self._alpha, m=self._m) != "inconclusive"
+        return equivalence.decide(found.p_support, found.p_refute, level=self._levels[i]) != "inconclusive"
 
-    def _close(self, i: int, found: Evidence | UndecidableError) -> None:
+    def _close(self, i: int, found: Evidence | UndecidableError, judged: int | None = None) -> None:
         claim, budget = self._claims[i], self._looks[-1]
         note = f"sequential: stopped after {self.networks:,} of at most {budget:,}"
         if claim.test in OWN_DRAWS:
             note = ""  # it has drawn what it judges for itself
         elif claim.test not in WATCHED:
-            note = f"judged once, after {self.networks:,} networks: the test has no sequential form"
+            note = f"judged once, after {judged or self.networks:,} networks: the test has no sequential form"
         if isinstance(found, UndecidableError):
             found = UndecidableError(join_notes(note, str(found)))
         else:
             found = replace(found, note=join_notes(note, found.note))
-        self._stopped[i] = Stopped(claim, found, self.networks)
+        self._stopped[i] = Stopped(claim, found, judged or self.networks)
         self._tallies.pop(i, None)
 
 
@@ -275,7 +295,7 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         judged = beyond_bound(claim, layers)
         headline, p_support, p_refute = judged.headline, judged.p_support, judged.p_refute
     elif claim.test in EVERY_LAYER:
-        outcomes, delta = [_outcome(finding) for finding in layers], claim.half_width
+        outcomes, delta = [finding.outcome for finding in layers], claim.half_width
         joint = sequential.all_layers(outcomes, delta)
         p_support, p_refute = joint.p_equivalence, joint.p_refute
         # That every layer is exactly right: the smallest of the layers' p-values, times their number.
@@ -286,14 +306,19 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
     else:
         delta = claim.half_width
         p_support = equivalence.p_equivalence(headline.outcome, delta)
-        p_refute = _outcome(headline).p_outside(delta)
-
-    def required(alpha: float, m: int) -> int | None:
-        return _required(claim, _outcome(headline), len(layers), alpha / m)
+        p_refute = headline.outcome.p_outside(delta)
 
     # The typical network's rate, which growth tests mention, is no claim and has a plain interval.
     aside = "intervals in this note are for a single look" if claim.test in ("growth_rate", *_DIRECTIONS) else ""
-    return Evidence(layers, headline, p_support, p_refute, required, join_notes(evidence.note, aside))
+    return replace(
+        evidence,
+        layers=layers,
+        headline=headline,
+        p_support=p_support,
+        p_refute=p_refute,
+        chance=_chance(claim, headline.outcome, len(layers)),
+        note=join_notes(evidence.note, aside),
+    )
 
 
 def _question(claim: Claim, sample: Simulation) -> Question[Evidence]:
@@ -306,24 +331,12 @@ def _question(claim: Claim, sample: Simulation) -> Question[Evidence]:
 
 
 def _finding(finding: Finding, mixture: NormalMixture) -> Finding:
-    return replace(finding, outcome=SequentialOutcome.of(finding.outcome, mixture))
+    return replace(finding, outcome=sequential.at_any_look(finding.outcome, mixture))
 
 
-def _outcome(finding: Finding) -> SequentialOutcome:
-    if not isinstance(finding.outcome, SequentialOutcome):
-        msg = f"expected an outcome that holds at any look, got {finding.outcome}"
-        raise TypeError(msg)
-    return finding.outcome
-
-
-def _required(claim: Claim, outcome: SequentialOutcome, layers: int, alpha: float) -> int | None:
-    """Number of networks that would decide a claim, were the estimate of the deciding layer the truth."""
+def _chance(claim: Claim, outcome: Outcome, layers: int) -> Chance:
+    """Foresee a claim by the sequence of the layer that decides."""
+    layers = layers if claim.test in EVERY_LAYER else 1
     if claim.test in BOUNDED:
-        right_side = (outcome.theta < 0.0) == (claim.direction == "below")
-        sides = 1 if right_side or claim.test in _DIRECTIONS else layers
-        return sequential.networks_to_decide(outcome, abs(outcome.theta), alpha=alpha / sides)
-    inside = claim.half_width - abs(outcome.theta)
-    if inside >= 0.0:
-        return sequential.networks_to_decide(outcome, inside, alpha=alpha)
-    sides = 2 * (layers if claim.test in EVERY_LAYER else 1)
-    return sequential.networks_to_decide(outcome, -inside, alpha=alpha / sides)
+        return beyond(outcome, claim.direction, layers=layers)
+    return within(outcome, claim.half_width, layers=2 * layers)  # its p-value averages the evidence for either side

@@ -212,6 +212,7 @@ EXPONENTIAL_RECTIFIERS = {
         defaults={"alpha": 1.0},
         kinks=(0.0,),
         max_slope=lambda alpha: max(1.0, abs(alpha)),
+        value_range=lambda alpha: (min(-alpha, 0.0), math.inf),
         formulas=_ELU,
     ),
     "selu": Entry(
@@ -219,6 +220,7 @@ EXPONENTIAL_RECTIFIERS = {
         derivative=_selu_slope,
         kinks=(0.0,),
         max_slope=lambda: _SELU_SCALE * _SELU_ALPHA,
+        value_range=lambda: (-_SELU_SCALE * _SELU_ALPHA, math.inf),
         formulas=GaussianFormulas(
             mean=_selu_mean,
             second_moment=_selu_second_moment,
@@ -235,6 +237,7 @@ EXPONENTIAL_RECTIFIERS = {
         positive=("alpha",),
         kinks=(0.0,),
         max_slope=lambda alpha: 1.0,  # noqa: ARG005  at the kink, whatever alpha is
+        value_range=lambda alpha: (-alpha, math.inf),
         formulas=GaussianFormulas(
             mean=_celu_mean,
             second_moment=_celu_second_moment,

@@ -128,6 +128,7 @@ NORMAL_RECTIFIERS = {
         derivative=_gelu_slope,
         # phi''(z) = (2 - z^2) f(z), so |phi'| is largest at sqrt(2): Phi(sqrt(2)) + sqrt(2) f(sqrt(2)) = 1.1289.
         max_slope=lambda: (1 + math.erf(1)) / 2 + math.exp(-1) / math.sqrt(math.pi),
+        value_range=lambda: (-0.1700, math.inf),
         formulas=GaussianFormulas(
             mean=_gelu_mean,
             second_moment=_gelu_second_moment,
@@ -141,5 +142,6 @@ NORMAL_RECTIFIERS = {
         value=_gelu_tanh,
         derivative=_gelu_tanh_slope,
         max_slope=lambda: 1.1289930686587718,  # at z = 1.41850400879083, the root of phi'', to 30 digits by mpmath
+        value_range=lambda: (-0.1701, math.inf),
     ),
 }

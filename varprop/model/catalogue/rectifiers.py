@@ -6,6 +6,8 @@ here take a as `slope`, 0 unless told, and so serve relu as they are.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from varprop._typing import Float64Array, FloatArray
@@ -102,6 +104,7 @@ RECTIFIERS = {
         kinks=(0.0,),
         homogeneous=True,
         max_slope=lambda: 1.0,
+        value_range=lambda: (0.0, math.inf),
         formulas=_KINKED_LINE,
     ),
     "leaky_relu": Entry(
@@ -128,6 +131,7 @@ RECTIFIERS = {
         kinks=(0.0,),
         homogeneous=True,
         max_slope=lambda: 1.0,
+        value_range=lambda: (0.0, math.inf),
         formulas=_KINKED_LINE.bind((("slope", -1.0),)),
     ),
 }

@@ -121,6 +121,7 @@ SIGMOIDS = {
         derivative=_tanh_slope,
         slope_from_value=_tanh_slope_from_value,
         max_slope=lambda: 1.0,
+        value_range=lambda: (-1.0, 1.0),
         formulas=GaussianFormulas(mean=zero, value_derivative_moment=zero),  # odd
     ),
     "lecun_tanh": Entry(
@@ -128,6 +129,7 @@ SIGMOIDS = {
         derivative=_lecun_tanh_slope,
         slope_from_value=_lecun_tanh_slope_from_value,
         max_slope=lambda: _LECUN_HEIGHT * _LECUN_RATE,
+        value_range=lambda: (-_LECUN_HEIGHT, _LECUN_HEIGHT),
         formulas=GaussianFormulas(mean=zero, value_derivative_moment=zero),
     ),
     "softsign": Entry(
@@ -135,6 +137,7 @@ SIGMOIDS = {
         derivative=_softsign_slope,
         kinks=(0.0,),
         max_slope=lambda: 1.0,
+        value_range=lambda: (-1.0, 1.0),
         formulas=GaussianFormulas(mean=zero, value_derivative_moment=zero),
     ),
     "sigmoid": Entry(
@@ -142,12 +145,14 @@ SIGMOIDS = {
         derivative=_sigmoid_slope,
         slope_from_value=_sigmoid_slope_from_value,
         max_slope=lambda: 0.25,
+        value_range=lambda: (0.0, 1.0),
         formulas=GaussianFormulas(mean=half),  # odd about (0, 1/2)
     ),
     "erf": Entry(
         value=_erf,
         derivative=_erf_slope,
         max_slope=lambda: 2 / math.sqrt(math.pi),
+        value_range=lambda: (-1.0, 1.0),
         formulas=GaussianFormulas(
             mean=zero,
             second_moment=_erf_second_moment,

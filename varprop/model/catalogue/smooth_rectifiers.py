@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from varprop._typing import FloatArray
@@ -49,9 +51,19 @@ def _mish_slope(z: FloatArray) -> FloatArray:
 
 
 LOGISTIC_RECTIFIERS = {
-    "softplus": Entry(value=_softplus, derivative=sigmoid, max_slope=lambda: 1.0),
+    "softplus": Entry(value=_softplus, derivative=sigmoid, max_slope=lambda: 1.0, value_range=lambda: (0.0, math.inf)),
     # The largest slopes lie at the roots of phi'': for silu at z tanh(z/2) = 2, where phi' = (z + 2) / 4. Both were
     # computed to 30 digits by mpmath.
-    "silu": Entry(value=_silu, derivative=_silu_slope, max_slope=lambda: 1.0998393201288669),  # at 2.39935728051547
-    "mish": Entry(value=_mish, derivative=_mish_slope, max_slope=lambda: 1.0884981612517279),  # at 1.49057117938543
+    "silu": Entry(
+        value=_silu,
+        derivative=_silu_slope,
+        max_slope=lambda: 1.0998393201288669,  # at 2.39935728051547
+        value_range=lambda: (-0.2785, math.inf),
+    ),
+    "mish": Entry(
+        value=_mish,
+        derivative=_mish_slope,
+        max_slope=lambda: 1.0884981612517279,  # at 1.49057117938543
+        value_range=lambda: (-0.3089, math.inf),
+    ),
 }

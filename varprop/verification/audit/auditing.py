@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from varprop._typing import Float64Array, RNGLike
+from varprop._typing import RNGLike
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
 from varprop.verification.audit.causes import hypotheses
+from varprop.verification.audit.copies import all_alike, new_numbers, symmetry
 from varprop.verification.audit.explanation import Explanation, Question, explain, verdict_on
 from varprop.verification.audit.layout import fans_of
-from varprop.verification.audit.orthogonal import flattened, orthogonal_parts
+from varprop.verification.audit.orthogonal import calls_needed, flattened, orthogonal_parts
 from varprop.verification.audit.parts import (
     constancy,
     constant_value,
@@ -26,10 +27,13 @@ from varprop.verification.audit.parts import (
     repeats,
 )
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit, Limits, Part
-from varprop.verification.audit.sampling import Fault, bound, draw, name_of
+from varprop.verification.audit.sampling import Draws, Fault, bound, draw, name_of
 
 N_DRAWS = 10**6
 """Single weights that are drawn unless told otherwise: the standard error of a normal law's variance is then 0.14 %."""
+
+MOST_BY_DEFAULT = 4 * 10**6
+"""Of orthogonal matrices, if a verdict takes more than 10^6."""
 
 ENOUGH_OF_A_CONSTANT = 10**4
 """Single weights of a law that leaves nothing to chance."""
@@ -66,8 +70,8 @@ def audit(
     groups : int, default 1
         Of a grouped convolution; a unit sees the channels of one.
     n_draws : int, optional
-        Number of single weights, 10^6 unless given, of a constant law at most 10^4. Two arrays are drawn at least; if
-        they have more, random rows of them are looked at.
+        Number of single weights, 10^6 unless given, of a constant law at most 10^4, of an orthogonal law up to 4 10^6 where
+        a verdict takes them. Two arrays are drawn at least; if they have more, random rows of them are looked at.
     margin : float, default 0.02
         Largest departure of the variance, relative, and of the mean, in standard deviations, that counts as agreement.
         1 % in the standard deviation is 2 % here.
@@ -95,14 +99,19 @@ def audit(
     -----
     Single weights are the replicates where they are independent, and that is tested too; the array is the replicate for
     what repeats between calls. The verdict is *supported* if mean, variance and distribution are each shown to lie within
-    their margins, at level alpha, and neither bounds, repetition nor dependence speak against the law; it is *refuted* if
-    one part is shown to lie outside, at level alpha over their number.
+    their margins, at level alpha, and nothing speaks against the law that has no margin: bounds, a symmetry that the author of
+    the law declares, arrays that come again, as they were or in another order, a stream with a period, matrices that are
+    their own transpose, lines that are alike, and dependence. It is *refuted* if one part is shown to lie outside, at level
+    alpha over their number.
 
-    A cause is named for a refuted law only, if its own prediction (another variance, and a shape of distribution, for this
-    law, shape and fans) passes the tests of mean, variance and distribution that the law failed, at level alpha over the
-    number of predictions. Where two predict the same, as fan_in and fan_out do for square matrices, the note has both.
+    A cause is named for a refuted law only: where a part shows it by itself, as numbers that come again do; else if its own
+    prediction (another variance, and a shape of distribution, for this law, shape and fans) passes the tests of mean,
+    variance and distribution that the law failed, at level alpha over the number of predictions. Where two predict the same, as
+    fan_in and fan_out do for square matrices, the note has both.
 
-    Of orthogonal laws, whose entries depend on each other, orthogonality is tested, and that directions are random.
+    Of orthogonal laws, whose entries depend on each other, orthogonality is tested, and a list of departures from the uniform
+    (Haar) law is gone through. *Supported* means that no departure of the list was found; with fewer matrices than the list takes
+    the verdict is inconclusive, with the number that would do.
 
     Examples
     --------
@@ -115,7 +124,7 @@ def audit(
     stated = as_initializer(law)
     asked = _checked_shape(shape)
     limits = Limits(margin=margin, distance=distance, alpha=alpha)
-    n = _whole("n_draws", N_DRAWS if n_draws is None else n_draws, least=2)
+    n = _whole("n_draws", _default(stated, asked) if n_draws is None else n_draws, least=2)
     of_groups = _whole("groups", groups, least=1)
     fans = fans_of(asked, fan_in, fan_out, groups=of_groups, needed=_depends_on_fans(stated))
     _check_law(stated, fans, asked)
@@ -132,7 +141,7 @@ def audit(
     else:
         calls, looked_at = len(drawn.arrays), drawn.arrays.size
         kurtosis = math.nan if constant else kurtosis_of(drawn.arrays, stated.mean(*fans))
-        parts = _parts(drawn.arrays, stated, fans, limits, generator)
+        parts = _parts(drawn, stated, fans, limits, generator)
         question = Question(arrays=drawn.arrays, law=stated, fans=fans, limits=limits)
         explanation = explain(question, parts, hypotheses(stated, asked, fans, of_groups))
     return Audit(
@@ -154,23 +163,31 @@ def audit(
     )
 
 
-def _parts(
-    arrays: Float64Array, law: Initializer, fans: Fans, limits: Limits, rng: np.random.Generator
-) -> tuple[Part, ...]:
+def _parts(drawn: Draws, law: Initializer, fans: Fans, limits: Limits, rng: np.random.Generator) -> tuple[Part, ...]:
     """Everything that there is to be said for or against the law; one part alone where the others would mean nothing."""
+    arrays = drawn.arrays
     value = constant_value(law, fans)
     if value is not None:
         return (constancy(arrays, value),)
     if arrays.min() == arrays.max():
-        return (Part.certain("values", holds=False, note=f"every entry of every call is {arrays.flat[0]:g}"),)
+        return (all_alike(arrays, law, limits.alpha),)
     repeated = repeats(arrays, law, limits.alpha)
     if repeated is not None and repeated.p_refute == 0.0:
         return (repeated,)
     calls = [] if repeated is None else [repeated]
     if isinstance(law.law, Orthogonal):
-        return (*calls, *orthogonal_parts(flattened(arrays, law.law.gain), law.law, rng=rng))
-    moments = moments_and_law(arrays, law, fans, limits)
-    return (*moments, *calls, independence(arrays, margin=limits.margin, rng=rng))
+        return (*calls, *orthogonal_parts(flattened(arrays, law.law.gain), law.law, limits.alpha))
+    depends = independence(arrays, margin=limits.margin, rng=rng)
+    anew = new_numbers(drawn, law, limits.alpha, rng)
+    return (*moments_and_law(arrays, law, fans, limits), *symmetry(arrays, law), *calls, *anew, depends)
+
+
+def _default(law: Initializer, shape: tuple[int, ...]) -> int:
+    """Number of single weights where none is given: of matrices as many more as support the law, within reason."""
+    if not isinstance(law.law, Orthogonal) or len(shape) < 2:
+        return N_DRAWS
+    needed = calls_needed(shape) * math.prod(shape)
+    return max(N_DRAWS, needed) if needed <= MOST_BY_DEFAULT else N_DRAWS
 
 
 def _depends_on_fans(law: Initializer) -> bool:

@@ -19,6 +19,10 @@ from varprop.verification.audit.layout import other_readings, receptive_fields
 
 CAUSES = {
     "same_array": "every call returns the same array, or one of a few",
+    "symmetric_matrix": "a matrix is its own transpose, or the negative of it",
+    "equal_lines": "two rows, columns or channels are equal or opposite in every call",
+    "permuted_array": "calls return the numbers of one array in another order",
+    "replayed_numbers": "the same run of numbers comes again: a generator of a short period, or one that is seeded anew",
     "transposed_layout": "the shape was read in another layout: channels first for last, or outputs for inputs",
     "fan_in_used": "the scale is that of fan_in",
     "fan_out_used": "the scale is that of fan_out",

@@ -10,9 +10,12 @@ from varprop.model.initializers import Initializer
 from varprop.model.laws import Fans, Orthogonal
 from varprop.stats.equivalence import Verdict, combine_layers, decide
 from varprop.verification.audit.causes import CAUSES, Hypothesis
-from varprop.verification.audit.orthogonal import flattened, half_the_variance
+from varprop.verification.audit.copies import REPEATING
+from varprop.verification.audit.orthogonal import NOTHING_FOUND, flattened, half_the_variance
 from varprop.verification.audit.parts import is_near, moments_and_law
 from varprop.verification.audit.result import Candidate, Limits, Part
+
+_SUSPECT = 1e-3  # of a part that looks for repetition: no evidence yet, but enough to promise nothing of more draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ def verdict_on(parts: Sequence[Part], alpha: float) -> Verdict:
     """Every part has to comply (intersection-union), one has to be shown not to (Bonferroni)."""
     # A part without a margin cannot support: it lets the others decide unless it speaks against the law.
     p_support = [(0.0 if part.p_refute > alpha else 1.0) if part.gate else part.p_support for part in parts]
-    return decide(*combine_layers(p_support, [part.p_refute for part in parts]), alpha=alpha, m=1)
+    return decide(*combine_layers(p_support, [part.p_refute for part in parts]), level=alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,21 +49,45 @@ def explain(question: Question, parts: Sequence[Part], predicted: Sequence[Hypot
     alpha = question.limits.alpha
     verdict = verdict_on(parts, alpha)
     if verdict == "supported":
+        if isinstance(question.law.law, Orthogonal):
+            return Explanation(None, NOTHING_FOUND if len(parts) > 1 else "")
         close = len(parts) * min(part.pvalue for part in parts) <= alpha
         return Explanation(None, "not the law exactly: a difference shows, but within the margins" if close else "")
     if verdict == "inconclusive":
-        needed = [part.n_required for part in parts if part.n_required is not None]
-        return Explanation(None, f"some {max(needed):,} draws would decide" if needed else "")
+        return Explanation(None, _undecided(parts))
     refuted = [part.name for part in parts if part.verdict(alpha, len(parts)) == "refuted"]
-    plain = {
-        "repeats": Explanation("same_array", CAUSES["same_array"]),
-        "values": Explanation(None, parts[0].note),
-        "independence": Explanation(None, "entries depend on each other, so that no law of single ones explains them"),
-    }
-    for name, explanation in plain.items():
-        if name in refuted:
-            return explanation
-    return _preferred(_candidates(question, refuted, predicted))
+    shown = _shown([part for part in parts if part.name in refuted], question.law)
+    return _preferred(_candidates(question, refuted, predicted)) if shown is None else shown
+
+
+def _undecided(parts: Sequence[Part]) -> str:
+    """How many draws would decide; nothing where they would be the same ones again."""
+    if min((part.p_refute for part in parts if part.name in REPEATING), default=1.0) < _SUSPECT:
+        return "numbers come again, so that more draws would say nothing new"
+    needed = [part.n_required for part in parts if part.n_required is not None]
+    if not needed:
+        return next((part.note for part in parts if part.name == "values"), "")
+    return f"some {max(needed):,} draws would decide"
+
+
+def _shown(refuted: Sequence[Part], law: Initializer) -> Explanation | None:
+    """What parts show by themselves, whatever mean, variance and distribution say; None if nothing."""
+    order = list(CAUSES)
+    causes = sorted((order.index(part.cause), part.note) for part in refuted if part.cause is not None)
+    if causes:
+        index, note = causes[0]
+        return Explanation(order[index], f"{CAUSES[order[index]]}; {note}" if note else CAUSES[order[index]])
+    notes = {part.name: part.note for part in refuted}
+    if "values" in notes:
+        return Explanation(None, notes["values"])
+    if notes.keys() & {"permutation", "transpose", "lines", "independence"}:
+        return Explanation(None, "entries depend on each other, so that no law of single ones explains them")
+    if isinstance(law.law, Orthogonal) and "orthogonality" not in notes:
+        worst = min(refuted, key=lambda part: part.p_refute)
+        return Explanation(None, f"not uniformly random (Haar); {worst.name}: {worst.note}")
+    if "symmetry" in notes:
+        return Explanation(None, f"the law is not symmetric about 0, as its author states; {notes['symmetry']}")
+    return None
 
 
 def _candidates(question: Question, refuted: Sequence[str], predicted: Sequence[Hypothesis]) -> list[Candidate]:

@@ -157,3 +157,29 @@ def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def parts_frame(found: list[CaseAudit]) -> pd.DataFrame:
+    """One row for each part of each initialiser's audit.
+
+    Parameters
+    ----------
+    found : list of CaseAudit
+        From `audit_bridge`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``initializer``, ``shape`` and ``statement``, and those of `Audit.to_frame`.
+    """
+    import pandas as pd
+
+    frames = [
+        one.audit.to_frame().assign(
+            initializer=one.case.name, shape="x".join(map(str, one.audit.shape)), statement=one.case.statement
+        )
+        for one in found
+    ]
+    together = pd.concat(frames, ignore_index=True)
+    first = ["initializer", "shape", "statement"]
+    return together[[*first, *(name for name in together.columns if name not in first)]]

@@ -7,14 +7,16 @@ import math
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.laws import Fans, Orthogonal
-from varprop.stats.laws import law_fit
-from varprop.stats.means import mean_outcome
-from varprop.stats.outcome import Outcome
-from varprop.verification.audit.parts import ROUNDING
+from varprop.model.laws import Orthogonal
+from varprop.stats import looks
+from varprop.stats.haar import DETERMINANTS_FROM, draws_needed, haar
+from varprop.stats.looks import Look
+from varprop.verification.audit.copies import EQUAL_DRAWS, told
+from varprop.verification.audit.parts import ROUNDING, free_numbers
 from varprop.verification.audit.result import Candidate, Part
 
-_CALLS = 30  # from which on t-tests over calls are as good as their level
+NOTHING_FOUND = "no departure of the list was found, which is not to say that the matrices are uniformly random (Haar)"
+"""What a supported orthogonal law comes to."""
 
 
 def flattened(arrays: Float64Array, gain: float) -> Float64Array:
@@ -24,38 +26,65 @@ def flattened(arrays: Float64Array, gain: float) -> Float64Array:
     return min((first, last), key=lambda matrices: _departure(matrices[:1], gain))
 
 
-def orthogonal_parts(matrices: Float64Array, law: Orthogonal, *, rng: np.random.Generator) -> list[Part]:
-    """Orthogonality within rounding, and spot checks that the rotation is uniformly random (Haar).
+def calls_needed(shape: tuple[int, ...]) -> int:
+    """Arrays of that shape from which on an orthogonal law can be supported, in the layout that takes fewer of them."""
+    size = math.prod(shape)
+    return min(draws_needed(side, size // side) for side in (shape[0], shape[-1]))
 
-    The checks are two of which the law is known exactly: the form u' W v of fixed random unit vectors u and v, which is an
-    entry of a matrix of the same law, and the mean of the diagonal, which QR without fixed signs makes negative.
-    """
+
+def orthogonal_parts(matrices: Float64Array, law: Orthogonal, alpha: float) -> list[Part]:
+    """Orthogonality within rounding, and the list of departures from the uniform law (Haar), if it means anything."""
     worst = _departure(matrices, law.gain)
     rows, columns = matrices.shape[1:]
-    d, k = max(rows, columns), min(rows, columns)
+    holds = worst <= ROUNDING * max(rows, columns)
     note = f"W W' is gain^2 I but for {worst:.2g} of gain^2"
-    if len(matrices) < _CALLS:
-        note += f"; whether it is uniformly random takes {_CALLS} matrices, there are {len(matrices)}"
-    parts = [Part.certain("orthogonality", holds=worst <= ROUNDING * d, gate=False, note=note)]
-    if len(matrices) < _CALLS:
+    parts = [Part.certain("orthogonality", holds=holds, gate=False, note=note)]
+    if not holds:
         return parts
-    u, v = rng.standard_normal(rows), rng.standard_normal(columns)
-    forms = np.einsum("nij,i,j->n", matrices, u / np.linalg.norm(u), v / np.linalg.norm(v)) / law.gain
-    if d > 1:
-        fit = law_fit("weights_law_haar", Orthogonal(1.0).cdf(forms, Fans(columns, rows)))
-        note = "Kolmogorov distance of u' W v from the law of an entry"
-        parts.append(_gate("direction", fit, note))
-    # A trace over sqrt(k / d) has mean 0 and variance 1: entries are uncorrelated, each of variance 1 / d.
-    traces = np.einsum("nii->n", matrices[:, :k, :k]) / (law.gain * math.sqrt(k / d))
-    note = "mean trace in its standard deviations; below 0 where QR's signs were left as they came"
-    parts.append(_gate("diagonal", mean_outcome("weights_law_haar", traces), note))
-    return parts
+    found = haar(matrices / law.gain)
+    listed = (_listed(name, one) for name, one in found.items())
+    return [*parts, _complete(len(matrices), rows, columns), *listed, *_same_entries(matrices, alpha)]
 
 
-def _gate(name: str, outcome: Outcome, note: str) -> Part:
-    """A law that is exact, so that it needs no margin to be refuted."""
-    p = outcome.pvalue
-    return Part(name=name, p_support=0.0, p_refute=p, pvalue=p, gate=True, estimate=outcome.theta, note=note)
+def _complete(calls: int, rows: int, columns: int) -> Part:
+    """Whether there are enough matrices for the list to be one in full; else nothing is supported by it."""
+    needed = draws_needed(rows, columns)
+    enough = calls >= needed
+    note = f"{calls:,} matrices, of {needed:,} that the list takes"
+    if rows == columns and calls < DETERMINANTS_FROM:
+        note += f"; signs of determinants take {DETERMINANTS_FROM} and were not looked at"
+    return Part(
+        name="list in full",
+        p_support=0.0 if enough else 1.0,
+        p_refute=1.0,
+        n_required=None if enough else needed * rows * columns,
+        note=note,
+    )
+
+
+def _listed(name: str, found: dict[str, Look]) -> Part:
+    """One kind of matrices. The laws are exact, or bounded, so that they need no margin to be refuted."""
+    worst, p = looks.worst(found), looks.family(found)
+    return Part(
+        name=name,
+        p_support=0.0,
+        p_refute=p,
+        pvalue=p,
+        gate=True,
+        note=f"{len(found)} looks, most against it {worst}: {told(found[worst])}",
+    )
+
+
+def _same_entries(matrices: Float64Array, alpha: float) -> list[Part]:
+    """Whether a matrix is the one before with rows or columns exchanged, or their signs; nothing where chance could do that."""
+    calls, rows, columns = matrices.shape
+    free = free_numbers(*sorted((rows, columns)))
+    if math.log(max(1, calls - 1)) + free * math.log(EQUAL_DRAWS) > math.log(alpha / 100):
+        return []
+    sizes = np.sort(np.abs(matrices).reshape(calls, -1), axis=1)
+    same = int((sizes[1:] == sizes[:-1]).all(axis=1).sum())
+    note = f"{same:,} of {calls - 1:,} matrices have the entries of the one before, but for order and signs"
+    return [Part.certain("entries", holds=not same, cause="permuted_array", note=note)]
 
 
 def half_the_variance(matrices: Float64Array, law: Orthogonal) -> list[Candidate]:

@@ -11,21 +11,21 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Fans, Orthogonal, Scaled
-from varprop.model.shapes import RADEMACHER, Sparse
+from varprop.model.shapes import RADEMACHER
 from varprop.stats import equivalence
 from varprop.stats.atoms import stepped_law
 from varprop.stats.dependence import dependence
 from varprop.stats.laws import LawFit
+from varprop.stats.mean_squares import mean_square
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import networks_to_decide
 from varprop.stats.weights import WeightsLaw, weights_law
+from varprop.verification.audit.copies import collision
 from varprop.verification.audit.result import Limits, Part
 
 ROUNDING = 1e-6
 """Relative difference that single precision explains."""
 _LEVEL = 0.95
-_EQUAL_DRAWS = 2.0**-20
-"""More than the probability that two draws of a continuous law are equal in single precision."""
 
 
 def is_near(arrays: Float64Array, variance: float, margin: float) -> bool:
@@ -51,7 +51,7 @@ def moments_and_law(arrays: Float64Array, law: Initializer, fans: Fans, limits: 
             note=f"{off:.2g} standard deviations from the law's",
         ),
         replace(
-            _within("variance", found.variance, math.log1p(limits.margin), limits),
+            _variance(found.variance, arrays, law, fans, limits),
             estimate=variance * ratio,
             predicted=variance,
             low=variance * math.exp(least),
@@ -73,21 +73,39 @@ def _judge(arrays: Float64Array, law: Initializer, fans: Fans) -> tuple[WeightsL
     """Draws against moments and distribution function, whichever are known."""
     entries = arrays.ravel()
     variance, mean = law.variance(*fans), law.mean(*fans)
-    # Of the law's kurtosis and the draws' the larger: the law's is the better one if it is right, and where it is not
-    # the error must not come out too small. A law of two values has none at all, but for rounding.
-    kurtoses = [1.0 + ROUNDING, kurtosis_of(entries, mean), known_kurtosis(law, fans)]
 
     def cdf(x: Float64Array) -> Float64Array:
         return law.cdf(x, fan_in=fans.fan_in, fan_out=fans.fan_out)
 
-    found = weights_law(
-        entries, mean=mean, variance=variance, kurtosis=float(np.nanmax(kurtoses)), cdf=cdf if law.continuous else None
-    )
+    kurtosis = _kurtosis(entries, law, fans)
+    found = weights_law(entries, mean=mean, variance=variance, kurtosis=kurtosis, cdf=cdf if law.continuous else None)
     if law.continuous:
         return found, found.distribution
     if isinstance(law.law, Scaled):
         return found, stepped_law(_on_atoms(entries, law.law, fans), cdf, test="weights_law_distribution")
     return found, None  # the distribution function of a sampler of one's own is not known
+
+
+def _kurtosis(entries: Float64Array, law: Initializer, fans: Fans) -> float:
+    """Of the law's and the draws' the larger: the law's is the better one if it is right, and else no error is too small."""
+    # A law of two values has none at all, but for rounding.
+    return float(np.nanmax([1.0 + ROUNDING, kurtosis_of(entries, law.mean(*fans)), known_kurtosis(law, fans)]))
+
+
+def _variance(outcome: Outcome, arrays: Float64Array, law: Initializer, fans: Fans, limits: Limits) -> Part:
+    """As `_within`, but refuted by inequalities that hold for tails of any weight and any number of draws."""
+    delta = math.log1p(limits.margin)
+    part = _within("variance", outcome, delta, limits)
+    moments = {"mean": law.mean(*fans), "variance": law.variance(*fans), "kurtosis": _kurtosis(arrays, law, fans)}
+    found = mean_square(arrays, **moments)
+    p_refute = min(1.0, 2.0 * min(found.p_above(delta), found.p_below(-delta)))
+    needed = None
+    if min(part.p_support, p_refute) > limits.alpha:
+        needed = networks_to_decide(outcome, delta, alpha=limits.alpha)
+        if needed is not None and abs(outcome.theta) > delta:  # inequalities take up to twice the draws to refute
+            needed = max(2 * needed, outcome.n + 1)
+    pvalue = min(1.0, 2.0 * min(found.p_above(0.0), found.p_below(0.0)))
+    return replace(part, p_refute=p_refute, pvalue=pvalue, n_required=needed)
 
 
 def kurtosis_of(draws: Float64Array, mean: float) -> float:
@@ -149,23 +167,18 @@ def constancy(arrays: Float64Array, value: float) -> Part:
 def repeats(arrays: Float64Array, law: Initializer, alpha: float) -> Part | None:
     """Whether some call returned what another had; None where chance could do that."""
     calls, size = len(arrays), arrays[0].size
-    if math.log(calls * calls) + size * math.log(_collision(law)) > math.log(alpha / 100):
+    if isinstance(law.law, Orthogonal):
+        size = free_numbers(*sorted((arrays.shape[1], arrays[0].size // arrays.shape[1])))
+    if math.log(calls * calls) + size * math.log(collision(law)) > math.log(alpha / 100):
         return None
     distinct = len({array.tobytes() for array in arrays})
     note = "" if distinct == calls else f"{calls:,} calls gave {distinct:,} different arrays"
-    return Part.certain("repeats", holds=distinct == calls, note=note)
+    return Part.certain("repeats", holds=distinct == calls, cause="same_array", note=note)
 
 
-def _collision(law: Initializer) -> float:
-    """At least the probability that two draws of an entry are equal."""
-    if law.continuous:
-        return _EQUAL_DRAWS
-    match law.law:
-        case Scaled(Sparse(density)):
-            return (1 - density) ** 2 + _EQUAL_DRAWS
-        case Scaled():
-            return 0.5
-    return 1 - 1e-3  # a sampler of one's own: anything but a constant
+def free_numbers(k: int, d: int) -> int:
+    """Numbers that a d x k matrix with orthonormal columns leaves free, k <= d."""
+    return d * k - k * (k + 1) // 2
 
 
 def independence(arrays: Float64Array, *, margin: float, rng: np.random.Generator) -> Part:

@@ -41,7 +41,7 @@ class Part:
     Parameters
     ----------
     name : str
-        shape, values, mean, variance, distribution, bounds, repeats, independence or orthogonality.
+        One of `varprop.verification.audit.meanings.MEANINGS`, which says what the part looks for.
     p_support, p_refute : float
         Evidence for and against the law in this part, as in `varprop.stats.equivalence`.
     pvalue : float
@@ -54,6 +54,8 @@ class Part:
         What counts as agreement; NaN where there is none.
     n_required : int, optional
         Number of single weights that would decide.
+    cause : str, optional
+        A name of `varprop.verification.audit.causes.CAUSES` that the part shows where it refutes the law.
     note : str
         What a reader should know.
     """
@@ -69,6 +71,7 @@ class Part:
     high: float = math.nan
     margin: float = math.nan
     n_required: int | None = None
+    cause: str | None = None
     note: str = ""
 
     @classmethod
@@ -80,6 +83,7 @@ class Part:
         gate: bool = True,
         estimate: float = math.nan,
         predicted: float = math.nan,
+        cause: str | None = None,
         note: str = "",
     ) -> Part:
         """A part that chance has nothing to do with."""
@@ -92,13 +96,14 @@ class Part:
             gate=gate,
             estimate=estimate,
             predicted=predicted,
+            cause=cause,
             note=note,
         )
 
     def verdict(self, alpha: float, m: int) -> str:
         """Verdict on this part alone."""
         if not self.gate:
-            return decide(self.p_support, self.p_refute, alpha=alpha, m=m)
+            return decide(self.p_support, self.p_refute, level=alpha / m)
         return "refuted" if self.p_refute <= alpha / m else "not refuted"
 
 
@@ -236,7 +241,7 @@ class Audit:
             f"{self.n_draws:,} draws in {self.n_calls:,} calls, margin {100 * self.margin:g} %, alpha {self.alpha:g}",
         ]
         lines += [
-            f"  {part.name:<14}{part.verdict(self.alpha, len(self.parts)):<13}{_told(part)}" for part in self.parts
+            f"  {part.name:<16}{part.verdict(self.alpha, len(self.parts)):<13}{_told(part)}" for part in self.parts
         ]
         if self.candidates:
             lines.append("causes tested:")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
@@ -19,9 +20,11 @@ Audited = Callable[..., Any] | Initializer
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Arrays of shape (calls, *shape), in order."""
+    """Arrays (calls, *shape), in order; of the first axis of the shape asked for ``rows`` alone were kept, if not None."""
 
     arrays: Float64Array
+    shape: tuple[int, ...]
+    rows: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def draw(
     rows = (
         shape[0] if isinstance(law.law, Orthogonal) else min(shape[0], -(-n_draws * shape[0] // (2 * math.prod(shape))))
     )
-    kept = np.sort(rng.choice(shape[0], rows, replace=False)) if rows < shape[0] else slice(None)
+    kept = np.sort(rng.choice(shape[0], rows, replace=False)) if rows < shape[0] else None
     arrays = np.empty((calls, rows, *shape[1:]))
     for call in range(calls):
         array = real_array(initializer(shape))
@@ -85,8 +88,8 @@ def draw(
         if not np.isfinite(array).all():
             bad = int(np.sum(~np.isfinite(array)))
             return Fault("values", f"{bad} of the {array.size} numbers of a call are not finite", call + 1)
-        arrays[call] = array[kept]
-    return Draws(arrays)
+        arrays[call] = array if kept is None else array[kept]
+    return Draws(arrays, shape, kept)
 
 
 def real_array(value: object) -> np.ndarray[Any, Any]:

@@ -8,7 +8,6 @@ from typing import Literal
 
 from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
-from varprop.numerics.moments import Moments
 from varprop.stats.outcome import Outcome
 from varprop.verification.calibration.bounds import mean_gain, mean_squared_slope, typical_gain
 from varprop.verification.calibration.truths import has_law
@@ -16,7 +15,7 @@ from varprop.verification.chain import links
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import GATHER, gather
 from varprop.verification.findings import Evidence
-from varprop.verification.questions import Question, Summed
+from varprop.verification.questions import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +156,7 @@ def _answers(question: Question[Evidence], simulation: Simulation, studies: int,
     for i in range(studies):
         rows = slice(i * size, (i + 1) * size)
         try:
-            summed = tuple(Summed(Moments.of(t.values[rows], joint=t.joint), t.places) for t in tables)
-            yield question.conclude(summed).headline.outcome
+            yield question.conclude(tuple(table.summed(rows) for table in tables)).headline.outcome
         except ValueError:  # what statistics refuse is a matter of this study's data
             yield None
 

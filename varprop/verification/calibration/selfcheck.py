@@ -346,7 +346,7 @@ def _false_verdict(outcome: Outcome | None, m: int) -> bool:
         delta = math.log1p(margin)
         at_end = replace(outcome, theta=outcome.theta + sign * delta)
         p_support, p_against = p_equivalence(at_end, delta), p_refute(at_end, delta)
-        if decide(p_support, p_against, alpha=ALPHAS[0], m=m) != "inconclusive":
+        if decide(p_support, p_against, level=ALPHAS[0] / m) != "inconclusive":
             return True
     return False
 

@@ -14,7 +14,7 @@ from varprop.model.network import Network
 from varprop.model.simulation import Place, Samples, Simulation, site_place
 from varprop.verification.chain import links
 
-Source = Literal["auto", "law", "engine"]
+Source = Literal["auto", "law", "norms", "engine"]
 
 RECORDED = (
     "preactivation_second_moment",
@@ -40,8 +40,9 @@ def draw(
         How many.
     seed : SeedSequence
         The draws depend on it alone.
-    source : {"auto", "law", "engine"}
-        "auto" takes the law where it has one for the network and the quantities.
+    source : {"auto", "law", "norms", "engine"}
+        "law" is that of the layers' norms on the way forward, which "auto" takes where there is one for the network and the
+        quantities; "norms" the engine's chain of norms both ways.
     quantities : sequence of str
         Names out of `RECORDED`.
 
@@ -56,7 +57,8 @@ def draw(
     """
     if source == "law" or (source == "auto" and has_law(network) and "activation_mean" not in quantities):
         return layer_norms(network, n_networks=n_networks, rng=np.random.default_rng(seed))
-    return simulate(network, n_networks=n_networks, rng=seed, quantities=quantities, executor="serial")
+    method = "norms" if source == "norms" else "auto"
+    return simulate(network, n_networks=n_networks, rng=seed, quantities=quantities, executor="serial", method=method)
 
 
 def has_law(network: Network) -> bool:
@@ -67,13 +69,23 @@ def has_law(network: Network) -> bool:
     )
 
 
+def has_forward_law(network: Network) -> bool:
+    """Tell whether the law of the layers' norms is known on the way forward: Gaussian biases do no harm to it."""
+    return all(
+        link.activation.homogeneous
+        and link.noun.weights.gaussian
+        and (link.noun.biases.gaussian or link.noun.biases.name == "zeros")
+        for link in links(network)
+    )
+
+
 def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) -> Simulation:
     r"""Sample the norms of every layer without sampling any weight.
 
     Parameters
     ----------
     network : Network
-        Gaussian weights, zero biases, and activations of two slopes; its one input is all ones.
+        Gaussian weights, zero or Gaussian biases, and activations of two slopes; its one input is all ones.
     n_networks : int
         How many.
     rng : Generator
@@ -92,20 +104,23 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
 
     Notes
     -----
-    Given the layer below, z has n independent entries N(0, v), v = Var(W) \|a\|^2. Of these K ~ Bin(n, 1/2) are positive,
+    Given the layer below, z has n independent entries N(0, v), v = Var(W) \|a\|^2 + Var(b). Of these K ~ Bin(n, 1/2) are positive,
     and the squares of the two kinds add up to v chi2_K and v chi2_{n-K}, independent given K. With slopes s and t the
     activations' squares add up to s^2 times the one plus t^2 times the other, and so on with v for the next layer. Their
     slopes' squares add up to s^2 K + t^2 (n - K), in a layer that got nothing to n times that of the slope at 0.
     """
-    if not has_law(network):
-        msg = f"the law of norms takes Gaussian weights, zero biases and activations of two slopes, not {network.label}"
+    if not has_forward_law(network):
+        msg = (
+            "the law of norms takes Gaussian weights, zero or Gaussian biases and activations of two slopes, not "
+            f"{network.label}"
+        )
         raise UnsupportedError(msg)
     columns: dict[str, list[Float64Array]] = {name: [] for name in RECORDED if name != "activation_mean"}
     places: dict[str, list[Place]] = {name: [] for name in columns}
     squares = np.full(n_networks, float(network.widths[0]))  # of the signal below, summed over its units
     for link in links(network):
         units = link.site.fans[1]
-        v = link.weight_variance * squares
+        v = link.weight_variance * squares + link.bias_variance
         up = rng.binomial(units, 0.5, size=n_networks)
         positive = 2.0 * rng.standard_gamma(up / 2.0)
         negative = 2.0 * rng.standard_gamma((units - up) / 2.0)

@@ -1,0 +1,250 @@
+"""The record of a study's looks: what was judged, with how many networks, as it was then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from varprop.numerics.streams import DRAWS_VERSION
+from varprop.stats import ladder
+from varprop.study.errors import Problem, StudyError
+from varprop.study.statements import TOLERANCES, Sighting, sightings
+from varprop.study.study import Study, parse_study
+
+Design = Literal["ladder", "one"]
+"""Looks on a ladder, with shares of alpha; or one look with all of it."""
+_OPTIONAL = ("level", "p_support", "p_refute")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at a study's claims.
+
+    Parameters
+    ----------
+    networks : int
+        Of each configuration, with which claims were judged; of a sequential study the budget.
+    rung : int
+        Of the ladder; 0 where there were fewer networks than at the first look.
+    seed, draws_version : int
+        Of the draws.
+    stopping : {"fixed", "sequential"}
+        Of the study.
+    design : {"ladder", "one"}
+        What the study said of its looks.
+    alpha : float
+        Bound on the chance of any false verdict.
+    m : int
+        Statements that shared it.
+    sightings : tuple of Sighting
+        The claims, each about one configuration.
+    """
+
+    networks: int
+    rung: int
+    seed: int
+    draws_version: int
+    stopping: str
+    design: Design
+    alpha: float
+    m: int
+    sightings: tuple[Sighting, ...]
+
+    def same_as(self, other: Look) -> bool:
+        """Tell whether it shows nothing that the other did not: the same data, claims, margins and alpha."""
+        ours, theirs = (
+            (look.networks, look.rung, look.stopping, look.alpha, {_shown(one) for one in look.sightings})
+            for look in (self, other)
+        )
+        return ours == theirs
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as plain data for the manifest."""
+        return {
+            "networks": self.networks,
+            "rung": self.rung,
+            "seed": self.seed,
+            "draws_version": self.draws_version,
+            "stopping": self.stopping,
+            "design": self.design,
+            "alpha": self.alpha,
+            "m": self.m,
+            "claims": [_describe(one) for one in self.sightings],
+        }
+
+
+def _shown(one: Sighting) -> tuple[object, ...]:
+    return one.statement, one.draws, one.tolerance
+
+
+def _describe(one: Sighting) -> dict[str, Any]:
+    """A statement as plain data; what goes without saying is left out."""
+    flags = {name: True for name in ("watched", "edited") if getattr(one, name)}
+    return {
+        "id": one.claim,
+        "configuration": one.configuration,
+        "quantity": one.quantity,
+        "statement": one.statement,
+        "about": one.about,
+        "draws": one.draws,
+        **dict(one.tolerance),
+        **{name: value for name in _OPTIONAL if (value := getattr(one, name)) is not None},
+        **flags,
+        **({} if one.counts else {"counts": False}),
+    }
+
+
+def read_looks(folder: Path, manifest: Mapping[str, Any]) -> tuple[Look, ...]:
+    """Return what a run's manifest says of its looks, in their order.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    manifest : mapping
+        As `read_manifest` returns it, or nothing.
+
+    Returns
+    -------
+    tuple of Look
+        A finished run of a version that kept no record counts as a first look at what its study says.
+
+    Raises
+    ------
+    StudyError
+        If the record is damaged.
+    """
+    if "looks" not in manifest:
+        return _unrecorded(folder, manifest)
+    try:
+        given = manifest["looks"]
+        if not isinstance(given, list):
+            raise TypeError  # noqa: TRY301 - one message for every way of being damaged
+        return tuple(_look(one) for one in given)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = (
+            "the record of its looks in manifest.json is damaged, and without it no verdict has a guarantee; "
+            "put the file back as it was, or begin anew in another folder (--runs)"
+        )
+        raise StudyError(str(folder), [Problem("looks", msg)]) from error
+
+
+def _look(given: Mapping[str, Any]) -> Look:
+    numbers = {name: _integer(given[name]) for name in ("networks", "rung", "seed", "draws_version", "m")}
+    if given["stopping"] not in ("fixed", "sequential") or given["design"] not in ("ladder", "one"):
+        raise ValueError
+    if numbers["networks"] < 1 or numbers["m"] < 1 or not isinstance(given["claims"], list):
+        raise ValueError
+    alpha = _number(given["alpha"])
+    if not 0.0 < alpha <= 0.5:
+        raise ValueError
+    return Look(
+        **numbers,
+        stopping=given["stopping"],
+        design=cast("Design", given["design"]),
+        alpha=alpha,
+        sightings=tuple(map(_sighting, given["claims"])),
+    )
+
+
+def _sighting(given: Mapping[str, Any]) -> Sighting:
+    texts = {name: given[name] for name in ("configuration", "quantity", "statement", "about", "draws")}
+    if not all(isinstance(text, str) for text in (given["id"], *texts.values())):
+        raise TypeError
+    level, p_support, p_refute = (_number(given[name]) if name in given else None for name in _OPTIONAL)
+    return Sighting(
+        claim=given["id"],
+        configuration=texts["configuration"],
+        quantity=texts["quantity"],
+        statement=texts["statement"],
+        about=texts["about"],
+        draws=texts["draws"],
+        tolerance=tuple((name, _number(given[name])) for name in TOLERANCES if name in given),
+        watched=given.get("watched") is True,
+        edited=given.get("edited") is True,
+        counts=given.get("counts") is not False,
+        level=level,
+        p_support=p_support,
+        p_refute=p_refute,
+    )
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError
+    return float(value)
+
+
+def _unrecorded(folder: Path, manifest: Mapping[str, Any]) -> tuple[Look, ...]:
+    """What a version without a record must have looked at: the study in the folder, as far as it can be read."""
+    if not manifest.get("complete"):
+        return ()
+    try:
+        text = (folder / "study.toml").read_text(encoding="utf-8")
+        study = parse_study(text, name=str(manifest["study"]), source=str(folder / "study.toml"))
+        stated = sightings(study)
+    except (OSError, ValueError):  # StudyError is one
+        return ()
+    return (look_at(study, int(manifest["networks"]), stated, rung=1, m=len(stated)),) if stated else ()
+
+
+def look_at(
+    study: Study, networks: int, stated: Sequence[Sighting], *, rung: int, m: int, alpha: float | None = None
+) -> Look:
+    """Describe a look at what a study states.
+
+    Parameters
+    ----------
+    study : Study
+        Whose seed, kind of stopping and design of looks it has.
+    networks : int
+        With which claims are judged.
+    stated : sequence of Sighting
+        What is looked at.
+    rung : int
+        Of the ladder.
+    m : int
+        Statements that share alpha.
+    alpha : float, optional
+        In place of the study's.
+
+    Returns
+    -------
+    Look
+    """
+    return Look(
+        networks=networks,
+        rung=rung,
+        seed=study.seed,
+        draws_version=DRAWS_VERSION,
+        stopping=study.stopping,
+        design="ladder" if study.looks is None else "one",
+        alpha=study.alpha if alpha is None else alpha,
+        m=max(1, m),
+        sightings=tuple(stated),
+    )
+
+
+def judged_by(look: Look, p_values: Iterable[tuple[float, float]]) -> Look:
+    """Put the evidence for and against every claim, in their order, into a look."""
+    pairs = zip(look.sightings, p_values, strict=True)
+    return replace(look, sightings=tuple(replace(one, p_support=p, p_refute=q) for one, (p, q) in pairs))
+
+
+def with_look(looks: Sequence[Look], look: Look) -> tuple[Look, ...]:
+    """Add a look to the record, unless it is one of those."""
+    return tuple(looks) if any(look.same_as(one) for one in looks) else (*looks, look)
+
+
+def ladder_told(first: int) -> str:
+    """Say which numbers of networks a study is looked at with: ``200, 800, 3,200 and so on``."""
+    return ", ".join(f"{ladder.size(first, rung):,}" for rung in (1, 2, 3)) + " and so on"

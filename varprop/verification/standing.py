@@ -1,0 +1,269 @@
+"""Means tested as they stand: the values whose mean a quantity has, the ends that they have, and by which tests they go."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from varprop.model.activations import Activation
+from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network
+from varprop.model.simulation import Place, Simulation, site_place
+from varprop.stats.capital import Scale, capital_means
+from varprop.stats.means import absent_note
+from varprop.stats.outcome import Outcome
+from varprop.stats.positive import ASSUMES, either, growth_bets, means_as_they_stand
+from varprop.stats.skewed import skewed_ratio
+from varprop.theory import get_theory
+from varprop.theory.predictions import said_of
+from varprop.verification import validity
+from varprop.verification.chain import Measured, links
+from varprop.verification.depth import CARRIER, mean_over_inputs
+from varprop.verification.findings import UndecidableError, join_notes, judging
+from varprop.verification.questions import Ends, Question, Summed, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What stands for a quantity at one place where its mean is tested as it is: its values or others of the same mean.
+
+    Parameters
+    ----------
+    quantity : str
+        What is read.
+    place : tuple of (int, str)
+        Where.
+    low, high : float
+        Ends that these values have by the layers' definition.
+    """
+
+    quantity: str
+    place: Place
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def ends(self) -> int:
+        """How many ends there are."""
+        return 2 if math.isfinite(self.high) else int(math.isfinite(self.low))
+
+
+def columns_of(network: object, quantity: str, places: Sequence[Place], recorded: Sequence[str]) -> list[Column]:
+    """Find for each place the values whose mean is tested, and their ends.
+
+    A layer's mean square has the mean of its conditional variance, given independent weights of mean 0; that varies less, and
+    is bounded where the activation before it is.
+    """
+    if not isinstance(network, Network):
+        return [Column(quantity, place, *_ends_by_name(quantity)) for place in places]
+    bounded = _bounded_variances(network) if CARRIER in recorded else {}
+    activations = {site_place(site): site.noun for site in network.sites if isinstance(site.noun, Activation)}
+    units = {site_place(site): site.output_shape[0] for site in network.sites}
+    found = []
+    for place in places:
+        if quantity in {"preactivation_second_moment", "preactivation_variance"} and place in bounded:
+            found.append(Column(CARRIER, place, *bounded[place]))
+        elif place in activations:
+            found.append(Column(quantity, place, *_ends_of(quantity, activations[place], units[place])))
+        else:
+            found.append(Column(quantity, place, *_ends_by_name(quantity)))
+    return found
+
+
+def _ends_by_name(quantity: str) -> tuple[float, float]:
+    """Ends of a quantity in any network."""
+    if quantity in {"saturated_fraction", "dead_fraction"}:
+        return 0.0, 1.0
+    if quantity == "cosine":
+        return -1.0, 1.0
+    if quantity in {"activation_mean", "preactivation_mean", "gradient_mean"}:
+        return -math.inf, math.inf
+    return 0.0, math.inf
+
+
+def _ends_of(quantity: str, activation: Activation, units: int) -> tuple[float, float]:
+    """Ends of a quantity measured at an activation, by what phi and phi' are known to be."""
+    low, high = activation.value_range
+    if quantity == "activation_mean":
+        return low, high
+    if quantity == "activation_second_moment":
+        return _squares(low, high)
+    if quantity == "activation_variance":
+        widest = (high - low) ** 2 / 4.0
+        return 0.0, widest * units / (units - 1) if units > 1 else widest
+    if quantity == "derivative_second_moment" and activation.max_slope is not None:
+        return 0.0, activation.max_slope**2 if activation.max_slope > 0.0 else math.inf
+    return _ends_by_name(quantity)
+
+
+def _squares(low: float, high: float) -> tuple[float, float]:
+    """Ends of the squares of numbers between two ends."""
+    least = 0.0 if low <= 0.0 <= high else min(low**2, high**2)
+    return least, max(low**2, high**2)
+
+
+def _bounded_variances(network: Network) -> dict[Place, tuple[float, float]]:
+    """Ends of the conditional variance of each layer that follows a bounded activation and has independent weights."""
+    try:
+        chain = links(network)
+    except UnsupportedError:
+        return {}
+    if not all(link.noun.weights.iid and link.noun.biases.iid for link in chain):
+        return {}
+    if any(law.mean(*link.site.fans) != 0.0 for link in chain for law in (link.noun.weights, link.noun.biases)):
+        return {}
+    found = {}
+    for before, link in itertools.pairwise(chain):
+        low, high = _squares(*before.activation.value_range) if before.activation_site is not None else (0.0, math.inf)
+        gain = link.site.fans[0] * link.weight_variance
+        if math.isfinite(high) and gain > 0.0:
+            found[site_place(link.site)] = (link.bias_variance + gain * low, link.bias_variance + gain * high)
+    return found
+
+
+def plain_means(
+    test: str,
+    simulation: Simulation,
+    quantity: str,
+    nulls: Mapping[Place, float],
+    *,
+    scale: Scale = "logarithm",
+    bets_alone: bool = False,
+) -> Question[list[tuple[Place, Outcome | UndecidableError]]]:
+    """Ask for the means of a quantity as they stand, each against its null.
+
+    Parameters
+    ----------
+    test : str
+        What outcomes are called.
+    simulation : Simulation
+        The sample.
+    quantity : str
+        What is averaged.
+    nulls : mapping of (int, str) to float
+        By place the mean at which theta is 0, > 0.
+    scale : {"logarithm", "relative"}
+        What theta is.
+    bets_alone : bool
+        Whether values with two ends are judged by bets alone, which are proved, and not by a t test beside them.
+    """
+    network = simulation.network
+    places = tuple(nulls)
+    columns = columns_of(network, quantity, places, simulation.quantities)
+    certain = validity.without_spread(network, quantity) if isinstance(network, Network) else frozenset[Place]()
+    refused = validity.heaviest_tail(network).reason if isinstance(network, Network) else ""
+    # Bets need as many ends of all columns of a table: two, one, or none.
+    kinds = dict.fromkeys(column.ends for column in columns)
+    groups = [[i for i, column in enumerate(columns) if column.ends == ends] for ends in kinds]
+
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        measured = Measured(piece)
+        made = []
+        for group in groups:
+            values = np.stack(
+                [mean_over_inputs(measured.at(columns[i].quantity, columns[i].place)) for i in group], axis=1
+            )
+            low, high = np.array([(columns[i].low, columns[i].high) for i in group]).T
+            ends = Ends(low, high, np.array([nulls[places[i]] for i in group])) if columns[group[0]].ends else None
+            made.append(Table(values, tuple(places[i] for i in group), ends=ends))
+        return tuple(made)
+
+    def conclude(summed: tuple[Summed, ...]) -> list[tuple[Place, Outcome | UndecidableError]]:
+        found: dict[Place, Outcome | UndecidableError] = {}
+        for one in summed:
+            for i, place in enumerate(one.places):
+                try:
+                    with judging():
+                        outcome = _plain_mean(test, one, i, nulls[place], scale, bets_alone=bets_alone, refused=refused)
+                except UndecidableError as error:
+                    found[place] = error
+                else:
+                    outcome = surely(outcome) if place in certain and outcome.se == 0.0 else outcome
+                    absent = absent_note(one.moments.rows - outcome.n, one.moments.rows)
+                    found[place] = replace(outcome, note=join_notes(absent, outcome.note))
+        return [(place, found[place]) for place in places]
+
+    return Question(tables, conclude)
+
+
+def plain_rate(
+    test: str, simulation: Simulation, quantity: str, ends: tuple[Place, Place], *, steps: int, expected: float
+) -> Question[Outcome]:
+    """Ask for the growth per step of a quantity's mean, from the means at two places as they stand.
+
+    Parameters
+    ----------
+    test : str
+        What the outcome is called.
+    simulation : Simulation
+        The sample.
+    quantity : str
+        What is averaged.
+    ends : tuple
+        First and last place.
+    steps : int
+        Steps between them.
+    expected : float
+        Log-rate per step at which theta is 0.
+    """
+    network = simulation.network
+    columns = columns_of(network, quantity, ends, simulation.quantities)
+    refused = validity.heaviest_tail(network).reason if isinstance(network, Network) else ""
+    start = _expected_there(simulation, quantity, ends[0])
+    units = start, start * math.exp(min(max(steps * expected, -_FAR), _FAR))
+
+    def tables(piece: Simulation) -> tuple[Table, ...]:
+        measured = Measured(piece)
+        first, last = (mean_over_inputs(measured.at(column.quantity, column.place)) for column in columns)
+        pair = Table(np.stack([last, first], axis=1), (ends[1], ends[0]), thirds=True)
+        alone = [
+            Table(values[:, None], (place,), ends=Ends(column.low, column.high, unit) if column.ends else None)
+            for values, place, column, unit in zip((first, last), ends, columns, units, strict=True)
+        ]
+        return pair, *alone
+
+    def conclude(summed: tuple[Summed, ...]) -> Outcome:
+        pair, *alone = summed
+        growth = skewed_ratio(test, pair.moments, steps=steps, expected=expected, note=ASSUMES, refused=refused)
+        first, last = (
+            means_as_they_stand(test, one.moments, one.capital, null=unit, scale="logarithm", refused=refused)[0]
+            for one, unit in zip(alone, units, strict=True)
+        )
+        return either(growth, growth_bets(growth, last, first, steps=steps))
+
+    return Question(tables, conclude)
+
+
+_FAR = 600.0
+"""Logarithm of the largest scale that bets are made at."""
+
+
+def _expected_there(simulation: Simulation, quantity: str, place: Place) -> float:
+    """Roughly a mean, as a scale for bets: what mean field says, or 1."""
+    with contextlib.suppress(UnsupportedError, ValueError):
+        for p in said_of(simulation.architecture, get_theory("mean-field"), simulation.inputs):
+            if p.quantity == quantity and (p.layer, p.module) == place and 0.0 < p.predicted < math.inf:
+                return p.predicted
+    return 1.0
+
+
+def _plain_mean(
+    test: str, summed: Summed, i: int, null: float, scale: Scale, *, bets_alone: bool, refused: str
+) -> Outcome:
+    """One column's mean: by bets alone, or by bets and a t test."""
+    moments = summed.moments.take(i)
+    bets = None if summed.capital is None else summed.capital.take(i)
+    if bets_alone and bets is not None and bets.bounded:
+        return capital_means(test, moments, bets, null=null, scale=scale)[0]
+    return means_as_they_stand(test, moments, bets, null=null, scale=scale, refused=refused)[0]
+
+
+def surely(outcome: Outcome) -> Outcome:
+    """An outcome of a law that is known to have no spread, of which none was seen."""
+    n = outcome.n
+    return Outcome.from_estimate(outcome.test, theta=outcome.theta, se=0.0, df=n - 1, n=n, certain=True)

@@ -1,0 +1,220 @@
+"""What the laws of a network allow: where steps multiply over depth, what has no spread, and which t tests hold.
+
+All of it follows from the layers' laws and activations, never from a sample: a law with an infinite moment shows none in the
+samples in which it misleads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from varprop.model.activations import Activation
+from varprop.model.initializers import Initializer
+from varprop.model.laws import Constant, Custom, Orthogonal, Scaled
+from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.network import Network
+from varprop.model.shapes import Sparse, StudentT
+from varprop.model.simulation import Place, site_place
+from varprop.stats.floors import Floor, FromNetworks, Refused, Units
+from varprop.verification.chain import links
+
+SECOND_MOMENTS = ("preactivation_second_moment", "activation_second_moment")
+_LIGHT_KURTOSIS, _HEAVY_KURTOSIS = 3.75, 4.5
+"""Of Student's t with 12 and 8 degrees of freedom: down to these its t tests were measured, from so many networks on."""
+_LIGHT_NETWORKS, _HEAVY_NETWORKS = 200, 2_000
+_LIVING_WEIGHTS = 0.8
+"""Of sparse weights, those of a unit that are not 0, on average: down to 8 inputs at density .1 they were measured."""
+
+
+def dense_layers(network: Network) -> Iterator[tuple[Place, Dense, tuple[int, int]]]:
+    """Yield place, layer and fans of every layer with weights."""
+    for site in network.sites:
+        if isinstance(site.noun, Dense):
+            yield site_place(site), site.noun, site.fans
+
+
+def narrowest(network: Network) -> int:
+    """Units of the narrowest layer with weights."""
+    return min(fans[1] for _, _, fans in dense_layers(network))
+
+
+def is_forward_product(network: Network) -> bool:
+    """Tell whether a layer's mean square, given all below, is a constant times that of the layer before.
+
+    So it is under two half lines without biases if flipping the sign of any row of the weights leaves their law: each unit
+    then has a fair coin for the side that it falls on, whatever its size.
+    """
+    return _two_half_lines(network) and all(
+        layer.biases.name == "zeros" and _flips(layer.weights, fans) for _, layer, fans in dense_layers(network)
+    )
+
+
+def is_forward_affine(network: Network) -> bool:
+    """Tell whether a layer's mean square, given all below, is a constant times a conditional variance that biases add to.
+
+    Biases are random and symmetric about 0, or zero; the rest is as for `is_forward_product`.
+    """
+    return _two_half_lines(network) and all(
+        _flips(layer.biases, fans) and _flips(layer.weights, fans) for _, layer, fans in dense_layers(network)
+    )
+
+
+def is_backward_product(network: Network) -> bool:
+    """Tell whether the mean squared gradient, given all above, is a constant times that of the layer above.
+
+    That takes signs of columns too, and that no living unit's pre-activation is 0: there phi' is that of neither side. A
+    lattice law, as of signs or of sparse weights, meets 0. Under the identity nothing is asked of signs.
+    """
+    identity = all(layer.name == "linear" for layer in network.layers if isinstance(layer, Activation))
+    return _two_half_lines(network) and all(
+        _flips(layer.weights, fans)
+        and _flips(layer.biases, fans)
+        and (identity or layer.weights.continuous or layer.biases.continuous)
+        for _, layer, fans in dense_layers(network)
+    )
+
+
+def independent_rows(network: Network) -> bool:
+    """Tell whether units of a layer are alike, given the layer below, so that variances over them have constant shares."""
+    return all(
+        (isinstance(layer.weights.law, Scaled | Orthogonal) or layer.weights.name == "zeros")
+        for _, layer, _ in dense_layers(network)
+    )
+
+
+def directionless(network: Network) -> bool:
+    """Tell whether a layer's law depends on the layer below through its conditional variance alone.
+
+    It does with Gaussian weights, and biases if there are any, and with Haar weights without biases: a Haar matrix makes of a
+    signal one of fixed norm, to which biases add a share that depends on how large the signal is.
+    """
+    return all(
+        (layer.weights.gaussian and (layer.biases.gaussian or layer.biases.name == "zeros"))
+        or (isinstance(layer.weights.law, Orthogonal) and layer.biases.name == "zeros")
+        for _, layer, _ in dense_layers(network)
+    )
+
+
+def without_spread(network: Network, quantity: str) -> frozenset[Place]:
+    """Places of a forward quantity at which all networks have the same value, by the laws of their weights.
+
+    These are constant weights and biases below, or, of second moments, orthogonal weights that keep the norm of what the
+    identity or the absolute value hands on.
+    """
+    found: set[Place] = set()
+    constant, kept = True, quantity in (*SECOND_MOMENTS, "conditional_variance")
+    for site in network.sites:
+        layer = site.noun
+        if isinstance(layer, Dense):
+            constant = constant and isinstance(layer.weights.law, Constant) and isinstance(layer.biases.law, Constant)
+            isometry = isinstance(layer.weights.law, Orthogonal) and site.fans[1] >= site.fans[0]
+            kept = kept and isometry and layer.biases.name == "zeros"
+        elif isinstance(layer, Activation):
+            kept = kept and layer.name in {"linear", "abs"}
+        else:
+            return frozenset(found)
+        if constant or kept:
+            found.add(site_place(site))
+    return frozenset(found)
+
+
+def law_floor(network: Network, width: int, steps: int = 1) -> Floor:
+    """Return from where on a t test of steps is believed, given the laws' tails and the narrowest layer."""
+    tails = heaviest_tail(network)
+    if tails.reason:
+        return Refused(tails.reason)
+    units = Units(width, steps)
+    return FromNetworks(units, tails.networks, tails.label) if tails.networks else units
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What the tails of laws ask of t tests: so many networks, or, with a reason, that there be none."""
+
+    networks: int = 0
+    label: str = ""
+    reason: str = ""
+
+
+def heaviest_tail(network: Network) -> Tail:
+    """Return what the heaviest tail among all laws of weights and biases asks for."""
+    tails = [_tail(law, fans) for _, layer, fans in dense_layers(network) for law in (layer.weights, layer.biases)]
+    return max(tails, key=lambda tail: (bool(tail.reason), tail.networks))
+
+
+def _tail(law: Initializer, fans: tuple[int, int]) -> Tail:
+    """What one law asks for, by its kurtosis: of that and no more a user's sampler can tell."""
+    match law.law:
+        case Scaled(Sparse(density)):
+            return _of_sparse(law, density * fans[0])
+        case Scaled(StudentT()) | Custom():
+            return _of_kurtosis(law, fans)
+    return Tail()  # normal, bounded, constant, or of a fixed norm
+
+
+def _of_sparse(law: Initializer, living: float) -> Tail:
+    if living >= _LIVING_WEIGHTS:
+        return Tail(_LIGHT_NETWORKS, law.label)
+    why = f"{law.label} leaves a unit {living:.2g} weights other than 0 on average, of which too little is known"
+    return Tail(reason=why)
+
+
+def _of_kurtosis(law: Initializer, fans: tuple[int, int]) -> Tail:
+    try:
+        kurtosis = law.kurtosis(*fans) if law.variance(*fans) > 0.0 else 0.0
+    except ValueError:
+        why = (
+            f"the kurtosis of {law.label} is not known, on which the error of a mean square depends; state it with "
+            "as_initializer(sampler, variance=..., kurtosis=...)"
+        )
+        return Tail(reason=why)
+    if kurtosis > _HEAVY_KURTOSIS:
+        heavy = (
+            f"the tails of {law.label} (kurtosis {kurtosis:.3g}) are too heavy for a t test of mean squares; a pivot "
+        )
+        none = f"{law.label} has no fourth moment, so a mean square over its weights has no standard error"
+        return Tail(reason=none if math.isinf(kurtosis) else heavy + "(quantity 'pivot') is judged without one")
+    if kurtosis <= 3.0:
+        return Tail()
+    return Tail(_LIGHT_NETWORKS if kurtosis <= _LIGHT_KURTOSIS else _HEAVY_NETWORKS, law.label)
+
+
+def pivot_excess(network: Network, place: Place) -> float:
+    """Largest relative variance of a layer's pivot: (2 + max(kappa, 0)) / n for weights of excess kurtosis kappa.
+
+    Given the layer below, a unit's excess is that of its weights times sum a^4 / (sum a^2)^2, which is at most 1.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no such layer, or the kurtosis of a law is not known or infinite.
+    """
+    for at, layer, fans in dense_layers(network):
+        if at != place:
+            continue
+        laws = [law for law in (layer.weights, layer.biases) if isinstance(law.law, Scaled | Custom)]
+        excesses = [0.0, *(law.kurtosis(*fans) - 3.0 for law in laws if law.variance(*fans) > 0.0)]
+        if np.isfinite(excesses).all():
+            return (2.0 + max(excesses)) / fans[1]
+    msg = f"no bound is known for the variance of the pivot at layer {place[0]} of {network.label}"
+    raise UnsupportedError(msg)
+
+
+def _two_half_lines(network: Network) -> bool:
+    """Whether every activation is two half lines, and there is at most one after each layer with weights."""
+    if not all(layer.homogeneous for layer in network.layers if isinstance(layer, Activation)):
+        return False
+    try:
+        links(network)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _flips(law: Initializer, fans: tuple[int, int]) -> bool:
+    """Whether flipping signs leaves the law: independent entries symmetric about 0, or a Haar matrix."""
+    return law.symmetric and law.has_variance and law.mean(*fans) == 0.0
