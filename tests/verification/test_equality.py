@@ -7,9 +7,10 @@ import pytest
 
 import varprop as vp
 from varprop.model.layers import UnsupportedError
-from varprop.verification.claims import Claim
 from varprop.verification.allowance import Allowance
-from varprop.verification.compare import Case, judge as judge_all
+from varprop.verification.claims import Claim
+from varprop.verification.compare import Case
+from varprop.verification.compare import judge as judge_all
 from varprop.verification.planning import Planned, plan_table
 from varprop.verification.reasons import REASONS, check_reason
 
