@@ -19,8 +19,8 @@ MARGIN = 0.05
 _Z, _G = "preactivation_second_moment", "gradient_second_moment"
 _STEPS = ("step_mean", "pooled_step_mean", "cumulative_mean", "growth_rate", "directional", "typical_directional")
 _LAWS = ("level", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread")
-_FULL_SIZES = ((4, 10, 200), (16, 10, 200), (16, 50, 200), (64, 10, 200), (64, 50, 200), (8, 30, 400), (16, 10, 1000))
-_FEW = ((16, 10, 2), (16, 10, 20), (16, 10, 50))
+_FULL_SIZES = ((4, 5, 200), (16, 5, 200), (16, 50, 200), (64, 5, 200), (64, 50, 200), (8, 30, 400), (16, 5, 1000))
+_FEW = ((16, 5, 2), (16, 5, 20), (16, 5, 50))
 """Width, depth and networks of a study."""
 _DEEP_STUDIES, _FEW_STUDIES = 0.4, 0.3
 
@@ -38,7 +38,7 @@ def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]
         Of each setting that has an exact law; those whose networks have to be sampled have a fifth or fewer.
     """
     make = _Maker(seed, studies)
-    found = list(_exact_laws(make, (*_FULL_SIZES, *_FEW) if full else ((16, 10, 200), (16, 10, 20))))
+    found = list(_exact_laws(make, (*_FULL_SIZES, *_FEW) if full else ((16, 5, 200), (16, 5, 20))))
     found += _biases(make, ((8, 30, 400), (16, 50, 200), (8, 10, 1000)) if full else ((8, 10, 400),))
     found += _bounded(make, full=full)
     if full:
@@ -99,7 +99,7 @@ def _bands(make: _Maker) -> Iterator[list[LevelCase]]:
 def _biases(make: _Maker, sizes: Sequence[tuple[int, int, int]]) -> Iterator[list[LevelCase]]:
     for (width, depth, n_networks), std in zip(sizes, (1.0, 0.1, 0.001), strict=False):
         network = _plain(width, depth, biases=get_initializer("normal", std=std))
-        setting = make.setting(network, n_networks, "biases", source="law")
+        setting = make.setting(network, n_networks, "biases", source="law", share=_DEEP_STUDIES)
         yield [
             LevelCase(name="cumulative_mean, biases", claim=_claim(_Z, "cumulative_mean"), setting=setting),
             LevelCase(
@@ -125,7 +125,7 @@ def _claim(
 def _both_ways(make: _Maker) -> Iterator[list[LevelCase]]:
     """Gradients, and what is measured both ways, from the exact law of norms."""
     for width, depth, n_networks, layer in ((16, 50, 200, 25), (8, 30, 200, 15), (4, 6, 1000, 4)):
-        setting = make.setting(_plain(width, depth), n_networks, "both ways", source="norms", share=0.6)
+        setting = make.setting(_plain(width, depth), n_networks, "both ways", source="norms", share=_DEEP_STUDIES)
         yield [
             LevelCase(
                 name="cumulative_mean, weight gradient",
