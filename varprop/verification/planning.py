@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -215,8 +216,9 @@ def first_rung(need: Need, rungs: Sequence[tuple[int, float]], *, ladder: bool =
         given, level = rungs[0]
         needed = need(level)
         return None if needed is None or needed > MOST_NETWORKS else max(given, needed)
+    by_level = functools.cache(need)  # rungs share levels
     for networks, level in rungs:
-        needed = need(level)
+        needed = by_level(level)
         if needed is not None and needed <= networks:
             return networks
     return None
