@@ -102,10 +102,10 @@ def peak_memory(n_pieces):
 
 
 def test_memory_is_that_of_a_piece():
-    """Ten times the networks, and a tenth more memory at most; a piece of all quantities is 1.2 MB."""
+    """Five times the networks, and a tenth more memory at most; a piece of all quantities is 1.2 MB."""
     peak_memory(1)  # imports
-    (few, n_few), (many, n_many) = peak_memory(6), peak_memory(60)
-    assert (n_few, n_many) == (12_000, 120_000)
+    (few, n_few), (many, n_many) = peak_memory(12), peak_memory(60)
+    assert (n_few, n_many) == (24_000, 120_000)
     assert many < 1.1 * few
     assert many < 30e6
 
