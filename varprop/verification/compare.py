@@ -295,7 +295,7 @@ def _rows_of_places(
         if isinstance(found, UndecidableError):
             verdict = _undecided(claim, label, alpha, allowance, str(found))
         else:
-            evidence = about_one((), found, math.log1p(claim.margin))
+            evidence = about_one((), found, claim.half_width)
             verdict = _rows(claim, label, evidence, alpha, allowance)[0]
         verdict["layer"], verdict["module"] = place or (None, None)
         rows.append(verdict)
@@ -356,7 +356,7 @@ def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
         "quantity": claim.quantity,
         "theory": claim.theory,
         "test": claim.test,
-        "margin": math.nan if claim.test == "identity" else claim.margin,  # it has none
+        "margin": claim.shown_margin,
         "alpha": alpha,
     }
 

@@ -168,7 +168,7 @@ def _step_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
             Finding(place, _proved_or(outcome, ratios, column, variances.get(place)), 1.0)
             for column, (place, outcome) in enumerate(zip(ratios.places, outcomes, strict=True))
         ]
-        return about_all_layers(findings, claim.log_margin, "gain of one step, relative to the theory's")
+        return about_all_layers(findings, claim.half_width, "gain of one step, relative to the theory's")
 
     return Question(tables, conclude)
 
@@ -334,7 +334,7 @@ def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]
             raise end
         findings = [found for found in covered if isinstance(found, Finding)]
         said = f"over the whole depth, to layer {end.place[0]}" if end.place is not None else ""
-        return about_one(findings, end, claim.log_margin, said)
+        return about_one(findings, end, claim.half_width, said)
 
     asked = cumulative_findings(simulation, claim.theory or "", claim.quantity).then(judged)
     if not is_product(simulation.architecture, claim.quantity):
@@ -451,7 +451,7 @@ def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     def judged(rates: Rates) -> Evidence:
         rate, steps = rates
         headline = Finding(None, rate.mean_network, math.exp(expected))
-        return about_one(steps, headline, claim.log_margin, _both_rates(rate))
+        return about_one(steps, headline, claim.half_width, _both_rates(rate))
 
     return _rates(claim, simulation, expected).then(judged)
 
@@ -496,7 +496,7 @@ def _zero_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
             Finding(place, outcome, 0.0, scale="difference")
             for place, outcome in zip(standardised.places, outcomes, strict=True)
         ]
-        return about_all_layers(findings, claim.margin, "mean over root mean square")
+        return about_all_layers(findings, claim.half_width, "mean over root mean square")
 
     return Question(tables, conclude)
 

@@ -15,6 +15,9 @@ from varprop.stats.chances import chance_to_decide
 from varprop.stats.equivalence import Direction
 from varprop.stats.outcome import Outcome
 
+ROUNDING = 1e-5
+"""Departure that the rounding of single precision may leave in a network of some hundred layers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
