@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from varprop._typing import Float64Array
-from varprop.model.frames import places_of_rows, spread
+from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, Site
@@ -279,7 +279,7 @@ class Simulation:
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: Float64Array | None = None
+        cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: ArrayLike | None = None
     ) -> Simulation:
         """Take a user's own measurements.
 
@@ -311,34 +311,9 @@ class Simulation:
         >>> vp.Simulation.from_frame(mine, net).values("pivot").ravel().tolist()
         [0.9, 1.2]
         """
-        where = "module" if isinstance(network, ModuleNetwork) else "layer"
-        missing = {"network", where, "quantity", "value"} - set(frame.columns)
-        if missing:
-            msg = (
-                f"the frame has no column {', '.join(sorted(missing))}; "
-                f"it needs network, {where}, quantity and value (one row for each)"
-            )
-            raise ValueError(msg)
-        values = frame["value"].to_numpy(dtype=np.float64)
-        if frame.empty or not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).sum())
-            msg = f"the frame needs finite values, got {bad} that are not in {len(frame)} rows; drop those rows first"
-            raise ValueError(msg)
-        per_input = "input" in frame.columns
-        network_ids, rows = np.unique(frame["network"].to_numpy(), return_inverse=True)
-        shape = network.input_shape if isinstance(network, Network) else (1,)
-        x = np.ones((1, *shape)) if inputs is None else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
-        names = frame["quantity"].astype(str).to_numpy()
-        samples = {}
-        for name in check_quantities(dict.fromkeys(names), known=ALL_QUANTITIES):
-            here = names == name
-            part = frame[here]
-            axes: list[np.ndarray] = [rows[here]]
-            if per_input and not ALL_QUANTITIES[name].joint:
-                axes.append(np.unique(part["input"].to_numpy(), return_inverse=True)[1])
-            places = places_of_rows(part, network, name)
-            samples[name] = Samples(*spread(name, places, axes, len(network_ids), values[here], network=network))
-        return cls(network=network, inputs=x, samples=samples, per_input=per_input)
+        found = read_frame(frame, network, inputs)
+        samples = {name: Samples(values, places) for name, (values, places) in found.columns.items()}
+        return cls(network=network, inputs=found.inputs, samples=samples, per_input=found.per_input)
 
 
 def _long(sample: Measurements, code: int, modules: list[str]) -> tuple[np.ndarray, ...]:
