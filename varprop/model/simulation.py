@@ -287,12 +287,13 @@ class Simulation:
         ----------
         frame : DataFrame
             Columns ``network``, ``layer``, ``quantity``, ``value``, and optionally ``module`` and ``input``.
-            Network identifiers may be anything; every (network, layer, quantity) stands once.
+            Networks and inputs are called by numbers or by names; every (network, layer, quantity) stands once, and where there are
+            several inputs once for each.
         network : Network or ModuleNetwork
             What was measured: theories take widths, laws and activations from it. Rows of the latter need a ``module``
             and no ``layer``.
-        inputs : ndarray, shape (inputs, input_size), optional
-            What was fed in; all ones if None.
+        inputs : array_like, shape (inputs, input_size), optional
+            What was fed in, in the order of the values in the column ``input`` if there is one; all ones if None.
 
         Returns
         -------
@@ -300,8 +301,11 @@ class Simulation:
 
         Raises
         ------
+        TypeError
+            If the frame is no DataFrame, or the network none.
         ValueError
-            If a column is missing, a quantity or layer is unknown, a row stands twice or a value is not finite.
+            If a column is missing, the inputs do not fit, or a row cannot be used as it stands: its quantity, layer or module is
+            unknown, it stands twice, its value is no finite number or none that the quantity can have. The message names the row.
 
         Examples
         --------

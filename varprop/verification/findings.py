@@ -101,6 +101,10 @@ class UndecidableError(ValueError):
     """A sample that a test cannot judge, such as one in which every network is dead."""
 
 
+Placed = tuple[Place, Finding | UndecidableError]
+"""A place, and what is found there or why nothing can be."""
+
+
 @contextmanager
 def judging() -> Iterator[None]:
     """Around a call into statistics: what it refuses is a matter of these data, not of the question."""
