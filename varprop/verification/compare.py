@@ -22,6 +22,7 @@ from varprop.verification.findings import Evidence, Finding, UndecidableError, a
 from varprop.verification.modules import STEPS, preserved_findings
 from varprop.verification.own import ALONE
 from varprop.verification.questions import ask
+from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,12 +294,13 @@ def _rows_of_places(
 ) -> list[dict[str, object]]:
     """Rows that are each a claim about one place."""
     allowance, label = of_one_look(simulation.n_networks, alpha=alpha, m=len(placed)), simulation.network.label
+    declared = declared_symmetric(simulation.network)
     rows = []
     for claim, place, found in placed:
         if isinstance(found, UndecidableError):
             verdict = _undecided(claim, label, alpha, allowance, str(found))
         else:
-            evidence = about_one((), found, claim.half_width)
+            evidence = about_one((), found, claim.half_width, declared)
             verdict = _rows(claim, label, evidence, alpha, allowance)[0]
         verdict["layer"], verdict["module"] = place or (None, None)
         rows.append(verdict)

@@ -77,7 +77,9 @@ def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> l
     answers = ask(asked, simulation)
     each = iter(answers)
     given = [next(each) if isinstance(one, Question) else one for one in found]
-    return [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
+    checked = [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
+    declared = validity.declared_symmetric(simulation.network)
+    return [replace(one, note=join_notes(one.note, declared)) if isinstance(one, Evidence) else one for one in checked]
 
 
 def _checked(found: Evidence | ValueError | TypeError, claim: Claim, called: str) -> Evidence | UndecidableError:
