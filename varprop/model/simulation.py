@@ -88,6 +88,8 @@ class Simulation:
         Number of the first network, other than 0 for a piece of a larger sample.
     pieces : callable, optional
         Reads the samples piece by piece, in the networks' order, where they are not in memory.
+    own : bool
+        Whether they are a user's own measurements, of which the scale of the inputs and of the loss may not be known.
 
     Examples
     --------
@@ -107,6 +109,7 @@ class Simulation:
     per_input: bool = False
     first: int = 0
     pieces: Callable[[], Iterator[Mapping[str, Samples]]] | None = None
+    own: bool = False
     n_networks: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -317,7 +320,7 @@ class Simulation:
         """
         found = read_frame(frame, network, inputs)
         samples = {name: Samples(values, places) for name, (values, places) in found.columns.items()}
-        return cls(network=network, inputs=found.inputs, samples=samples, per_input=found.per_input)
+        return cls(network=network, inputs=found.inputs, samples=samples, per_input=found.per_input, own=True)
 
 
 def _long(sample: Measurements, code: int, modules: list[str]) -> tuple[np.ndarray, ...]:

@@ -136,7 +136,7 @@ def _read(
         (name, Samples(np.ones((2, len(places), *(() if ALL_QUANTITIES[name].joint else axes))), tuple(places)))
         for name, places in where.items()
     )
-    ones = Simulation(network=network, inputs=inputs, samples=samples, method="ones", per_input=len(inputs) > 1)
+    ones = Simulation(network=network, inputs=inputs, samples=samples, per_input=len(inputs) > 1)
     # What a test may say of numbers that nobody measured is of no interest.
     with contextlib.suppress(ArithmeticError):
         try:

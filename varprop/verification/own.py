@@ -28,7 +28,7 @@ ALONE = "of a user's own measurements 'preserved' compares later layers with the
 
 def is_own(simulation: Simulation) -> bool:
     """Tell whether a sample is a user's own measurements of a network with layers."""
-    return simulation.method == "measured" and isinstance(simulation.network, Network)
+    return simulation.own and isinstance(simulation.network, Network)
 
 
 def kept_findings(simulation: Simulation, quantity: str, places: tuple[Place, ...]) -> Question[list[Placed]]:
