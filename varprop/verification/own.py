@@ -37,7 +37,6 @@ def kept_findings(simulation: Simulation, quantity: str, places: tuple[Place, ..
     Of gradients the last layer is the first: places are in the order in which the signal travels. The first place has no finding,
     since nothing is claimed of it. What the others are compared with is measured, and its error counted: in the product form the
     ratios of neighbouring layers leave it out, in others both means are taken from the same networks.
-
     """
     if len(places) < 2:
         return Question(lambda _piece: (), lambda _summed: [])
