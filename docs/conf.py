@@ -35,6 +35,7 @@ CONTENTS = {
         "docs/how-to/activation",
         "docs/how-to/initialiser",
         "docs/how-to/test",
+        "docs/how-to/measurements",
         "docs/clusters",
         "docs/pandas",
         "docs/reports",

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from varprop.verification.claims import TESTS
+from varprop.verification.compare import COLUMNS
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -84,3 +87,18 @@ def test_claims_that_a_page_names_are_tested(page):
 
 def test_claims_are_found_in_a_list():
     assert _claims("Claims `a.b`, `c-d` and `e`; `f` is no claim. See claim\n`g`.") == {"a.b", "c-d", "e", "g"}
+
+
+def test_the_page_on_pandas_has_every_column_of_a_frame_of_verdicts():
+    text = (ROOT / "docs" / "pandas.md").read_text(encoding="utf-8")
+    section = text.split("## The frame of verdicts")[1].split("\n## ")[0]
+    told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)))
+    assert sorted(told) == sorted(COLUMNS)
+
+
+def test_the_page_on_statistics_has_every_test_and_the_unit_of_its_margin():
+    text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:[^|\n]|\\\|)+ \| ([^|\n]+) \|", text.split("## Tests")[1], re.MULTILINE))
+    units = {"ratio": "ratio", "root mean square": "of the root mean square", "distance": "Kolmogorov's distance"}
+    units |= {"share": "difference of shares", None: "none"}
+    assert {name: rows[name] for name in TESTS} == {name: units[test.margin] for name, test in TESTS.items()}

@@ -20,6 +20,7 @@ PUBLIC = {
     "StudyError",
     "UnsupportedError",
     "activation_names",
+    "as_initializer",
     "calibrate",
     "detectable_difference",
     "audit",

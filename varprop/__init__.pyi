@@ -8,6 +8,7 @@ from .model.activations import activation_names as activation_names
 from .model.activations import get_activation as get_activation
 from .model.histograms import Histograms as Histograms
 from .model.initializers import Initializer as Initializer
+from .model.initializers import as_initializer as as_initializer
 from .model.initializers import get_initializer as get_initializer
 from .model.initializers import initializer_names as initializer_names
 from .model.layers import Dense as Dense

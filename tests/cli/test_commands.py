@@ -216,6 +216,11 @@ def test_list_names_everything(what, names):
     assert all(name in invoke("list", what).stdout for name in names)
 
 
+def test_list_tests_says_in_what_unit_a_margin_is():
+    rows = {row["name"]: row["margin"] for row in json.loads(invoke("list", "tests", "--json").stdout)}
+    assert (rows["step_mean"], rows["pivot_law"], rows["level"]) == ("ratio", "distance", "none")
+
+
 def test_list_studies_says_what_is_wrong_with_one(study, tmp_path):
     study("good")
     (tmp_path / "bad.toml").write_text("schema = 1", encoding="utf-8")

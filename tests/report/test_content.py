@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import varprop as vp
 from varprop.model.simulation import Samples, Simulation
 from varprop.report.content import study_document
 from varprop.report.html import study_html
@@ -101,3 +104,22 @@ def test_a_study_without_claims_shows_its_profiles(make_run):
 def test_a_quantity_that_no_network_has_is_not_drawn(make_run):
     samples = {"preactivation_second_moment": Samples(np.full((40, 1), np.nan), ((1, "0"),))}
     assert study_document(claimless_run(make_run, samples)).pictures == ()
+
+
+def test_a_page_says_whose_word_a_symmetry_is(make_run):
+    run = make_run()
+    own = vp.as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=2.0, symmetric=True)
+    net = vp.mlp([8] * 5, activation="relu", weights=own)
+    first, *others = (c.label for c in run.study.configurations)
+
+    class OfAnAuthor(type(run)):
+        def simulations(self):
+            found = super().simulations()
+            return found | {first: replace(found[first], network=net)}
+
+    told = study_document(OfAnAuthor(run.study, run.path, run.networks, run.frame))
+    assert others
+    assert [remark for remark in told.remarks if "declared" in remark] == [
+        f"Weights declared symmetric by their author: {first}."
+    ]
+    assert not any("declared" in remark for remark in study_document(run).remarks)

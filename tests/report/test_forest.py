@@ -147,3 +147,15 @@ def test_labels_are_text_not_mathematics(make_verdicts):
     svg = render_svg(forest_figure(frame), title="t", name="n")
     assert "_$x^{$_" in svg
     assert "&lt;b&gt; &amp; 漢字 😀 {0} % \\frac" in svg
+
+
+def test_a_claim_about_a_bound_has_no_margin_in_figure_or_legend(make_verdicts):
+    """Whatever a frame says, as those of earlier versions do."""
+    frame = make_verdicts(row(0.4, "supported", test="directional", margin=0.05))
+    figure = forest_figure(frame)
+    assert not figure.axes[0].patches
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["supported", "refuted", "inconclusive"]
+    both = forest_figure(make_verdicts(row(0.4, "supported", test="directional"), row(1.0, "supported")))
+    assert len(both.axes[0].patches) == 1
+    assert [text.get_text() for text in both.legends[0].get_texts()] == [*told, "margin"]

@@ -83,3 +83,19 @@ def test_a_theory_may_be_left_out(test):
     quantity = TESTS[test].quantities[-1]
     assert Claim(id="x", test=test, quantity=quantity).theory is None
     assert Claim(id="x", test=test, quantity=quantity, theory="he").theory == "he"
+
+
+WITHOUT_MARGIN = {"directional", "typical_directional", "level", "identity"}
+HALF_WIDTHS = {"zero_mean": 0.25, "pivot_law": 0.25, "exact_law": 0.25, "dead_rate": 0.25}
+
+
+@pytest.mark.parametrize("name", sorted(TESTS))
+def test_a_margin_is_measured_in_the_unit_of_its_test(name):
+    rule = TESTS[name]
+    parts = {"theory": "he" if rule.theory == "required" else None}
+    parts |= {"below": 0.5} if name in {"directional", "typical_directional", "level"} else {}
+    claim = Claim(id=name, quantity=rule.quantities[0], test=name, margin=0.25, **parts)
+    assert (rule.margin is None) == math.isnan(claim.shown_margin) == (name in WITHOUT_MARGIN)
+    if rule.margin:
+        assert claim.shown_margin == 0.25
+        assert claim.half_width == pytest.approx(HALF_WIDTHS.get(name, math.log(1.25)))

@@ -1,8 +1,10 @@
 """Every test that a study may name is run from a file, and gives the verdict that is right."""
 
+import pandas as pd
 import pytest
 
 import varprop as vp
+from varprop.cli.show import print_verdicts, records
 from varprop.verification.claims import TESTS
 
 HEAD = """
@@ -45,7 +47,7 @@ def claim(test):
 
 
 @pytest.mark.false_alarm(1e-9)
-def test_a_study_with_every_test(tmp_path):
+def test_a_study_with_every_test(tmp_path, capsys):
     """Margins are seven standard errors and more beyond what a verdict takes: one is missed with probability below 1e-9.
 
     The equality of random networks is the one false claim.
@@ -60,3 +62,11 @@ def test_a_study_with_every_test(tmp_path):
     assert wrong[["verdict", "note"]].to_dict("index") == {}
     assert run.surprises() == ()
     assert headline["pvalue_adjusted"].between(0.0, 1.0).all()
+    # Where a test has no margin there is none in any of the forms a verdict has.
+    without = {name for name, rule in TESTS.items() if rule.margin is None}
+    assert set(headline.index[headline["margin"].isna()]) == without
+    written = pd.read_csv(tmp_path / "runs" / "every" / "verdicts.csv")
+    assert set(written.loc[written["margin"].isna(), "claim"]) == without
+    assert {row["claim"] for row in records(verdicts) if row["margin"] is None} == without
+    print_verdicts(verdicts[verdicts["claim"].isin(without)])
+    assert "margin" not in capsys.readouterr().out

@@ -279,3 +279,15 @@ def test_of_other_pivots_no_bound_is_known():
         validity.pivot_excess(network("normal"), (9, "9"))
     with pytest.raises(ValueError, match="kurtosis"):
         validity.pivot_excess(network("asymmetric"), place)
+
+
+@pytest.mark.false_alarm(0)
+def test_a_verdict_says_whose_word_a_symmetry_is():
+    said = "weights declared symmetric by their author"
+    for declared in (True, False):
+        own = vp.as_initializer(laplace, variance=0.5, kurtosis=6.0, symmetric=declared)
+        sim = vp.simulate(vp.mlp([4] * 3, activation="relu", weights=own), n_networks=50, rng=1)
+        claim = {"id": "a", "quantity": "preactivation_second_moment", "test": "cumulative_mean", "theory": "he"}
+        rows = [vp.verify(sim, theory="he"), vp.verify(sim, claims=[claim])]
+        notes = [note for frame in rows for note in frame.loc[frame["verdict"].notna(), "note"]]
+        assert all((said in note) == declared for note in notes)

@@ -52,7 +52,12 @@ def _tests() -> Entries:
     from varprop.verification.claims import TESTS
 
     return [
-        {"name": test.name, "meaning": test.meaning, "quantities": ", ".join(test.quantities)}
+        {
+            "name": test.name,
+            "meaning": test.meaning,
+            "margin": test.margin or "none",
+            "quantities": ", ".join(test.quantities),
+        }
         for test in TESTS.values()
     ]
 

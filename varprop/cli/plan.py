@@ -84,7 +84,7 @@ def _print(found: StudyPlan) -> None:
         }
         for row in records(found.claims)
     ]
-    print_table(rows, [name for name in rows[0] if name != "chance" or any(row["chance"] for row in rows)])
+    print_table(rows, [name for name in rows[0] if name not in {"chance", "margin"} or any(row[name] for row in rows)])
     say(f"{found.study.name}: networks = {given:,} takes {_cost(found, given)}")
     for kind, said in (
         ("undecided", f"not decided by {given:,} networks with probability .9"),

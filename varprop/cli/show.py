@@ -88,7 +88,7 @@ def chance(value: float) -> str:
 
 
 def percent(margin: float | None) -> str | None:
-    """Write a margin; an exact test has none."""
+    """Write a margin, if there is one."""
     return None if margin is None else f"{100 * margin:.4g} %"
 
 

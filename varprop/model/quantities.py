@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
+
+_ANY = (-math.inf, math.inf)
+_SHARE = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +29,35 @@ class Quantity:
         One sentence for tables.
     joint : bool
         True if it is a property of all inputs together, so that it is not kept per input.
+    ends : tuple of float
+        Least and largest value that it has by its definition, in any network.
     """
 
     name: str
     place: Place
     meaning: str
     joint: bool = False
+    ends: tuple[float, float] = (0.0, math.inf)
 
 
 _ALL = (
-    Quantity("preactivation_mean", "preactivation", "mean of z over the layer's units"),
+    Quantity("preactivation_mean", "preactivation", "mean of z over the layer's units", ends=_ANY),
     Quantity("preactivation_variance", "preactivation", "variance of z over the layer's units (ddof 1)"),
     Quantity("preactivation_second_moment", "preactivation", "mean of z^2 over the layer's units"),
     Quantity("conditional_variance", "preactivation", "Var(z) given the layer below: Var(W) |a|^2 + Var(b)"),
     Quantity("pivot", "preactivation", "mean of z^2 over its conditional variance"),
-    Quantity("activation_mean", "activation", "mean of a over the layer's units"),
+    Quantity("activation_mean", "activation", "mean of a over the layer's units", ends=_ANY),
     Quantity("activation_variance", "activation", "variance of a over the layer's units (ddof 1)"),
     Quantity("activation_second_moment", "activation", "mean of a^2 over the layer's units"),
     Quantity("derivative_second_moment", "activation", "mean of phi'(z)^2 over the layer's units"),
-    Quantity("saturated_fraction", "activation", "share of units with |phi'(z)| below 5 % of its maximum"),
-    Quantity("dead_fraction", "activation", "share of units that output exactly 0 on every input", joint=True),
-    Quantity("cosine", "activation", "cosine of two inputs' activations, mean over the pairs", joint=True),
-    Quantity("gradient_mean", "gradient", "mean of dLoss/dz over the layer's units"),
+    Quantity("saturated_fraction", "activation", "share of units with |phi'(z)| below 5 % of its maximum", ends=_SHARE),
+    Quantity(
+        "dead_fraction", "activation", "share of units that output exactly 0 on every input", joint=True, ends=_SHARE
+    ),
+    Quantity(
+        "cosine", "activation", "cosine of two inputs' activations, mean over the pairs", joint=True, ends=(-1.0, 1.0)
+    ),
+    Quantity("gradient_mean", "gradient", "mean of dLoss/dz over the layer's units", ends=_ANY),
     Quantity("gradient_variance", "gradient", "variance of dLoss/dz over the layer's units (ddof 1)"),
     Quantity("gradient_second_moment", "gradient", "mean of (dLoss/dz)^2 over the layer's units"),
     Quantity("weight_gradient_second_moment", "gradient", "mean of (dLoss/dW)^2 over the layer's weights"),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from varprop._typing import Float64Array
-from varprop.model.frames import places_of_rows, spread
+from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, Site
@@ -88,6 +88,8 @@ class Simulation:
         Number of the first network, other than 0 for a piece of a larger sample.
     pieces : callable, optional
         Reads the samples piece by piece, in the networks' order, where they are not in memory.
+    own : bool
+        Whether they are a user's own measurements, of which the scale of the inputs and of the loss may not be known.
 
     Examples
     --------
@@ -107,6 +109,7 @@ class Simulation:
     per_input: bool = False
     first: int = 0
     pieces: Callable[[], Iterator[Mapping[str, Samples]]] | None = None
+    own: bool = False
     n_networks: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -279,7 +282,7 @@ class Simulation:
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: Float64Array | None = None
+        cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: ArrayLike | None = None
     ) -> Simulation:
         """Take a user's own measurements.
 
@@ -287,12 +290,13 @@ class Simulation:
         ----------
         frame : DataFrame
             Columns ``network``, ``layer``, ``quantity``, ``value``, and optionally ``module`` and ``input``.
-            Network identifiers may be anything; every (network, layer, quantity) stands once.
+            Networks and inputs are called by numbers or by names; every (network, layer, quantity) stands once, and where there are
+            several inputs once for each.
         network : Network or ModuleNetwork
             What was measured: theories take widths, laws and activations from it. Rows of the latter need a ``module``
             and no ``layer``.
-        inputs : ndarray, shape (inputs, input_size), optional
-            What was fed in; all ones if None.
+        inputs : array_like, shape (inputs, input_size), optional
+            What was fed in, in the order of the values in the column ``input`` if there is one; all ones if None.
 
         Returns
         -------
@@ -300,8 +304,11 @@ class Simulation:
 
         Raises
         ------
+        TypeError
+            If the frame is no DataFrame, or the network none.
         ValueError
-            If a column is missing, a quantity or layer is unknown, a row stands twice or a value is not finite.
+            If a column is missing, the inputs do not fit, or a row cannot be used as it stands: its quantity, layer or module is
+            unknown, it stands twice, its value is no finite number or none that the quantity can have. The message names the row.
 
         Examples
         --------
@@ -311,34 +318,9 @@ class Simulation:
         >>> vp.Simulation.from_frame(mine, net).values("pivot").ravel().tolist()
         [0.9, 1.2]
         """
-        where = "module" if isinstance(network, ModuleNetwork) else "layer"
-        missing = {"network", where, "quantity", "value"} - set(frame.columns)
-        if missing:
-            msg = (
-                f"the frame has no column {', '.join(sorted(missing))}; "
-                f"it needs network, {where}, quantity and value (one row for each)"
-            )
-            raise ValueError(msg)
-        values = frame["value"].to_numpy(dtype=np.float64)
-        if frame.empty or not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).sum())
-            msg = f"the frame needs finite values, got {bad} that are not in {len(frame)} rows; drop those rows first"
-            raise ValueError(msg)
-        per_input = "input" in frame.columns
-        network_ids, rows = np.unique(frame["network"].to_numpy(), return_inverse=True)
-        shape = network.input_shape if isinstance(network, Network) else (1,)
-        x = np.ones((1, *shape)) if inputs is None else np.atleast_2d(np.asarray(inputs, dtype=np.float64))
-        names = frame["quantity"].astype(str).to_numpy()
-        samples = {}
-        for name in check_quantities(dict.fromkeys(names), known=ALL_QUANTITIES):
-            here = names == name
-            part = frame[here]
-            axes: list[np.ndarray] = [rows[here]]
-            if per_input and not ALL_QUANTITIES[name].joint:
-                axes.append(np.unique(part["input"].to_numpy(), return_inverse=True)[1])
-            places = places_of_rows(part, network, name)
-            samples[name] = Samples(*spread(name, places, axes, len(network_ids), values[here], network=network))
-        return cls(network=network, inputs=x, samples=samples, per_input=per_input)
+        found = read_frame(frame, network, inputs)
+        samples = {name: Samples(values, places) for name, (values, places) in found.columns.items()}
+        return cls(network=network, inputs=found.inputs, samples=samples, per_input=found.per_input, own=True)
 
 
 def _long(sample: Measurements, code: int, modules: list[str]) -> tuple[np.ndarray, ...]:

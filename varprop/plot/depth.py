@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from varprop.model.modules import ModuleNetwork
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
 from varprop.report.modules import by_module, label_modules, module_figure_size
 from varprop.report.profile import ProfileScale, draw_profile, profile_legend
@@ -78,7 +79,7 @@ def profile(
         quantity = "activation_second_moment" if modules else "preactivation_second_moment"
     if isinstance(data, Simulation):
         summary = layer_summary(data, quantity)
-        predictions = _predictions(data, theories, quantity)
+        predictions = _predictions(data, theories, quantity, summary)
     elif isinstance(data, pd.DataFrame):
         summary = _frame_summary(data, quantity, configuration)
         if theories:
@@ -112,13 +113,19 @@ def _frame_summary(frame: pd.DataFrame, quantity: str, configuration: str | None
     return frame_summary(frame, quantity)
 
 
-def _predictions(simulation: Simulation, theories: Sequence[str], quantity: str) -> pd.DataFrame:
-    """Every theory's rows of one quantity."""
+def _predictions(simulation: Simulation, theories: Sequence[str], quantity: str, summary: pd.DataFrame) -> pd.DataFrame:
+    """Every theory's rows of one quantity; of a user's own measurements "preserved" is what was measured first."""
     import pandas as pd
 
-    from varprop.theory import predict
+    from varprop.theory import get_theory, predict
+    from varprop.verification.own import is_own
 
     empty = pd.DataFrame({"layer": [], "theory": [], "predicted": []})
     frames = [predict(simulation.architecture, theory=theory, inputs=simulation.inputs) for theory in theories]
     rows = pd.concat(frames) if frames else empty
-    return rows[rows["quantity"] == quantity] if frames else empty
+    rows = rows[rows["quantity"] == quantity] if frames else empty
+    kept = rows["theory"].isin([theory for theory in theories if get_theory(theory).constant])
+    if is_own(simulation) and kept.any():
+        first = -1 if ALL_QUANTITIES[quantity].place == "gradient" else 0
+        rows = rows.assign(predicted=rows["predicted"].mask(kept, float(summary["mean"].iloc[first])))
+    return rows

@@ -44,5 +44,5 @@ def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = new_axes(figsize=forest_size(verdicts)) if ax is None else ax
     draw_forest(ax, verdicts)
-    legend_above(ax, forest_legend(), columns=4)
+    legend_above(ax, forest_legend(verdicts), columns=4)
     return ax

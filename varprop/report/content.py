@@ -29,6 +29,7 @@ from varprop.report.tables import (
 from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
 from varprop.study.earlier import unrecorded
 from varprop.study.looks import ladder_told
+from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,12 @@ def study_document(run: Run) -> StudyDocument:
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}{_alarm(run)}",
         contradictions=contradictions(entries),
-        remarks=(*_unknown_figures(wanted), *without_sweep(study, wanted), *_unrecorded(study, simulations)),
+        remarks=(
+            *_unknown_figures(wanted),
+            *without_sweep(study, wanted),
+            *_unrecorded(study, simulations),
+            *_declared(simulations),
+        ),
         ledger=ledger_table(entries, caption="One row for each claim and verdict."),
         guarantee=_guarantee(run.standing),
         claims=tuple(
@@ -111,6 +117,15 @@ def _unknown_figures(wanted: Sequence[str]) -> tuple[str, ...]:
         for name in wanted
         if name not in FIGURES
     )
+
+
+def _declared(simulations: Mapping[str, Simulation]) -> tuple[str, ...]:
+    """Say of which configurations an assumption of the tests rests on somebody's word."""
+    told: dict[str, list[str]] = {}
+    for label, simulation in simulations.items():
+        if said := declared_symmetric(simulation.network):
+            told.setdefault(said, []).append(label)
+    return tuple(f"{sentence(said)[:-1]}: {listing(labels)}." for said, labels in told.items())
 
 
 def _unrecorded(study: Study, simulations: Mapping[str, Simulation]) -> tuple[str, ...]:

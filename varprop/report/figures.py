@@ -150,7 +150,7 @@ def forest_figure(verdicts: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         draw_forest(axes, verdicts)
         sns.despine(ax=axes, left=True)
-        figure.legend(**forest_legend(), loc="outside upper right", ncols=4, frameon=False)
+        figure.legend(**forest_legend(verdicts), loc="outside upper right", ncols=4, frameon=False)
     return figure
 
 

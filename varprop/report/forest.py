@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -267,18 +267,20 @@ def _write(axes: Axes, x: float, y: float, text: str, align: str) -> None:
     axes.text(x, y, text, ha=align, va="center", fontsize=7.5, zorder=4, parse_math=False)
 
 
-def forest_legend(verdicts: Iterable[str] = tuple(SYMBOLS)) -> dict[str, Any]:
-    """Handles and labels of the verdicts and the margin."""
+def forest_legend(verdicts: pd.DataFrame) -> dict[str, Any]:
+    """Handles and labels of the verdicts, and of the margin where a row has one."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = [
         Line2D([], [], color=VERDICTS[name].color, marker=VERDICTS[name].marker, markersize=5.5, linewidth=1.6)
-        for name in verdicts
+        for name in SYMBOLS
     ]
+    if not any(row.margin > 0 for row in forest_rows(verdicts)):
+        return {"handles": handles, "labels": list(SYMBOLS)}
     return {
         "handles": [*handles, Patch(facecolor=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)],
-        "labels": [*verdicts, "margin"],
+        "labels": [*SYMBOLS, "margin"],
     }
 
 

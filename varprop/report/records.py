@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from varprop.verification.claims import TESTS
+
 Record = Mapping[Any, Any]
 """A row as ``DataFrame.to_dict("records")`` gives it."""
 
@@ -32,8 +34,9 @@ def is_standardised(record: Record) -> bool:
 
 
 def margin_in(record: Record) -> float:
-    """The row's margin, NaN for a claim that is held against a bound, without one."""
-    return math.nan if record["test"] in {"directional", "typical_directional", "level"} else value_in(record, "margin")
+    """The row's margin, NaN where its test has none."""
+    test = TESTS.get(str(record["test"]))
+    return math.nan if test is not None and test.margin is None else value_in(record, "margin")
 
 
 def compared_in(record: Record) -> float:

@@ -18,18 +18,25 @@ SYMBOLS: dict[str, str] = {"supported": "✓", "refuted": "✗", "inconclusive":
 """A verdict is never told by colour alone; in this order verdicts are listed."""
 
 
+MarginUnit = Literal["ratio", "root mean square", "distance", "share"]
+"""What a margin of 0.05 allows: estimates from 1/1.05 to 1.05 of the prediction (of weights also means of 0.05 standard deviations and
+distances of 0.05), means of 0.05 root mean squares, Kolmogorov distances of 0.05, or shares of networks that differ by 0.05."""
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """What a claim may name as its test.
 
     ``theory`` says whether it compares with a prediction that the claim has to name, ``quantities`` on which quantities it
-    works. Of an exact ``point_null`` the p-value counts as such, and not only whether the truth lies within a margin.
+    works, ``margin`` of what a claim's margin is a measure (`MarginUnit`); None where there is no margin. Of an exact
+    ``point_null`` the p-value counts as such, and not only whether the truth lies within a margin.
     """
 
     name: str
     meaning: str
     theory: Literal["required", "optional", "none"]
     quantities: tuple[str, ...]
+    margin: MarginUnit | None
     point_null: bool = False
 
     __test__ = False  # not one of pytest's
@@ -74,37 +81,67 @@ _UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_varia
 _NETWORKS_ALIKE = ("preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot")
 _TRAINED = tuple(name for name in TRAINING_QUANTITIES if name not in _UNITS_ALIKE)
 _ALL = (
-    Test("step_mean", "every layer, given the one before, is as the theory says", "required", _STEPS),
-    Test("pooled_step_mean", "a layer, given the one before, is on average as the theory says", "required", _STEPS),
-    Test("band", "all layers jointly, each given the one before, are as the theory says", "required", _STEPS),
-    Test("cumulative_mean", "over the whole depth, the mean over networks is as the theory says", "required", _LEVELS),
-    Test("growth_rate", "the mean network's gain per layer is as the theory says", "required", _LEVELS),
-    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", "none", _LEVELS),
+    Test("step_mean", "every layer, given the one before, is as the theory says", "required", _STEPS, "ratio"),
+    Test(
+        "pooled_step_mean",
+        "a layer, given the one before, is on average as the theory says",
+        "required",
+        _STEPS,
+        "ratio",
+    ),
+    Test("band", "all layers jointly, each given the one before, are as the theory says", "required", _STEPS, "ratio"),
+    Test(
+        "cumulative_mean",
+        "over the whole depth, the mean over networks is as the theory says",
+        "required",
+        _LEVELS,
+        "ratio",
+    ),
+    Test("growth_rate", "the mean network's gain per layer is as the theory says", "required", _LEVELS, "ratio"),
+    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", "none", _LEVELS, None),
     Test(
         "typical_directional",
         "the typical network's gain per layer is below (or above) a stated factor",
         "none",
         _LEVELS,
+        None,
     ),
-    Test("level", "in every layer the mean over networks is below (or above) a stated value", "none", _VALUES),
-    Test("zero_mean", "the mean over units is 0, in units of the root mean square", "none", ("activation_mean",)),
+    Test("level", "in every layer the mean over networks is below (or above) a stated value", "none", _VALUES, None),
+    Test(
+        "zero_mean",
+        "the mean over units is 0, in units of the root mean square",
+        "none",
+        ("activation_mean",),
+        "root mean square",
+    ),
     Test(
         "activation_map",
         "every activation's mean square, given the layer's conditional variance, is that of normal pre-activations",
         "none",
         ("activation_second_moment",),
+        "ratio",
     ),
-    Test("pivot_law", "the sampler draws every layer from its exact chi-square law", "none", ("pivot",), True),
-    Test("exact_law", "over networks every layer follows its exact finite-width law", "none", _WITH_A_LAW, True),
-    Test("log_mean", "the typical network's logarithm is that of the exact law", "none", _WITH_A_LAW, True),
-    Test("dead_rate", "as many networks die as the widths say", "none", ("activation_second_moment",), True),
-    Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",)),
+    Test(
+        "pivot_law", "the sampler draws every layer from its exact chi-square law", "none", ("pivot",), "distance", True
+    ),
+    Test(
+        "exact_law",
+        "over networks every layer follows its exact finite-width law",
+        "none",
+        _WITH_A_LAW,
+        "distance",
+        True,
+    ),
+    Test("log_mean", "the typical network's logarithm is that of the exact law", "none", _WITH_A_LAW, "ratio", True),
+    Test("dead_rate", "as many networks die as the widths say", "none", ("activation_second_moment",), "share", True),
+    Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",), "ratio"),
     Test(
         "identity",
         "exactly: all units of a layer are alike (variances), or all networks are, or equal a stated value (other quantities), "
         "for a reason that holds whatever is drawn, or in a stated share of all networks",
         "optional",
         (*_UNITS_ALIKE, *_TRAINED, *_NETWORKS_ALIKE),
+        None,
         True,
     ),
     Test(
@@ -112,6 +149,7 @@ _ALL = (
         "independent weights follow the law they state, with mean 0 and the variance that a theory, if given, prescribes",
         "optional",
         ("weights",),
+        "ratio",
         True,
     ),
 )
@@ -140,9 +178,9 @@ class Claim:
     corrected : str
         What is true instead, in words, where the statement is not.
     margin : float, default 0.05
-        Largest relative departure that still counts as agreement, > 0. For ``zero_mean`` the largest standardised mean,
-        for ``pivot_law`` and ``exact_law`` the largest Kolmogorov distance, for ``dead_rate`` the largest difference of
-        shares; ``identity`` has none.
+        Largest departure that still counts as agreement, > 0, in the unit of the test (``TESTS[test].margin``): a ratio; for
+        ``zero_mean`` a standardised mean, for ``pivot_law`` and ``exact_law`` a Kolmogorov distance, for ``dead_rate`` a
+        difference of shares. Tests of a stated bound and ``identity`` have none, and pay no heed to it.
     expect : {"supported", "refuted", "inconclusive"}, optional
         The verdict the author expects.
     layers : tuple of int, optional
@@ -275,13 +313,24 @@ class Claim:
 
     @property
     def half_width(self) -> float:
-        """Half-width of the margin on the scale of the test's estimate, which is a logarithm unless means are to be 0.
+        """Half-width of the margin on the scale of the test's estimate: a logarithm where the margin is that of a ratio.
 
         Returns
         -------
         float
         """
-        return self.margin if self.test == "zero_mean" else self.log_margin
+        return self.log_margin if TESTS[self.test].margin == "ratio" else self.margin
+
+    @property
+    def shown_margin(self) -> float:
+        """Margin as tables have it.
+
+        Returns
+        -------
+        float
+            NaN where the test has none.
+        """
+        return math.nan if TESTS[self.test].margin is None else self.margin
 
 
 def claim_problems(

@@ -20,7 +20,9 @@ from varprop.verification.detectable import with_point_nulls
 from varprop.verification.evidence import cumulative_findings, gather
 from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
 from varprop.verification.modules import STEPS, preserved_findings
+from varprop.verification.own import ALONE
 from varprop.verification.questions import ask
+from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +88,8 @@ def verify(
         Test every recorded quantity of which this theory predicts a positive value, in every layer: the mean over
         networks against the prediction (``cumulative_mean``), each row a claim of its own. Of a model of which the modules
         alone are known "preserved" can be tested, from what enters each module to what leaves it (``step_mean``).
+        Of a user's own measurements "preserved" means that each layer keeps the mean that was measured in the first one (of
+        gradients the last), which therefore has no row: whatever the scale of the inputs and of the loss.
     claims : sequence of Claim or dict, optional
         Test these instead: for each a row with the verdict (layer missing), and a row per layer for exploration.
     margin : float, default 0.05
@@ -255,7 +259,7 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
         for quantity in TESTS["cumulative_mean"].quantities
         if quantity in simulation.quantities and rule.speaks_of(quantity)
     ]
-    answers = ask([cumulative_findings(simulation, theory, claim.quantity) for claim in asked], simulation)
+    answers = ask([cumulative_findings(claim, simulation) for claim in asked], simulation)
     placed: list[tuple[Claim, Place | None, Finding | UndecidableError]] = []
     for claim, found in zip(asked, answers, strict=True):
         if isinstance(found, UndecidableError):  # of the quantity as a whole, such as networks that come back to life
@@ -266,7 +270,7 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
             placed += [(claim, place, one) for place, one in sorted(found, key=operator.itemgetter(0))]
     if not placed:
         msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
-        raise ValueError(msg)
+        raise ValueError(f"{ALONE}; measure one in two or more" if rule.constant and asked else msg)
     return _frame(_rows_of_places(placed, simulation, alpha))
 
 
@@ -290,12 +294,13 @@ def _rows_of_places(
 ) -> list[dict[str, object]]:
     """Rows that are each a claim about one place."""
     allowance, label = of_one_look(simulation.n_networks, alpha=alpha, m=len(placed)), simulation.network.label
+    declared = declared_symmetric(simulation.network)
     rows = []
     for claim, place, found in placed:
         if isinstance(found, UndecidableError):
             verdict = _undecided(claim, label, alpha, allowance, str(found))
         else:
-            evidence = about_one((), found, math.log1p(claim.margin))
+            evidence = about_one((), found, claim.half_width, declared)
             verdict = _rows(claim, label, evidence, alpha, allowance)[0]
         verdict["layer"], verdict["module"] = place or (None, None)
         rows.append(verdict)
@@ -356,7 +361,7 @@ def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
         "quantity": claim.quantity,
         "theory": claim.theory,
         "test": claim.test,
-        "margin": math.nan if claim.test == "identity" else claim.margin,  # it has none
+        "margin": claim.shown_margin,
         "alpha": alpha,
     }
 

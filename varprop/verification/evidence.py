@@ -29,6 +29,7 @@ from varprop.verification.depth import CARRIER, Form, form_of, is_product
 from varprop.verification.findings import (
     Evidence,
     Finding,
+    Placed,
     UndecidableError,
     about_all_layers,
     about_one,
@@ -36,7 +37,8 @@ from varprop.verification.findings import (
     join_notes,
     judging,
 )
-from varprop.verification.judging import in_layers, step_floors, step_table
+from varprop.verification.judging import filled, in_layers, step_floors, step_table
+from varprop.verification.own import ALONE, is_own, kept_findings, with_level
 from varprop.verification.questions import Ends, Question, Summed, Table, ask
 from varprop.verification.standing import plain_means, plain_rate, surely
 
@@ -75,7 +77,9 @@ def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> l
     answers = ask(asked, simulation)
     each = iter(answers)
     given = [next(each) if isinstance(one, Question) else one for one in found]
-    return [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
+    checked = [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
+    declared = validity.declared_symmetric(simulation.network)
+    return [replace(one, note=join_notes(one.note, declared)) if isinstance(one, Evidence) else one for one in checked]
 
 
 def _checked(found: Evidence | ValueError | TypeError, claim: Claim, called: str) -> Evidence | UndecidableError:
@@ -168,7 +172,7 @@ def _step_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
             Finding(place, _proved_or(outcome, ratios, column, variances.get(place)), 1.0)
             for column, (place, outcome) in enumerate(zip(ratios.places, outcomes, strict=True))
         ]
-        return about_all_layers(findings, claim.log_margin, "gain of one step, relative to the theory's")
+        return about_all_layers(findings, claim.half_width, "gain of one step, relative to the theory's")
 
     return Question(tables, conclude)
 
@@ -193,24 +197,26 @@ def _proved_or(outcome: Outcome, ratios: Summed, column: int, variance: float | 
     return bennett_mean("step_mean", ratios.moments.take(column), ratios.bets.take(column), variance=variance)
 
 
-Placed = tuple[Place, "Finding | UndecidableError"]
-"""A place, and what is found there or why nothing can be."""
-
-
-def cumulative_findings(simulation: Simulation, theory: str, quantity: str) -> Question[list[Placed]]:
+def cumulative_findings(claim: Claim, simulation: Simulation) -> Question[list[Placed]]:
     """Ask how the mean over networks compares with a theory's prediction, at every place where the theory has one.
+
+    Of a user's own measurements that what is "preserved" is what was measured first.
 
     Raises
     ------
     ValueError
         If the theory says nothing of the quantity.
     """
+    theory, quantity = claim.theory or "", claim.quantity
     said = _said(simulation, theory, quantity)
+    own = is_own(simulation)
+    if own and get_theory(theory).constant:
+        return kept_findings(simulation, quantity, tuple(said))
     positive = {place: predicted for place, predicted in said.items() if predicted > 0.0}
     nothing = UndecidableError(f"{theory} predicts 0, to which there is no ratio; test exact equality (identity)")
 
     def placed(found: list[Placed]) -> list[Placed]:
-        judged = dict(found)
+        judged = dict(with_level(found, quantity, claim.half_width) if own else found)
         return [(place, judged.get(place, nothing)) for place in said]
 
     return _judged_means(simulation, quantity, positive).then(placed)
@@ -250,7 +256,7 @@ def _by_products(simulation: Simulation, quantity: str, said: Mapping[Place, flo
         kept = tuple(places[i] for i in keep)
         missing = np.isnan(table[:, keep])
         with judging():
-            ratios = means.cumulative_ratios(_filled(table[:, keep]), [said[place] for place in kept], product=True)
+            ratios = means.cumulative_ratios(filled(table[:, keep]), [said[place] for place in kept], product=True)
         return Table(ratios, kept, joint=True), Table(missing.astype(np.float64), kept)
 
     def conclude(summed: tuple[Summed, ...]) -> list[Placed]:
@@ -276,17 +282,6 @@ def _by_products(simulation: Simulation, quantity: str, said: Mapping[Place, flo
         return found
 
     return Question(tables, conclude)
-
-
-def _filled(table: Float64Array) -> Float64Array:
-    """Values with each missing one replaced by the layer's before in its network.
-
-    What follows it is judged of no network, so that any number may stand for it that does not bring a dead one back to life.
-    """
-    filled = np.where(np.isnan(table[:, :1]), 1.0, table[:, :1])
-    for column in table[:, 1:].T:
-        filled = np.column_stack([filled, np.where(np.isnan(column), filled[:, -1], column)])
-    return filled
 
 
 def _by_form(form: Form, said: Mapping[Place, float]) -> Question[list[Placed]]:
@@ -324,7 +319,11 @@ def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, flo
 
 
 def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
-    if not any(claim.covers(place) for place in _said(simulation, claim.theory or "", claim.quantity)):
+    places = list(_said(simulation, claim.theory or "", claim.quantity))
+    if is_own(simulation) and get_theory(claim.theory or "").constant and not any(map(claim.covers, places[1:])):
+        msg = f"{ALONE}: {claim.quantity} has none beside layer {places[0][0]} in layers {claim.layers or 'measured'}"
+        raise ValueError(msg)
+    if not any(map(claim.covers, places)):
         msg = f"no layer of {claim.quantity} lies in layers {claim.layers}"
         raise ValueError(msg)
 
@@ -335,9 +334,9 @@ def _cumulative_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]
             raise end
         findings = [found for found in covered if isinstance(found, Finding)]
         said = f"over the whole depth, to layer {end.place[0]}" if end.place is not None else ""
-        return about_one(findings, end, claim.log_margin, said)
+        return about_one(findings, end, claim.half_width, said)
 
-    asked = cumulative_findings(simulation, claim.theory or "", claim.quantity).then(judged)
+    asked = cumulative_findings(claim, simulation).then(judged)
     if not is_product(simulation.architecture, claim.quantity):
         return asked
 
@@ -453,7 +452,7 @@ def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     def judged(rates: Rates) -> Evidence:
         rate, steps = rates
         headline = Finding(None, rate.mean_network, math.exp(expected))
-        return about_one(steps, headline, claim.log_margin, _both_rates(rate))
+        return about_one(steps, headline, claim.half_width, _both_rates(rate))
 
     return _rates(claim, simulation, expected).then(judged)
 
@@ -498,7 +497,7 @@ def _zero_mean(claim: Claim, _simulation: Simulation) -> Question[Evidence]:
             Finding(place, outcome, 0.0, scale="difference")
             for place, outcome in zip(standardised.places, outcomes, strict=True)
         ]
-        return about_all_layers(findings, claim.margin, "mean over root mean square")
+        return about_all_layers(findings, claim.half_width, "mean over root mean square")
 
     return Question(tables, conclude)
 

@@ -88,7 +88,7 @@ def log_mean(claim: Claim, simulation: Simulation) -> Evidence:
         with judging():
             floor = Units(units[place[0]])
             findings.append(Finding(place, laws.log_mean(column, expected=law.mean, floor=floor), math.exp(law.mean)))
-    return jointly(findings, claim.log_margin, "geometric mean over living networks")
+    return jointly(findings, claim.half_width, "geometric mean over living networks")
 
 
 def dead_rate(claim: Claim, simulation: Simulation) -> Evidence:
@@ -110,7 +110,7 @@ def dead_rate(claim: Claim, simulation: Simulation) -> Evidence:
     end = findings[-1]
     counted = cast("proportions.Proportion", end.outcome).count
     said = f"{counted:,} of {end.outcome.n:,} networks are dead after layer {end.place[0] if end.place else ''}"
-    return about_one(findings, end, claim.margin, said)
+    return about_one(findings, end, claim.half_width, said)
 
 
 def dead_probabilities(network: Network) -> dict[int, float]:
@@ -180,7 +180,7 @@ def _about_laws(claim: Claim, fits: Sequence[tuple[Place, LawFit]]) -> Evidence:
     second = min(1.0, len(fits) * min(fit.second_pvalue for _, fit in fits))
 
     def chance(networks: float, level: float) -> float:
-        return chance_of_distance(worst, networks, level=level, margin=claim.margin, layers=len(fits))
+        return chance_of_distance(worst, networks, level=level, margin=claim.half_width, layers=len(fits))
 
     said = join_notes("Kolmogorov distance", f"{worst.second_test} test over all layers {p_value(second)}")
-    return jointly(findings, claim.margin, said, chance=chance)
+    return jointly(findings, claim.half_width, said, chance=chance)

@@ -15,6 +15,9 @@ from varprop.stats.chances import chance_to_decide
 from varprop.stats.equivalence import Direction
 from varprop.stats.outcome import Outcome
 
+ROUNDING = 1e-5
+"""Departure that the rounding of single precision may leave in a network of some hundred layers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -96,6 +99,10 @@ def beyond(outcome: Outcome, direction: Direction, *, layers: int = 1) -> Chance
 
 class UndecidableError(ValueError):
     """A sample that a test cannot judge, such as one in which every network is dead."""
+
+
+Placed = tuple[Place, Finding | UndecidableError]
+"""A place, and what is found there or why nothing can be."""
 
 
 @contextmanager

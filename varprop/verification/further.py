@@ -22,7 +22,7 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.chain import Link, links
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging
+from varprop.verification.findings import ROUNDING, Evidence, Finding, about_one, join_notes, judging
 from varprop.verification.fourth_moments import pivot_nulls
 from varprop.verification.judging import (
     columns_of,
@@ -39,8 +39,6 @@ from varprop.verification.reasons import check_reason
 NORMAL_ENOUGH = 128
 """Inputs to a layer from which on sums of them are taken for normal. Excess kurtosis k of the weights moves E[phi^2] by at
 most some k m / (10 n), m = E[a^4] / E[a^2]^2 being 3 or so: by .3 % at n = 128 for uniform weights, a sixteenth of 5 %."""
-ROUNDING = 1e-5
-"""Departure from equality that the rounding of single precision may leave in a network of some hundred layers."""
 
 
 def pooled_step_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]:
@@ -54,7 +52,7 @@ def pooled_step_mean(claim: Claim, simulation: Simulation) -> Question[Evidence]
         floor = pooled_floor(step_floors(claim, simulation, ratios))
         pooled = replace(means.pooled_step_mean(ratios.moments, floor=floor), test="pooled_step_mean")
         said = f"mean gain of {len(ratios.places)} steps, relative to the theory's"
-        return about_one(_layers(claim, simulation, ratios), Finding(None, pooled, 1.0), claim.log_margin, said)
+        return about_one(_layers(claim, simulation, ratios), Finding(None, pooled, 1.0), claim.half_width, said)
 
     return Question(tables, conclude)
 
@@ -71,11 +69,11 @@ def joint_band(claim: Claim, simulation: Simulation) -> Question[Evidence]:
         floors = [_for_bands(floor) for floor in step_floors(claim, simulation, ratios)]
         found = band(ratios.moments, rng=named_generator(*seed), floors=floors)
         alone = jointly(
-            _layers(claim, simulation, ratios), claim.log_margin, "intervals by layer hold in all layers at once"
+            _layers(claim, simulation, ratios), claim.half_width, "intervals by layer hold in all layers at once"
         )
         headline = replace(alone.headline, outcome=replace(alone.headline.outcome, test="band", pvalue=found.pvalue))
         together = [Finding(place, layer, 1.0) for place, layer in zip(ratios.places, found.layers, strict=True)]
-        p_refute = found.p_refute(claim.log_margin)
+        p_refute = found.p_refute(claim.half_width)
         return replace(alone, layers=tuple(together), headline=headline, p_refute=p_refute)
 
     return Question(tables, conclude)
@@ -99,7 +97,7 @@ def activation_map(claim: Claim, simulation: Simulation) -> Question[Evidence]:
     def conclude(summed: tuple[Summed, ...]) -> Evidence:
         (ratios,) = summed
         layers = _layers(claim, simulation, ratios)
-        return jointly(layers, claim.log_margin, "mean of phi^2, relative to that of normal pre-activations")
+        return jointly(layers, claim.half_width, "mean of phi^2, relative to that of normal pre-activations")
 
     return Question(tables, conclude)
 
@@ -122,7 +120,7 @@ def spread_of_pivots(claim: Claim, simulation: Simulation) -> Evidence:
         with judging():
             found = spread(only_input(column), expected=null.variance, excess=null.excess, doubt=null.doubt)
         findings.append(Finding(place, found, null.variance))
-    return jointly(findings, claim.log_margin, "variance between networks")
+    return jointly(findings, claim.half_width, "variance between networks")
 
 
 def equality(claim: Claim, simulation: Simulation) -> Evidence:

@@ -102,6 +102,17 @@ def only_input(column: Float64Array) -> Float64Array:
     return np.asarray(column if column.ndim == 1 else column[:, 0])
 
 
+def filled(table: Float64Array) -> Float64Array:
+    """Values with each missing one replaced by the layer's before in its network.
+
+    What follows it is judged of no network, so that any number may stand for it that does not bring a dead one back to life.
+    """
+    filled = np.where(np.isnan(table[:, :1]), 1.0, table[:, :1])
+    for column in table[:, 1:].T:
+        filled = np.column_stack([filled, np.where(np.isnan(column), filled[:, -1], column)])
+    return filled
+
+
 def in_layers(claim: Claim, table: Table) -> Table:
     """Keep the columns of the layers that the claim is about.
 

@@ -150,7 +150,7 @@ def _row(one: Planned) -> dict[str, object]:
         "quantity": claim.quantity,
         "theory": claim.theory,
         "test": claim.test,
-        "margin": math.nan if claim.test == "identity" else claim.margin,
+        "margin": claim.shown_margin,
         "expect": claim.expect,
         "pilot": one.networks,
         "estimate": evidence.headline.estimate if isinstance(evidence, Evidence) else math.nan,
@@ -268,35 +268,32 @@ def _in_all(one: Planned, outcome: Outcome, needed: int | None, level: float) ->
 def _about_margins(one: Planned, findings: Sequence[Finding]) -> _Prospect:
     """Estimates of one number each, all of which have to lie within the margin."""
     claim, layers = one.claim, len(findings)
-    deltas = [claim.log_margin if finding.scale == "logarithm" else claim.margin for finding in findings]
-    nearest = [_likely(finding.outcome, delta) for finding, delta in zip(findings, deltas, strict=True)]
-    triples = list(zip((finding.outcome for finding in findings), deltas, nearest, strict=True))
+    delta = claim.half_width
+    likely = [(finding.outcome, _likely(finding.outcome, delta)) for finding in findings]
     outside = [
-        (outcome, delta)
-        for outcome, delta, theta in triples
-        if abs(outcome.theta if claim.expect == "refuted" else theta) > delta
+        outcome for outcome, theta in likely if abs(outcome.theta if claim.expect == "refuted" else theta) > delta
     ]
 
-    def networks(outcome: Outcome, delta: float, level: float) -> int | None:
+    def networks(outcome: Outcome, level: float) -> int | None:
         needed = power.networks_to_decide(outcome, delta, alpha=level, layers=layers, beta=1.0 - POWER)
         return _in_all(one, outcome, needed, level)
 
     if outside:
 
         def to_refute(level: float) -> int | None:
-            needed = (networks(outcome, delta, level) for outcome, delta in outside)
+            needed = (networks(outcome, level) for outcome in outside)
             return min((n for n in needed if n is not None), default=None)
 
         return _Prospect("refuted", to_refute, "planned for the pilot's estimate")
 
     def to_support(level: float) -> int | None:
-        needed = [networks(replace(outcome, theta=theta), delta, level) for outcome, delta, theta in triples]
+        needed = [networks(replace(outcome, theta=theta), level) for outcome, theta in likely]
         return None if None in needed else max(n for n in needed if n is not None)
 
     why = "planned for the mildest truth that the pilot allows"
-    if any(theta == outcome.theta != 0.0 for outcome, _, theta in triples):
+    if any(theta == outcome.theta != 0.0 for outcome, theta in likely):
         why = "near its margin: planned for the pilot's estimate"
-    elif all(theta == 0.0 for theta in nearest):
+    elif all(theta == 0.0 for _, theta in likely):
         why = "planned for an exact prediction"
     return _Prospect("supported", to_support, why)
 

@@ -13,6 +13,7 @@ import numpy as np
 from varprop.model.activations import Activation
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
+from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.stats.capital import Scale, capital_means
 from varprop.stats.means import absent_note
@@ -60,7 +61,7 @@ def columns_of(network: object, quantity: str, places: Sequence[Place], recorded
     is bounded where the activation before it is.
     """
     if not isinstance(network, Network):
-        return [Column(quantity, place, *_ends_by_name(quantity)) for place in places]
+        return [Column(quantity, place, *ALL_QUANTITIES[quantity].ends) for place in places]
     bounded = _bounded_variances(network) if CARRIER in recorded else {}
     activations = {site_place(site): site.noun for site in network.sites if isinstance(site.noun, Activation)}
     units = {site_place(site): site.output_shape[0] for site in network.sites}
@@ -71,19 +72,8 @@ def columns_of(network: object, quantity: str, places: Sequence[Place], recorded
         elif place in activations:
             found.append(Column(quantity, place, *_ends_of(quantity, activations[place], units[place])))
         else:
-            found.append(Column(quantity, place, *_ends_by_name(quantity)))
+            found.append(Column(quantity, place, *ALL_QUANTITIES[quantity].ends))
     return found
-
-
-def _ends_by_name(quantity: str) -> tuple[float, float]:
-    """Ends of a quantity in any network."""
-    if quantity in {"saturated_fraction", "dead_fraction"}:
-        return 0.0, 1.0
-    if quantity == "cosine":
-        return -1.0, 1.0
-    if quantity in {"activation_mean", "preactivation_mean", "gradient_mean"}:
-        return -math.inf, math.inf
-    return 0.0, math.inf
 
 
 def _ends_of(quantity: str, activation: Activation, units: int) -> tuple[float, float]:
@@ -98,7 +88,7 @@ def _ends_of(quantity: str, activation: Activation, units: int) -> tuple[float, 
         return 0.0, widest * units / (units - 1) if units > 1 else widest
     if quantity == "derivative_second_moment" and activation.max_slope is not None:
         return 0.0, activation.max_slope**2 if activation.max_slope > 0.0 else math.inf
-    return _ends_by_name(quantity)
+    return ALL_QUANTITIES[quantity].ends
 
 
 def _squares(low: float, high: float) -> tuple[float, float]:

@@ -130,6 +130,23 @@ def law_floor(tails: Tail, width: int, steps: int = 1) -> Floor:
     return FromNetworks(units, tails.networks, tails.label) if tails.networks else units
 
 
+def declared_symmetric(network: object) -> str:
+    """Say of which laws it is known by their author's word alone that signs may be flipped; empty if of none.
+
+    Examples
+    --------
+    >>> from varprop.model.initializers import as_initializer
+    >>> from varprop.model.network import mlp
+    >>> own = as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=2.0, symmetric=True)
+    >>> declared_symmetric(mlp([4, 4], activation="relu", weights=own))
+    'weights declared symmetric by their author'
+    """
+    layers = [layer for _, layer, _ in dense_layers(network)] if isinstance(network, Network) else []
+    told = {"weights": [layer.weights for layer in layers], "biases": [layer.biases for layer in layers]}
+    roles = [role for role, laws in told.items() if any(law.symmetry_declared for law in laws)]
+    return f"{' and '.join(roles)} declared symmetric by their author" if roles else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What the tails of laws ask of t tests: so many networks, or, with a reason, that there be none."""
