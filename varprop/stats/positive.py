@@ -372,7 +372,7 @@ def bennett_mean(test: str, moments: Moments, capital: Capital, *, variance: flo
     >>> bets = Capital.of(values, low=0.0, high=np.inf, unit=1.0)
     >>> mean = bennett_mean("step_mean", Moments.of(values), bets, variance=0.5)
     >>> mean.bounds(0.05)
-    (-0.165, 0.0408)
+    (-0.167, 0.0408)
     """
     (bet,) = capital_means(test, moments, capital, null=1.0, scale="logarithm")
     made = BennettMean(
