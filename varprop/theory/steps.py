@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
 from varprop.model.simulation import Place, site_place
+from varprop.theory.finite_width.steps import measured_steps
 from varprop.theory.readings import ACTIVATION, PREACTIVATION
 from varprop.theory.rules import THEORIES, Theory
 from varprop.theory.state import State, advance, check_centred
@@ -25,7 +27,13 @@ Step = tuple[Site, Float64Array]
 """Where a step ends, and what the theory expects there of each network and input, shape (networks, inputs)."""
 
 
-def expected_steps(network: Network, theory: Theory, quantity: str, measured: Measured) -> Iterator[Step]:
+Rule = Callable[[Site, State], State]
+"""From a site and the state before it to the state after it, as a theory has it."""
+
+
+def expected_steps(
+    network: Network, theory: Theory, quantity: str, measured: Measured, *, inputs: Float64Array
+) -> Iterator[Step]:
     r"""Yield what a theory expects of a quantity at every place that a step leads to, in the order of the signal.
 
     Parameters
@@ -38,6 +46,8 @@ def expected_steps(network: Network, theory: Theory, quantity: str, measured: Me
         "pivot", "gradient_second_moment", or a second moment or variance of pre-activations or activations.
     measured : callable
         Looks up what a step starts from; it is asked for no more than that.
+    inputs : ndarray, shape (inputs, input_size)
+        What was fed in, which finite-width theory asks for.
 
     Yields
     ------
@@ -50,21 +60,37 @@ def expected_steps(network: Network, theory: Theory, quantity: str, measured: Me
     ------
     UnsupportedError
         If a law has a mean, the theory says nothing of the quantity, or does not cover a layer.
+    ValueError
+        If finite-width theory is asked for an input of which nothing is left.
 
     Notes
     -----
     A step to z or to a starts from the last conditional variance before it,
     :math:`v_l = \sigma_w^2 |a_{l-1}|^2 + \sigma_b^2`, in the place of the second moment of z that the theory would predict
     there; in the textbook wording, from the measured variance of what comes right before it. A step of the gradient starts
-    from the gradient in the layer above and from :math:`v_l`. "Preserved" expects what the layer before has. A pivot is a
-    ratio already, of which 1 is expected.
+    from the gradient in the layer above and from :math:`v_l`; finite width's own, under two half lines, from the gradient
+    alone (`varprop.theory.finite_width.steps`). "Preserved" expects what the layer before has. A pivot is a ratio already, of
+    which 1 is expected.
     """
     check_centred(network)
     if quantity == "pivot":
         return _pivots(network, measured)
+    rule = measured_steps(network, theory, inputs) if theory.finite else _Advancing(theory)
     if quantity == "gradient_second_moment":
-        return _backward(network, theory, measured)
-    return _kept(network, quantity, measured) if theory.constant else _forward(network, theory, quantity, measured)
+        return _backward(network, theory, rule, measured)
+    if theory.constant:
+        return _kept(network, quantity, measured)
+    return _forward(network, theory, quantity, rule, measured)
+
+
+@dataclass(frozen=True, slots=True)
+class _Advancing:
+    """The rule of theories that take a measured state as they take a predicted one."""
+
+    theory: Theory
+
+    def __call__(self, site: Site, state: State) -> State:
+        return advance(site.noun, state, site, self.theory)
 
 
 def _pivots(network: Network, measured: Measured) -> Iterator[Step]:
@@ -73,7 +99,7 @@ def _pivots(network: Network, measured: Measured) -> Iterator[Step]:
             yield site, np.ones_like(measured("pivot", site_place(site)))
 
 
-def _forward(network: Network, theory: Theory, quantity: str, measured: Measured) -> Iterator[Step]:
+def _forward(network: Network, theory: Theory, quantity: str, rule: Rule, measured: Measured) -> Iterator[Step]:
     sites = network.sites
     kind, say = (Activation, ACTIVATION[quantity]) if quantity in ACTIVATION else (Dense, PREACTIVATION[quantity])
     for end, site in enumerate(sites):
@@ -82,7 +108,7 @@ def _forward(network: Network, theory: Theory, quantity: str, measured: Measured
             continue
         state = _measured_state(sites[start], theory, measured)
         for passed in sites[start + 1 : end + 1]:
-            state = advance(passed.noun, state, passed, theory)
+            state = rule(passed, state)
         said = say(site, state, theory)
         if said is None:
             raise UnsupportedError(_silence(theory, quantity))
@@ -123,22 +149,22 @@ def _kept(network: Network, quantity: str, measured: Measured) -> Iterator[Step]
             yield site, measured(name, site_place(before))
 
 
-def _backward(network: Network, theory: Theory, measured: Measured) -> Iterator[Step]:
+def _backward(network: Network, theory: Theory, rule: Rule, measured: Measured) -> Iterator[Step]:
     sites = network.sites
     dense = [i for i, site in enumerate(sites) if isinstance(site.noun, Dense)]
     for end, start in reversed(list(itertools.pairwise(dense))):
         above = measured("gradient_second_moment", site_place(sites[start]))
-        yield sites[end], above if theory.constant else _factor(sites[end : start + 1], theory, measured) * above
+        yield sites[end], above if theory.constant else _factor(sites[end : start + 1], theory, rule, measured) * above
 
 
-def _factor(sites: tuple[Site, ...], theory: Theory, measured: Measured) -> Float64Array:
+def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: Measured) -> Float64Array:
     """What the gradient's mean square is multiplied with, going back from the last of these sites to the first."""
     if theory.backward is None:
         raise UnsupportedError(_silence(theory, "gradient_second_moment"))
     state = _measured_state(sites[0], theory, measured)
     factors = []
     for passed in sites[1:]:
-        state = advance(passed.noun, state, passed, theory)
+        state = rule(passed, state)
         if state.backward is None:
             msg = f"theory {theory.name!r} has no gradients below {passed.noun.label}, which jumps: phi' has no second moment"
             raise UnsupportedError(msg)

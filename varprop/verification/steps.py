@@ -38,7 +38,7 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
     ValueError
         If something that the step starts from was not recorded, or inputs were averaged.
     UnsupportedError
-        If the theory says nothing of this quantity, or the laws have a mean.
+        If the theory says nothing of this quantity or does not cover the network, or the laws have a mean.
 
     Notes
     -----
@@ -55,7 +55,8 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
     measured = Measured(simulation)
     measured.require_separate_inputs()
     ratios, places = [], []
-    for site, expected in expected_steps(simulation.architecture, theory, quantity, measured.at):
+    network, inputs = simulation.architecture, simulation.inputs
+    for site, expected in expected_steps(network, theory, quantity, measured.at, inputs=inputs):
         value = measured.at(quantity, site_place(site))
         ratio = np.divide(value, expected, out=np.full(value.shape, np.nan), where=expected > 0)
         ratios.append(mean_of_present(ratio))
