@@ -51,7 +51,8 @@ def predict(
     inputs : None, int or array_like, shape (inputs, input_size)
         As for `simulate`: of an array, the mean square of each input enters, and for the cosine the mean product of
         each pair. Of the inputs that an int stands for only the mean square, 1, is known without a seed: they have no
-        cosine here; pass ``simulation.inputs``.
+        cosine here; pass ``simulation.inputs``. Where an input is all zero and z therefore 0, phi' is what `simulate`
+        takes it to be there: 0 under ReLU.
 
     Returns
     -------

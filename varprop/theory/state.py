@@ -14,7 +14,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
-from varprop.theory.rules import Theory
+from varprop.theory.rules import Theory, own_slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _slope_factor(noun: Activation, q: Float64Array, theory: Theory) -> Float64A
 
 def needs_slope(theory: Theory) -> bool:
     """Tell whether the theory's factor on squared gradients is a moment of the activation's own phi'."""
-    return theory.backward is Activation.derivative_second_moment
+    return theory.backward is own_slope
 
 
 def _shared(noun: Activation, q: Float64Array, covariance: Float64Array) -> Float64Array:

@@ -29,7 +29,7 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
     Returns
     -------
     ratios : ndarray, shape (networks, layers)
-        Averaged over the inputs; NaN where a network is not at risk, its signal having died before.
+        Averaged over the inputs; NaN where a network is not at risk, since 0 is expected: its signal has died before.
     places : tuple of (int, str)
         Layer and module of every column, in the order in which the signal travels.
 
