@@ -11,6 +11,7 @@ from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.model.reading import read_sites
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +30,11 @@ def places_of_rows(part: pd.DataFrame, network: Network | ModuleNetwork, name: s
     if isinstance(network, ModuleNetwork):
         return _places_of_modules(part, network)
     layers = part["layer"].to_numpy(dtype=np.int64)
+    sites = read_sites(network, "a frame of measurements")
     if "module" in part.columns:
         return list(zip(layers.tolist(), part["module"].astype(str).tolist(), strict=True))
     known: dict[int, str] = {}
-    for site in network.sites:
+    for site in sites:
         if isinstance(site.noun, Dense) != (ALL_QUANTITIES[name].place == "activation"):
             known.setdefault(site.layer, site.module)
     unknown = sorted(set(layers.tolist()) - set(known))

@@ -16,6 +16,7 @@ from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.theory.finite_width.predictions import finite_width_predictions
 from varprop.theory.readings import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
@@ -125,8 +126,8 @@ def input_mean_product(inputs: ArrayLike | int | None) -> Float64Array | None:
 
 def _warn_of_jumps(network: Network, names: list[str]) -> None:
     """Say why gradients are missing, where they are."""
-    dense = [i for i, noun in enumerate(network.layers) if isinstance(noun, Dense)]
-    between = network.layers[dense[0] : dense[-1]]
+    sites = read_sites(network, "theory")
+    between = (site.noun for site in sites if 0 < site.layer < network.depth)
     jumping = {noun.label: None for noun in between if isinstance(noun, Activation) and noun.jumps}
     for name in names:
         if jumping and needs_slope(get_theory(name)):
@@ -150,7 +151,7 @@ def predictions(
     found: list[Prediction] = []
     for i, (site, state) in enumerate(walked):
         # "Preserved" says of every place what is true of the first of its kind.
-        kind = Dense if isinstance(site.noun, Dense) else type(site.noun)
+        kind = Dense if isinstance(site.noun, Dense) else Activation
         reference = next((s for s in walked[first:] if isinstance(s[0].noun, kind)), (site, state))
         said_at, said = reference if theory.constant and i > first else (site, state)
         family = PREACTIVATION if kind is Dense else ACTIVATION

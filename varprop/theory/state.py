@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
-from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.layers import Dense, UnsupportedError, refuse_layer
 from varprop.model.network import Network, Site
+from varprop.model.reading import read_dense, read_sites
 from varprop.theory.rules import Theory, own_slope
 
 
@@ -60,8 +61,7 @@ def advance(noun: object, _state: State, _site: Site, _theory: Theory) -> State:
     UnsupportedError
         If there is no rule for this type of noun, or the theory does not cover it.
     """
-    msg = f"theory has no rule for {type(noun).__name__}; it knows {', '.join(t.__name__ for t in supported())}"
-    raise UnsupportedError(msg)
+    refuse_layer("theory", noun, supported())
 
 
 def supported() -> tuple[type, ...]:
@@ -183,10 +183,9 @@ def check_centred(network: Network) -> None:
     UnsupportedError
         Naming the first of them.
     """
-    for site in network.sites:
-        if isinstance(site.noun, Dense):
-            _check_centred(site.noun.weights, site, "weights")
-            _check_centred(site.noun.biases, site, "biases")
+    for site, layer in read_dense(network, "theory"):
+        _check_centred(layer.weights, site, "weights")
+        _check_centred(layer.biases, site, "biases")
 
 
 def _variance(law: Initializer, site: Site, role: str) -> float:
@@ -211,6 +210,6 @@ def walk(
     ``mean_square`` is that of each input, shape (inputs,); ``mean_product`` that of each pair of inputs, shape (pairs,).
     """
     state = State(mean_square, mean_square, shared=mean_product)
-    for site in network.sites:
+    for site in read_sites(network, "theory"):
         state = advance(site.noun, state, site, theory)
         yield site, state

@@ -15,6 +15,7 @@ from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
+from varprop.model.reading import read_dense, read_sites
 from varprop.model.simulation import Place, site_place
 from varprop.theory.finite_width.steps import measured_steps
 from varprop.theory.readings import ACTIVATION, PREACTIVATION
@@ -94,13 +95,12 @@ class _Advancing:
 
 
 def _pivots(network: Network, measured: Measured) -> Iterator[Step]:
-    for site in network.sites:
-        if isinstance(site.noun, Dense):
-            yield site, np.ones_like(measured("pivot", site_place(site)))
+    for site, _ in read_dense(network, "theory"):
+        yield site, np.ones_like(measured("pivot", site_place(site)))
 
 
 def _forward(network: Network, theory: Theory, quantity: str, rule: Rule, measured: Measured) -> Iterator[Step]:
-    sites = network.sites
+    sites = read_sites(network, "theory")
     kind, say = (Activation, ACTIVATION[quantity]) if quantity in ACTIVATION else (Dense, PREACTIVATION[quantity])
     for end, site in enumerate(sites):
         start = _start(sites, end, theory)
@@ -135,7 +135,7 @@ def _measured_state(site: Site, theory: Theory, measured: Measured) -> State:
 
 def _kept(network: Network, quantity: str, measured: Measured) -> Iterator[Step]:
     """What the layer before has: of z the conditional variance, which varies less; of a what it hands on."""
-    sites = network.sites
+    sites = read_sites(network, "theory")
     for end, site in enumerate(sites):
         dense = [i for i in range(end + 1) if isinstance(sites[i].noun, Dense)]
         if len(dense) < 2:
@@ -150,7 +150,7 @@ def _kept(network: Network, quantity: str, measured: Measured) -> Iterator[Step]
 
 
 def _backward(network: Network, theory: Theory, rule: Rule, measured: Measured) -> Iterator[Step]:
-    sites = network.sites
+    sites = read_sites(network, "theory")
     dense = [i for i, site in enumerate(sites) if isinstance(site.noun, Dense)]
     for end, start in reversed(list(itertools.pairwise(dense))):
         above = measured("gradient_second_moment", site_place(sites[start]))
