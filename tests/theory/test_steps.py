@@ -1,5 +1,7 @@
 """A theory's step from what it predicts is what it predicts one layer on."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,19 @@ def test_finite_width_has_a_step_of_its_own():
         said = [f.predicted[(f.quantity == "activation_second_moment") & (f.layer == 1)].item() for f in frames]
         np.testing.assert_allclose(first, [said, said], rtol=1e-12)
         assert (said[0] == pytest.approx(said[1], rel=1e-9)) == (weights == "lecun_normal")
+
+
+def test_steps_and_expectations_of_gradients_meet():
+    """Where gradients of dead networks are 0, the mean of steps is the ratio of means."""
+    narrow = vp.Network(
+        5, [dense(3), "relu", dense(4), "abs", dense(2, biases=BIASED), "relu", dense(3), "relu", dense(4)]
+    )
+    said = places_and_values(vp.predict(narrow, theory="finite-width"))
+    means = [
+        said["gradient_second_moment", (layer, module)] for layer, module in zip(range(1, 6), "02468", strict=True)
+    ]
+    factors = [e[0, 0] for _, e in steps(narrow, "finite-width", "gradient_second_moment", ones)]
+    np.testing.assert_allclose(factors[::-1], [a / b for a, b in itertools.pairwise(means)], rtol=1e-12)
 
 
 def test_finite_width_refuses_in_a_step_what_it_refuses_in_a_prediction():

@@ -85,10 +85,9 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     Notes
     -----
     With positively homogeneous activations all forward moments are exact, and the backward ones for Gaussian weights;
-    the backward means for any symmetric ones with a density (signs and sparse weights can cancel, and the slope at 0 is
-    a convention). With other activations, forward moments are exact in the first layers
-    and hold to order 1/width above; backward, means are those of mean-field theory, and standard deviations hold to
-    leading order.
+    the backward means for any symmetric ones with a density (signs and sparse weights can cancel), the slope at 0 being
+    what `simulate` takes. With other activations, forward moments are exact in the first layers and hold to order 1/width
+    above; backward, means are those of mean-field theory, and standard deviations hold to leading order.
 
     Examples
     --------

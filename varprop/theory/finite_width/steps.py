@@ -3,9 +3,9 @@ r"""One step at finite width: what is expected of a layer in the mean over netwo
 Forward that is the mean-field step at the conditional variance that was measured, since z is Gaussian given it. Under weights
 that are not, E[phi^2] has the Edgeworth term k4 g''/6 in addition, relative to g taken where mean-field theory has Q.
 
-Backward a step starts from the gradient above. With two half lines it is the ratio of the expectations of neighbouring layers:
-networks may die, and that a gradient above is not 0 says that they did not die below it. For other activations what finite
-width does to the mean is not known, and the step is mean-field theory's.
+Backward a step starts from the gradient above. With two half lines networks may die, and that a gradient above is not 0 says
+that most of them did not die below it. For other activations what finite width does to the mean is not known, and the step is
+mean-field theory's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.network import Network, Site
-from varprop.theory.finite_width.backward import gradient_moments
+from varprop.theory.finite_width.backward import slope_at_zero
 from varprop.theory.finite_width.chain import Slopes, read_chain, read_inputs, through_lead
 from varprop.theory.finite_width.moments import LayerMoments, moments_of_signals
 from varprop.theory.finite_width.recursion import through_activation
@@ -78,11 +78,24 @@ def _share(layer: LayerMoments) -> float:
 
 
 def _factors(layers: tuple[LayerMoments, ...]) -> dict[str, float]:
-    """By module, from a layer's gradient to that of the layer below; empty where mean-field theory says it."""
-    if not all(isinstance(layer.stage.response, Slopes) for layer in layers[:-1]):
-        return {}
-    means = [moments.mean for moments in gradient_moments(layers)]
-    return {
-        layer.stage.module: below / above if above > 0 else 0.0
-        for layer, (below, above) in zip(layers[1:], itertools.pairwise(means), strict=True)
-    }
+    """By module, from a layer's gradient to that of the layer below; empty where mean-field theory says it.
+
+    The mean is over networks whose gradient above is not 0. Of living signals below fair coins say how much goes through,
+    none if all fall on a flat side; of dead ones the slope at 0 does. A layer with biases brings a signal back to life.
+    """
+    found: dict[str, float] = {}
+    living, dead = 1.0, 1.0  # chances that the gradient above is not 0, if the signal there lives, and if it does not
+    for layer, above in reversed(list(itertools.pairwise(layers))):
+        response = layer.stage.response
+        if not isinstance(response, Slopes):
+            return {}
+        off = 2.0**-layer.stage.units if response.can_die else 0.0
+        at_zero, gone = slope_at_zero(layer) ** 2, layer.preactivation.dead
+        if above.stage.bias_variance > 0:
+            dead = living
+        passed = (1 - gone) * response.second * living + gone * at_zero * dead
+        at_risk = (1 - gone) * ((1 - off) * living + off * dead) + gone * dead
+        gain = above.stage.units * above.stage.weight_variance
+        found[above.stage.module] = gain * (passed / at_risk)
+        living, dead = (1 - off) * living, dead if at_zero else 0.0
+    return found
