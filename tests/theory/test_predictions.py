@@ -292,3 +292,42 @@ def test_a_theory_predicts_what_it_says_it_speaks_of(theory):
     x = np.stack([np.ones(12), np.linspace(-1, 1, 12)])
     said = set(vp.predict(net, theory=theory, inputs=x)["quantity"])
     assert said == {name for name in QUANTITIES if vp.theory.get_theory(theory).speaks_of(name)}
+
+
+def blank_row(inputs, size):
+    """Inputs of mean square 1, the last of them all zero."""
+    signs = np.where(np.arange(inputs * size).reshape(inputs, size) % 3, 1.0, -1.0)
+    signs[-1] = 0.0
+    return signs
+
+
+@pytest.mark.parametrize("theory", ["he", "mean-field"])
+def test_a_blank_input_has_the_slope_at_zero(theory):
+    net = vp.mlp([64] * 5, activation="relu", weights="he_normal")
+    x = blank_row(10, 64)
+    np.testing.assert_allclose(by_layer(net, theory, "gradient_second_moment", inputs=x), [0.9, 0.9, 0.9, 1.0])
+    np.testing.assert_allclose(by_layer(net, theory, "derivative_second_moment", inputs=x), [0.45] * 4)
+    biased = vp.mlp([64] * 5, activation="relu", weights="he_normal", biases={"name": "normal", "std": 0.1})
+    np.testing.assert_allclose(by_layer(biased, theory, "gradient_second_moment", inputs=x), [1.0] * 4)
+
+
+def test_xavier_has_the_slope_of_the_identity_at_zero_too():
+    net = vp.mlp([64] * 3, activation="relu", weights="xavier_normal")
+    np.testing.assert_allclose(by_layer(net, "xavier", "gradient_second_moment", inputs=np.zeros((1, 64))), [1.0, 1.0])
+
+
+SILENT_AT_ZERO = [
+    name for name in vp.activation_names() if not (phi := vp.get_activation(name)).jumps and phi(np.zeros(1))[0] == 0.0
+]
+
+
+@pytest.mark.false_alarm(0)
+@pytest.mark.parametrize("name", SILENT_AT_ZERO)
+def test_the_slope_at_zero_is_the_engines(name):
+    """Of an input of zeros nothing is drawn but weights that are multiplied by 0."""
+    net = vp.mlp([4, 6, 5], activation=name, weights="he_normal")
+    x = np.zeros((1, 4))
+    wanted = ["derivative_second_moment"]
+    sim = vp.simulate(net, n_networks=3, rng=1, inputs=x, dtype="float64", executor="serial", quantities=wanted)
+    predicted = by_layer(net, "mean-field", "derivative_second_moment", inputs=x)
+    np.testing.assert_allclose(sim.values("derivative_second_moment"), np.tile(predicted, (3, 1)), rtol=1e-12)

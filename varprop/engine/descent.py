@@ -18,6 +18,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
+from varprop.model.reading import read_dense, read_sites
 from varprop.model.simulation import Place, site_place
 from varprop.model.training import Training
 
@@ -136,7 +137,7 @@ def descend(
 
 def dense_sites(network: Network) -> tuple[Site, ...]:
     """Sites of a network's layers with weights, first to last."""
-    return tuple(site for site in network.sites if isinstance(site.noun, Dense))
+    return tuple(site for site, _ in read_dense(network, "gradient descent"))
 
 
 def draw(site: Site, networks: int, rng: np.random.Generator) -> Parameters:
@@ -189,7 +190,7 @@ def forward(network: Network, parameters: Mapping[Place, Parameters], inputs: Fl
     """Send the inputs through every site, the activation after the last layer too."""
     passed: list[Passed] = []
     x = np.ascontiguousarray(np.broadcast_to(inputs, (len(next(iter(parameters.values())).weights), *inputs.shape)))
-    for site in network.sites:
+    for site in read_sites(network, "gradient descent"):
         if isinstance(site.noun, Activation):
             y = np.asarray(site.noun(x), dtype=np.float64)
         else:

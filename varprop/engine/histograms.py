@@ -10,9 +10,9 @@ from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
-from varprop.model.activations import Activation
 from varprop.model.histograms import Histograms, Scale, UnitCounts, UnitQuantity
 from varprop.model.network import Network
+from varprop.model.reading import read_activations
 from varprop.model.simulation import Place
 from varprop.numerics.streams import block_generator
 
@@ -104,7 +104,7 @@ def histograms(
         gradient_bins = _Bins("linear", _checked("gradient_edges", gradient_edges))
     counter = _Counter({"activation": activation_bins, "gradient": gradient_bins})
     _sample(plan, counter)
-    has_activations = any(isinstance(layer, Activation) for layer in network.layers)
+    has_activations = bool(read_activations(network, "the engine"))
     return Histograms(
         network=network,
         n_networks=plan.n_networks,
@@ -203,7 +203,7 @@ def _sum_of_squares(signal: Signal, networks: int) -> float:
 def _range(network: Network) -> tuple[float, float] | None:
     """Lowest and highest value of a network's activations, None if any is unbounded or there is none."""
     ends = []
-    for phi in {layer for layer in network.layers if isinstance(layer, Activation)}:
+    for phi in set(read_activations(network, "the engine")):
         with np.errstate(all="ignore"):
             a = phi(_PROBES)
         # What is bounded has reached its bounds, or all but, where the probes end.

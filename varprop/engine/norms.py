@@ -16,6 +16,7 @@ from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Place, site_place
 
 NORMS = (
@@ -71,7 +72,7 @@ def why_not_norms(network: Network, n_inputs: int) -> str:
     if n_inputs > 1:
         return f"there are {n_inputs} inputs, and it takes one"
     previous: object = None
-    for site in network.sites:
+    for site in read_sites(network, "method 'norms'"):
         noun = site.noun
         if isinstance(noun, Dense) and not (noun.weights.gaussian and noun.biases.name == "zeros"):
             return f"layer {site.layer} has {noun.weights.label} and biases {noun.biases.label}, not Gaussian weights alone"
@@ -147,7 +148,7 @@ def sample_norms(network: Network, square: float, streams: Streams, *, networks:
 
 def _stages(network: Network) -> list[_Stage]:
     found: list[_Stage] = []
-    for site in network.sites:
+    for site in read_sites(network, "method 'norms'"):
         noun = site.noun
         if isinstance(noun, Dense):
             found.append(_Stage(site, noun.weights.variance(*site.fans), None, _Slopes(1.0, 1.0, 1.0)))

@@ -16,9 +16,10 @@ from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
 from varprop.engine.rules import is_undrawn
-from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import check_quantities
+from varprop.model.reading import read_dense
 from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
@@ -245,7 +246,7 @@ def _method(network: Network, method: str, *, n_inputs: int) -> Method:
             msg = f"method 'norms' cannot sample this network: {why}; use 'auto'"
             raise UnsupportedError(msg)
         return "norms"
-    undrawn = any(isinstance(layer, Dense) and is_undrawn(layer.weights, n_inputs) for layer in network.layers)
+    undrawn = any(is_undrawn(layer.weights, n_inputs) for _, layer in read_dense(network, "the engine"))
     return "matrix-free" if undrawn and method == "auto" else "dense"
 
 
@@ -298,7 +299,7 @@ def sizes(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
     """Entries of the weight matrices that are drawn for one network, and numbers in all its signals one way."""
     drawn = sum(
         site.fans[0] * site.fans[1]
-        for site in network.sites
-        if isinstance(site.noun, Dense) and (dense or not is_undrawn(site.noun.weights, n_inputs))
+        for site, layer in read_dense(network, "the engine")
+        if dense or not is_undrawn(layer.weights, n_inputs)
     )
     return drawn, n_inputs * sum(network.widths)

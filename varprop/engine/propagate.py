@@ -25,6 +25,7 @@ from varprop.model.histograms import UnitQuantity
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Place, site_place
 
 At = TypeVar("At", AtPreactivation, AtActivation, AtGradient)
@@ -79,7 +80,7 @@ def propagate(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # Signal looks at what comes of it
         x = Signal(np.broadcast_to(inputs, (networks, *inputs.shape)))
         z = x
-        for site in network.sites:
+        for site in read_sites(network, "the engine"):
             place = site_place(site)
             try:
                 y, backward = forward(site.noun, x, streams)
@@ -148,7 +149,7 @@ def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]
     second moment an activation that does not jump, and saturation a steepest slope: step has none but 0, exp none at all.
     """
     found = []
-    for site in network.sites:
+    for site in read_sites(network, "the engine"):
         if isinstance(site.noun, Activation) != (QUANTITIES[quantity].place == "activation"):
             continue
         if quantity.endswith("_variance") and quantity != "conditional_variance" and site.output_shape == (1,):

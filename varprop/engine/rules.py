@@ -16,7 +16,7 @@ from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Orthogonal
-from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.layers import Dense, refuse_layer
 
 Backward = Callable[[Signal], Signal]
 """From dLoss/d(output) to dLoss/d(input)."""
@@ -47,8 +47,7 @@ def forward(noun: object, x: Signal, streams: Streams) -> tuple[Signal, Backward
     UnsupportedError
         If there is no rule for this type of noun.
     """
-    msg = f"the engine has no rule for {type(noun).__name__}; it knows {', '.join(t.__name__ for t in supported())}"
-    raise UnsupportedError(msg)
+    refuse_layer("the engine", noun, supported())
 
 
 def supported() -> tuple[type, ...]:

@@ -11,6 +11,7 @@ from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Simulation
 
 MAX_ROWS = 30
@@ -68,7 +69,7 @@ def network_card(network: Network) -> str:
         layers = [block[0] for block in alike]
         span = f"{layers[0]}" if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
         rows.append((span, *fans, *said))
-    before = [site.noun.label for site in network.sites if site.layer == 0]
+    before = [site.noun.label for site in read_sites(network, "a card") if site.layer == 0]
     facts = {"label": network.label, "input": " x ".join(map(str, network.input_shape))}
     if before:
         facts["before layer 1"] = ", ".join(before)
@@ -101,7 +102,7 @@ Block = tuple[int, tuple[int, int], str, str, str, str]
 
 
 def _blocks(network: Network) -> Iterable[Block]:
-    for layer, group in itertools.groupby(network.sites, key=lambda site: site.layer):
+    for layer, group in itertools.groupby(read_sites(network, "a card"), key=lambda site: site.layer):
         if layer:
             yield _block(layer, *group)
 

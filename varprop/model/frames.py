@@ -17,6 +17,7 @@ from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES, Quantity, check_quantities
+from varprop.model.reading import read_sites
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -292,7 +293,8 @@ def _layers(
 def _where(network: Network, quantity: Quantity) -> list[_Place]:
     """Everywhere that a network has a quantity."""
     kind = Activation if quantity.place == "activation" else Dense
-    found = [(site.layer, site.module) for site in network.sites if isinstance(site.noun, kind)]
+    sites = read_sites(network, "a frame of measurements")
+    found = [(site.layer, site.module) for site in sites if isinstance(site.noun, kind)]
     return found[-1:] if quantity.place == "loss" else found
 
 

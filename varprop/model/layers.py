@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 
 
 class UnsupportedError(TypeError):
     """A layer, law or combination for which the asked computation has no rule."""
+
+
+def refuse_layer(reader: str, layer: object, known: Iterable[type], *, module: str = "") -> NoReturn:
+    """Refuse a layer of a type that a part of varprop has no rule for.
+
+    Parameters
+    ----------
+    reader : str
+        Which part.
+    layer : object
+        What it met.
+    known : iterable of type
+        What it has rules for.
+    module : str, optional
+        Where the layer stands.
+
+    Raises
+    ------
+    UnsupportedError
+        Always.
+    """
+    where = f" (module {module})" if module else ""
+    names = " and ".join(kind.__name__ for kind in known)
+    msg = f"{reader} has no rule for a layer of type {type(layer).__name__}{where}; it knows {names}"
+    raise UnsupportedError(msg)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.initializers import Initializer, InitializerLike
-from varprop.model.layers import Dense, check_width
+from varprop.model.layers import Dense, check_width, refuse_layer
 
 Layer = Dense | Activation
 
@@ -111,7 +111,7 @@ class Network:
     @property
     def label(self) -> str:
         """Activations, laws and widths in one short text, for tables."""
-        activations = _distinct(layer.label for layer in self.layers if isinstance(layer, Activation))
+        activations = _distinct(layer.label for layer in self.layers if not isinstance(layer, Dense))
         weights = _distinct(layer.weights.label for layer in self.layers if isinstance(layer, Dense))
         biases = _distinct(layer.biases.label for layer in self.layers if isinstance(layer, Dense))
         parts = [activations, weights, "" if biases == "zeros" else f"biases {biases}", widths_label(self.widths)]
@@ -129,6 +129,8 @@ class Network:
 def _describe(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, Dense):
         return {"dense": layer.units, "weights": _named(layer.weights), "biases": _named(layer.biases)}
+    if not isinstance(layer, Activation):
+        refuse_layer("the description of a network", layer, (Dense, Activation))
     return {"activation": _named(layer)}
 
 

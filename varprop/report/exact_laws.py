@@ -11,6 +11,8 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Simulation
 from varprop.report.distributions import draw_quantiles
 from varprop.report.document import Picture
@@ -93,6 +95,8 @@ def _panel(label: str, simulation: Simulation) -> Panel | None:
     if _QUANTITY not in simulation.quantities or len(simulation.inputs) > 1:
         return None
     place = simulation.places(_QUANTITY)[-1]
+    if isinstance(simulation.network, Network):
+        read_sites(simulation.network, "a law between networks")
     try:
         law = finite_width_law(simulation.architecture, place[0], quantity=_QUANTITY, inputs=simulation.inputs)
         law.ppf(np.array([0.5]))

@@ -11,8 +11,8 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
-from varprop.model.layers import Dense
 from varprop.model.network import Network, widths_label
+from varprop.model.reading import read_activations, read_dense
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
 from varprop.report.labels import label_points
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_READER = "a phase diagram"
 _GRID = (37, 25)
 _AREAS = {
     "ordered": (VERDICTS["supported"].color, r"ordered, $\chi_1 < 1$"),
@@ -57,13 +58,13 @@ def phase_points(networks: Mapping[str, Network]) -> tuple[pd.DataFrame, dict[st
 
     rows, left_out = [], {}
     for label, network in networks.items():
-        activations = {layer.label for layer in network.layers if isinstance(layer, Activation)}
-        dense = [(site.noun, site.fans) for site in network.sites if isinstance(site.noun, Dense)]
+        activations = {phi.label for phi in read_activations(network, _READER)}
+        dense = [(layer, site.fans) for site, layer in read_dense(network, _READER)]
         if len(activations) != 1:
             left_out[label] = f"it has {count(len(activations), 'different activation')}"
         elif not all(noun.weights.has_variance and noun.biases.has_variance for noun, _ in dense):
             left_out[label] = "the variance of its weights is not known"
-        elif any(layer.jumps for layer in network.layers if isinstance(layer, Activation)):
+        elif any(phi.jumps for phi in read_activations(network, _READER)):
             left_out[label] = "its activation jumps, so that it is chaotic whatever the variances"
         else:
             weights = np.array([fans[0] * noun.weights.variance(*fans) for noun, fans in dense])
@@ -321,8 +322,8 @@ def point_names(networks: Mapping[str, Network]) -> dict[str, str]:
     """Call each network by its weights, and by what else of it is not the same in all."""
     parts = {
         label: {
-            "weights": _distinct(layer.weights.label for layer in network.layers if isinstance(layer, Dense)),
-            "biases": "biases " + _distinct(layer.biases.label for layer in network.layers if isinstance(layer, Dense)),
+            "weights": _distinct(layer.weights.label for _, layer in read_dense(network, _READER)),
+            "biases": "biases " + _distinct(layer.biases.label for _, layer in read_dense(network, _READER)),
             "widths": widths_label(network.widths),
         }
         for label, network in networks.items()
@@ -336,4 +337,4 @@ def _distinct(labels: Iterable[str]) -> str:
 
 
 def _activation(network: Network) -> Activation:
-    return next(layer for layer in network.layers if isinstance(layer, Activation))
+    return read_activations(network, _READER)[0]

@@ -11,6 +11,8 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.report.document import Column, Picture, Table
@@ -112,7 +114,11 @@ def ridges(simulation: Simulation, quantity: str, *, layers: int = LAYERS) -> li
     ------
     ValueError
         If the quantity was not recorded, or has negative values.
+    UnsupportedError
+        If the network has a layer of a type that laws are not known to cover or not to cover.
     """
+    if isinstance(simulation.network, Network):
+        read_sites(simulation.network, "a law between networks")
     places = simulation.places(quantity)
     shown = min(layers, len(places))
     approximations = _approximations(simulation, quantity)

@@ -14,6 +14,7 @@ from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network
+from varprop.model.reading import read_activations, read_dense, read_sites
 from varprop.model.simulation import Simulation
 from varprop.stats.means import mean_outcome
 from varprop.theory import get_theory
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from varprop.study.sweep import Variable
 
+_READER = "a sweep"
 TRANSIENT = 5
 """First layer of what is measured: until there, second moments settle from what the input has."""
 CONFIDENCE = 0.95
@@ -73,7 +75,7 @@ def points_of(simulations: Sequence[Simulation], variable: Variable) -> list[Poi
     points: dict[tuple[str, float], Point] = {}
     for simulation in simulations:
         network = simulation.architecture
-        series = "/".join(dict.fromkeys(noun.label for noun in network.layers if not isinstance(noun, Dense)))
+        series = "/".join(dict.fromkeys(phi.label for phi in read_activations(network, _READER)))
         point = Point(series or "linear", value_in(network, variable), simulation)
         if (point.series, point.value) in points:
             msg = (
@@ -93,9 +95,9 @@ def value_in(network: Network, variable: Variable) -> float:
     ValueError
         If layers differ in it, or the variable is unknown.
     """
+    dense = [(layer, site.fans) for site, layer in read_dense(network, _READER)]
     if variable == "depth":
         return float(network.depth)
-    dense = [(site.noun, site.fans) for site in network.sites if isinstance(site.noun, Dense)]
     if variable == "width":
         values = [float(units) for units in network.widths]
     elif variable == "weight_variance":
@@ -225,7 +227,7 @@ def _curve(points: Sequence[Point], variable: Variable) -> Iterator[tuple[float,
 
 def _homogeneous(point: Point) -> bool:
     """Tell whether gains are a straight line on a log scale, and everything else is constant."""
-    nouns = point.simulation.architecture.layers
+    nouns = [site.noun for site in read_sites(point.simulation.architecture, _READER)]
     return all(noun.biases.name == "zeros" if isinstance(noun, Dense) else noun.homogeneous for noun in nouns)
 
 
@@ -239,7 +241,7 @@ def with_variance(network: Network, variable: Variable, value: float) -> Network
         Dense(noun.units, **({"weights": noun.weights, "biases": noun.biases} | laws))
         if isinstance(noun, Dense)
         else noun
-        for noun in network.layers
+        for noun in (site.noun for site in read_sites(network, _READER))
     ]
     return Network(network.input_shape, layers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.theory.finite_width.predictions import finite_width_predictions
+from varprop.theory.readings import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
 from varprop.theory.state import State, needs_slope, pairs_of, walk
 
@@ -50,7 +52,8 @@ def predict(
     inputs : None, int or array_like, shape (inputs, input_size)
         As for `simulate`: of an array, the mean square of each input enters, and for the cosine the mean product of
         each pair. Of the inputs that an int stands for only the mean square, 1, is known without a seed: they have no
-        cosine here; pass ``simulation.inputs``.
+        cosine here; pass ``simulation.inputs``. Where an input is all zero and z therefore 0, phi' is what `simulate`
+        takes it to be there: 0 under ReLU.
 
     Returns
     -------
@@ -123,8 +126,8 @@ def input_mean_product(inputs: ArrayLike | int | None) -> Float64Array | None:
 
 def _warn_of_jumps(network: Network, names: list[str]) -> None:
     """Say why gradients are missing, where they are."""
-    dense = [i for i, noun in enumerate(network.layers) if isinstance(noun, Dense)]
-    between = network.layers[dense[0] : dense[-1]]
+    sites = read_sites(network, "theory")
+    between = (site.noun for site in sites if 0 < site.layer < network.depth)
     jumping = {noun.label: None for noun in between if isinstance(noun, Activation) and noun.jumps}
     for name in names:
         if jumping and needs_slope(get_theory(name)):
@@ -148,67 +151,20 @@ def predictions(
     found: list[Prediction] = []
     for i, (site, state) in enumerate(walked):
         # "Preserved" says of every place what is true of the first of its kind.
-        kind = Dense if isinstance(site.noun, Dense) else type(site.noun)
+        kind = Dense if isinstance(site.noun, Dense) else Activation
         reference = next((s for s in walked[first:] if isinstance(s[0].noun, kind)), (site, state))
         said_at, said = reference if theory.constant and i > first else (site, state)
-        family = _PREACTIVATION if kind is Dense else _ACTIVATION
+        family = PREACTIVATION if kind is Dense else ACTIVATION
         for quantity, say in family.items():
             value = say(said_at, said, theory)
             if value is None or _too_narrow(quantity, site):
                 continue
-            exact = state.exact and quantity not in _NEVER_EXACT and (not theory.constant or i == first)
+            exact = state.exact and quantity not in NEVER_EXACT and (not theory.constant or i == first)
             found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), exact))
     if theory.backward is not None:
         found += _gradients(walked, theory, mean_square)
     order = {name: i for i, name in enumerate(QUANTITIES)}
     return sorted(found, key=lambda p: order[p.quantity])
-
-
-_Say = Callable[[Site, State, Theory], "Float64Array | None"]
-
-_PREACTIVATION: dict[str, _Say] = {
-    "preactivation_mean": lambda _site, s, _t: np.zeros_like(s.q),
-    "preactivation_variance": lambda _site, s, _t: s.q,
-    "preactivation_second_moment": lambda _site, s, _t: s.q,
-    "conditional_variance": lambda _site, s, _t: s.q,
-    "pivot": lambda _site, s, _t: np.ones_like(s.q) if (s.q > 0).all() else None,
-}
-
-
-def _activation_mean(site: Site, state: State, theory: Theory) -> Float64Array | None:
-    return None if theory.mean is None else theory.mean(site.noun, state.q)  # type: ignore[arg-type]
-
-
-def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Array | None:
-    if theory.carries == "variance":
-        return state.carried
-    return None if theory.variance is None else theory.variance(site.noun, state.q)  # type: ignore[arg-type]
-
-
-def _derivative_second_moment(site: Site, state: State, theory: Theory) -> Float64Array | None:
-    if theory.backward is None or theory.constant or not isinstance(site.noun, Activation) or site.noun.jumps:
-        return None
-    return theory.backward(site.noun, state.q)
-
-
-def _cosine(_site: Site, state: State, _theory: Theory) -> Float64Array | None:
-    if state.shared is None or not (state.carried > 0).all():
-        return None
-    first, second = pairs_of(len(state.carried))
-    norm = np.sqrt(state.carried[first]) * np.sqrt(state.carried[second])
-    return np.asarray(state.shared / norm, dtype=np.float64)
-
-
-_ACTIVATION: dict[str, _Say] = {
-    "activation_mean": _activation_mean,
-    "activation_variance": _activation_variance,
-    "activation_second_moment": lambda _site, s, t: s.carried if t.carries == "second_moment" else None,
-    "derivative_second_moment": _derivative_second_moment,
-    "cosine": _cosine,
-}
-_NEVER_EXACT = {"activation_mean", "activation_variance", "derivative_second_moment", "cosine"}
-"""The first three are known at this width only where the law of z is, which is the first layer; a cosine's mean is not
-the cosine of means. Said to be exact nowhere."""
 
 
 def _too_narrow(quantity: str, site: Site) -> bool:
@@ -240,7 +196,7 @@ def _gradients(walked: list[tuple[Site, State]], theory: Theory, mean_square: Fl
         if state.backward is None:
             break
         if not theory.constant:
-            delta = delta * state.backward
+            delta = delta * state.backward()
         # What is kept by decree is exact at the last layer alone.
         exact = exact and state.backward_exact and not theory.constant
     return found[::-1]

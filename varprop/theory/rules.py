@@ -29,7 +29,8 @@ class Theory:
     forward : callable
         q to what the next layer's weights multiply: E[phi^2], or Var(phi) in the article's wording.
     backward : callable or None
-        q to the factor E[phi'^2] on squared gradients; None where the theory is about the forward pass alone.
+        q to the factor E[phi'^2] on squared gradients; None where the theory is about the forward pass alone. At q = 0 it
+        is phi'(0)^2, as the engine takes phi'(0), unless the theory puts another function in the place of phi.
     carries : {"second_moment", "variance"}
         Which of the activation's two moments ``forward`` means.
     mean : callable or None
@@ -86,8 +87,19 @@ def _one(_: Activation, q: Float64Array) -> Float64Array:
     return np.ones_like(q)
 
 
-def _one_half(_: Activation, q: Float64Array) -> Float64Array:
-    return np.full_like(q, 0.5)
+def _one_half(phi: Activation, q: Float64Array) -> Float64Array:
+    return _at_zero(phi, q, np.full_like(q, 0.5))
+
+
+def own_slope(phi: Activation, q: Float64Array) -> Float64Array:
+    """E[phi'^2] of the activation itself."""
+    return _at_zero(phi, q, phi.derivative_second_moment(q))
+
+
+def _at_zero(phi: Activation, q: Float64Array, factor: Float64Array) -> Float64Array:
+    """The factor, but phi'(0)^2 where z is 0 whatever the weights: there no coin is thrown for the side of the kink."""
+    dead = q == 0
+    return np.where(dead, phi.slope(np.zeros(1))[0] ** 2, factor) if dead.any() else factor
 
 
 def _zero(_: Activation, q: Float64Array) -> Float64Array:
@@ -135,7 +147,7 @@ _ALL = (
         name="mean-field",
         statement="infinitely wide layers: z ~ N(0, q), the length map and the gradient map of the activation itself",
         forward=Activation.second_moment,
-        backward=Activation.derivative_second_moment,
+        backward=own_slope,
         mean=Activation.mean,
         variance=Activation.variance,
     ),
@@ -143,7 +155,7 @@ _ALL = (
         name="finite-width",
         statement="layers of the width they have: exact laws for rectifiers, terms of order 1/width for the others",
         forward=Activation.second_moment,
-        backward=Activation.derivative_second_moment,
+        backward=own_slope,
         finite=True,
     ),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +12,31 @@ from numpy.typing import NDArray
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
-from varprop.model.layers import Dense, UnsupportedError
+from varprop.model.layers import Dense, UnsupportedError, refuse_layer
 from varprop.model.network import Network, Site
-from varprop.theory.rules import Theory
+from varprop.model.reading import read_dense, read_sites
+from varprop.theory.rules import Theory, own_slope
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What a theory says of the signal at one place; arrays have one entry per input.
 
+    Of a state that was measured (`varprop.theory.steps`) they have shape (networks, inputs).
+
     ``carried`` is what the next weights multiply: E[a^2] (or Var(a) in the textbook wording). ``q`` is the second
-    moment of the last pre-activation. ``backward`` is the factor that this noun puts on the mean squared gradient,
-    going back through it; None where there is none, since phi jumps. ``exact`` and ``backward_exact`` say that
-    ``carried`` and ``backward`` are known to be right at this width; ``gaussian`` that z is Gaussian given the layer
-    below; ``symmetric`` that z and -z are as likely, given the layer below; ``atomless`` that z is 0 only where the layer
-    below is dead. ``activations`` counts those since the last
-    layer with weights. ``death`` bounds the probability that the signal is exactly 0 by now. ``shared`` is what the next
-    weights multiply for two inputs, E[a a'], one entry per pair of inputs in the order of `pairs_of`; None where it is
-    not followed.
+    moment of the last pre-activation. ``backward`` computes the factor that this noun puts on the mean squared gradient,
+    going back through it, which many callers never need; None where there is none, since phi jumps. ``exact`` and
+    ``backward_exact`` say that ``carried`` and that factor are known to be right at this width; ``gaussian`` that z is
+    Gaussian given the layer below; ``symmetric`` that z and -z are as likely, given the layer below; ``atomless`` that z
+    is 0 only where the layer below is dead. ``activations`` counts those since the last layer with weights. ``death``
+    bounds the probability that the signal is exactly 0 by now. ``shared`` is what the next weights multiply for two
+    inputs, E[a a'], one entry per pair of inputs in the order of `pairs_of`; None where it is not followed.
     """
 
     carried: Float64Array
     q: Float64Array
-    backward: Float64Array | None
+    backward: Callable[[], Float64Array] | None = None
     exact: bool = True
     backward_exact: bool = True
     gaussian: bool = False
@@ -59,8 +61,7 @@ def advance(noun: object, _state: State, _site: Site, _theory: Theory) -> State:
     UnsupportedError
         If there is no rule for this type of noun, or the theory does not cover it.
     """
-    msg = f"theory has no rule for {type(noun).__name__}; it knows {', '.join(t.__name__ for t in supported())}"
-    raise UnsupportedError(msg)
+    refuse_layer("theory", noun, supported())
 
 
 def supported() -> tuple[type, ...]:
@@ -77,7 +78,7 @@ def _dense(noun: Dense, state: State, site: Site, _theory: Theory) -> State:
         state,
         carried=q,
         q=q,
-        backward=np.full_like(q, fan_out * weight),
+        backward=lambda: np.full_like(q, fan_out * weight),
         backward_exact=True,
         gaussian=noun.weights.gaussian and (bias == 0 or noun.biases.gaussian),
         symmetric=noun.weights.symmetric and noun.biases.symmetric,
@@ -95,15 +96,10 @@ def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> S
             "another activation; put a Dense between them"
         )
         raise UnsupportedError(msg)
-    carried = theory.forward(noun, state.q)
-    if theory.backward is None:
-        back: Float64Array | None = np.ones_like(state.q)
-    else:
-        back = None if needs_slope(theory) and noun.jumps else theory.backward(noun, state.q)
     return replace(
         state,
-        carried=carried,
-        backward=back,
+        carried=theory.forward(noun, state.q),
+        backward=None if needs_slope(theory) and noun.jumps else partial(_slope_factor, noun, state.q, theory),
         exact=state.exact and _is_exact(noun, state, site, theory),
         backward_exact=_is_backward_exact(noun, state, theory),
         activations=state.activations + 1,
@@ -112,9 +108,13 @@ def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> S
     )
 
 
+def _slope_factor(noun: Activation, q: Float64Array, theory: Theory) -> Float64Array:
+    return np.ones_like(q) if theory.backward is None else theory.backward(noun, q)
+
+
 def needs_slope(theory: Theory) -> bool:
     """Tell whether the theory's factor on squared gradients is a moment of the activation's own phi'."""
-    return theory.backward is Activation.derivative_second_moment
+    return theory.backward is own_slope
 
 
 def _shared(noun: Activation, q: Float64Array, covariance: Float64Array) -> Float64Array:
@@ -175,14 +175,31 @@ def _is_share(said: Float64Array, true: float) -> bool:
     return bool(np.isclose(said[0], true, rtol=1e-13))
 
 
+def check_centred(network: Network) -> None:
+    """Refuse laws that have a mean.
+
+    Raises
+    ------
+    UnsupportedError
+        Naming the first of them.
+    """
+    for site, layer in read_dense(network, "theory"):
+        _check_centred(layer.weights, site, "weights")
+        _check_centred(layer.biases, site, "biases")
+
+
 def _variance(law: Initializer, site: Site, role: str) -> float:
+    _check_centred(law, site, role)
+    return law.variance(*site.fans)
+
+
+def _check_centred(law: Initializer, site: Site, role: str) -> None:
     if law.mean(*site.fans) != 0:
         msg = (
             f"theory takes {role} of mean 0, but {law.label} has mean {law.mean(*site.fans):g} at layer {site.layer}; "
             "compare such a network with another network, not with a theory"
         )
         raise UnsupportedError(msg)
-    return law.variance(*site.fans)
 
 
 def walk(
@@ -192,7 +209,7 @@ def walk(
 
     ``mean_square`` is that of each input, shape (inputs,); ``mean_product`` that of each pair of inputs, shape (pairs,).
     """
-    state = State(mean_square, mean_square, np.ones_like(mean_square), shared=mean_product)
-    for site in network.sites:
+    state = State(mean_square, mean_square, shared=mean_product)
+    for site in read_sites(network, "theory"):
         state = advance(site.noun, state, site, theory)
         yield site, state

@@ -9,22 +9,18 @@ from varprop.model.activations import Activation, get_activation
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Place, Simulation
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One layer with weights and the activation after it; None where z goes on as it is."""
+    """One layer with weights and the activation after it: the identity, with no site, where z goes on as it is."""
 
     site: Site
     noun: Dense
     activation_site: Site | None
-
-    @property
-    def activation(self) -> Activation:
-        """The activation, or the identity."""
-        found = self.activation_site
-        return found.noun if found is not None and isinstance(found.noun, Activation) else get_activation("linear")
+    activation: Activation
 
     @property
     def weight_variance(self) -> float:
@@ -43,14 +39,16 @@ def links(network: Network) -> tuple[Link, ...]:
     Raises
     ------
     UnsupportedError
-        If two activations follow each other: then z is not what the second one acts on.
+        If two activations follow each other: then z is not what the second one acts on. If a layer is of a type that is not
+        known.
     """
     found: list[Link] = []
-    for site in network.sites:
+    identity = get_activation("linear")
+    for site in read_sites(network, "a chain of layers"):
         if isinstance(site.noun, Dense):
-            found.append(Link(site, site.noun, None))
+            found.append(Link(site, site.noun, None, identity))
         elif found and found[-1].activation_site is None:
-            found[-1] = Link(found[-1].site, found[-1].noun, site)
+            found[-1] = Link(found[-1].site, found[-1].noun, site, site.noun)
         else:
             msg = f"module {site.module} ({site.noun.label}) follows no layer with weights; steps cannot be told apart"
             raise UnsupportedError(msg)

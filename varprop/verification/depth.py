@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.activations import Activation
 from varprop.model.network import Network
+from varprop.model.reading import read_activations
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.stats.influence import LogMeans, log_means
 from varprop.stats.profiles import Part, Profile, known, running, single, with_biases
@@ -104,7 +104,7 @@ def _follows(simulation: Simulation, network: Network, quantity: str) -> bool:
         "activation_mean": plain
         and validity.directionless(network)
         and (not several or simulation.per_input)
-        and all(layer.value_range[0] >= 0.0 for layer in network.layers if isinstance(layer, Activation)),
+        and all(phi.value_range[0] >= 0.0 for phi in read_activations(network, "a mean over depth")),
         "gradient_variance": backward and validity.independent_rows(network),
         "weight_gradient_second_moment": backward and not several,
     }[quantity]
@@ -258,9 +258,8 @@ def _weight_gradients(network: Network, _quantity: str) -> Form:
     depth = len(chain)
     places = tuple(site_place(link.site) for link in chain)[::-1]
     can_die = not all(layer.biases.continuous for _, layer, _ in validity.dense_layers(network)) and any(
-        not layer(np.array([side])).any()
-        for layer in network.layers
-        if isinstance(layer, Activation)
+        not phi(np.array([side])).any()
+        for phi in read_activations(network, "a mean over depth")
         for side in (1.0, -1.0)
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from varprop._typing import FloatArray
 from varprop.model.initializers import Initializer
-from varprop.model.layers import Dense
 from varprop.model.network import Site
+from varprop.model.reading import read_dense
 from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 
@@ -34,9 +34,8 @@ def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, Fl
         If a law's entries are not independent or have no fourth moment, so that the test's error would be the wrong one.
     """
     seen = set()
-    for site in simulation.architecture.sites:
-        noun = site.noun
-        if not isinstance(noun, Dense) or (noun.weights.label, site.fans) in seen:
+    for site, noun in read_dense(simulation.architecture, "weights_law"):
+        if (noun.weights.label, site.fans) in seen:
             continue
         seen.add((noun.weights.label, site.fans))
         fan_in, fan_out = site.fans

@@ -14,6 +14,7 @@ from varprop.model.initializers import get_initializer
 from varprop.model.laws import Orthogonal
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.stats import laws, proportions
 from varprop.stats.chances import chance_of_distance
@@ -169,7 +170,7 @@ def _gaussian_counterpart(network: Network) -> tuple[Network, bool]:
         link.site.module: replace(link.noun, weights=get_initializer("normal", std=math.sqrt(link.weight_variance)))
         for link in chain
     }
-    layers = tuple(gaussian.get(site.module, site.noun) for site in network.sites)
+    layers = tuple(gaussian.get(site.module, site.noun) for site in read_sites(network, "exact_law"))
     return replace(network, layers=layers), True
 
 

@@ -78,7 +78,8 @@ def _by_steps(simulation: Simulation, quantity: str, places: Sequence[Place]) ->
     """By the ratios of neighbouring layers, whose means multiply."""
     network = simulation.architecture
     width = validity.narrowest(network)
-    floors = [validity.law_floor(network, width, abs(place[0] - places[0][0])) for place in places[1:]]
+    tails = validity.heaviest_tail(network)
+    floors = [validity.law_floor(tails, width, abs(place[0] - places[0][0])) for place in places[1:]]
 
     def tables(piece: Simulation) -> tuple[Table, ...]:
         table, there = Measured(piece).table(quantity)

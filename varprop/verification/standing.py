@@ -14,6 +14,7 @@ from varprop.model.activations import Activation
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.model.reading import read_sites
 from varprop.model.simulation import Place, Simulation, site_place
 from varprop.stats.capital import Scale, capital_means
 from varprop.stats.means import absent_note
@@ -62,9 +63,10 @@ def columns_of(network: object, quantity: str, places: Sequence[Place], recorded
     """
     if not isinstance(network, Network):
         return [Column(quantity, place, *ALL_QUANTITIES[quantity].ends) for place in places]
+    sites = read_sites(network, "a mean as it stands")
     bounded = _bounded_variances(network) if CARRIER in recorded else {}
-    activations = {site_place(site): site.noun for site in network.sites if isinstance(site.noun, Activation)}
-    units = {site_place(site): site.output_shape[0] for site in network.sites}
+    activations = {site_place(site): site.noun for site in sites if isinstance(site.noun, Activation)}
+    units = {site_place(site): site.output_shape[0] for site in sites}
     found = []
     for place in places:
         if quantity in {"preactivation_second_moment", "preactivation_variance"} and place in bounded:

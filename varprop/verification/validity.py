@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Custom, Orthogonal, Scaled
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network
+from varprop.model.reading import read_activations, read_dense, read_sites
 from varprop.model.shapes import Sparse, StudentT
 from varprop.model.simulation import Place, site_place
 from varprop.stats.floors import Floor, FromNetworks, Refused, Units
 from varprop.verification.chain import links
 
+_READER = "what the laws allow"
 SECOND_MOMENTS = ("preactivation_second_moment", "activation_second_moment")
 _LIGHT_KURTOSIS, _HEAVY_KURTOSIS = 3.75, 4.5
 """Of Student's t with 12 and 8 degrees of freedom: down to these its t tests were measured, from so many networks on."""
@@ -32,9 +33,8 @@ _LIVING_WEIGHTS = 0.8
 
 def dense_layers(network: Network) -> Iterator[tuple[Place, Dense, tuple[int, int]]]:
     """Yield place, layer and fans of every layer with weights."""
-    for site in network.sites:
-        if isinstance(site.noun, Dense):
-            yield site_place(site), site.noun, site.fans
+    for site, layer in read_dense(network, _READER):
+        yield site_place(site), layer, site.fans
 
 
 def narrowest(network: Network) -> int:
@@ -69,7 +69,7 @@ def is_backward_product(network: Network) -> bool:
     That takes signs of columns too, and that no living unit's pre-activation is 0: there phi' is that of neither side. A
     lattice law, as of signs or of sparse weights, meets 0. Under the identity nothing is asked of signs.
     """
-    identity = all(layer.name == "linear" for layer in network.layers if isinstance(layer, Activation))
+    identity = all(phi.name == "linear" for phi in read_activations(network, _READER))
     return _two_half_lines(network) and all(
         _flips(layer.weights, fans)
         and _flips(layer.biases, fans)
@@ -107,16 +107,14 @@ def without_spread(network: Network, quantity: str) -> frozenset[Place]:
     """
     found: set[Place] = set()
     constant, kept = True, quantity in (*SECOND_MOMENTS, "conditional_variance")
-    for site in network.sites:
+    for site in read_sites(network, _READER):
         layer = site.noun
         if isinstance(layer, Dense):
             constant = constant and isinstance(layer.weights.law, Constant) and isinstance(layer.biases.law, Constant)
             isometry = isinstance(layer.weights.law, Orthogonal) and site.fans[1] >= site.fans[0]
             kept = kept and isometry and layer.biases.name == "zeros"
-        elif isinstance(layer, Activation):
-            kept = kept and layer.name in {"linear", "abs"}
         else:
-            return frozenset(found)
+            kept = kept and layer.name in {"linear", "abs"}
         if constant or kept:
             found.add(site_place(site))
     return frozenset(found)
@@ -222,7 +220,7 @@ def pivot_excess(network: Network, place: Place) -> float:
 
 def _two_half_lines(network: Network) -> bool:
     """Whether every activation is two half lines, and there is at most one after each layer with weights."""
-    if not all(layer.homogeneous for layer in network.layers if isinstance(layer, Activation)):
+    if not all(phi.homogeneous for phi in read_activations(network, _READER)):
         return False
     try:
         links(network)

@@ -3,7 +3,8 @@ r"""Mean and variance of every layer's mean squared gradient, backward from a st
 With positively homogeneous activations the mean square of delta_l is a product of independent factors, as derived in
 `finite_width_law`; its moments are exact for Gaussian weights. For symmetric weights of another law with a density the
 means still are: given the layer below, a row of W and its negative are as likely, which makes E[W^2 phi'^2] a product and
-cross terms vanish. Signs and sparse weights can cancel, and a pre-activation of exactly 0 has the slope at 0.
+cross terms vanish. Signs and sparse weights can cancel, and a pre-activation of exactly 0 has the slope at 0: so it is in
+networks that have died below, whose gradients are averaged apart.
 
 For other activations the mean is mean-field theory's, and the variance is that of the linearised chain. Forward, the
 relative deviations of Q obey x_{l+1} = C (g' x_l + e_l), with C = fan_in Var(W) and e_l the deviation of the mean of
@@ -66,31 +67,37 @@ def _homogeneous(layers: tuple[LayerMoments, ...], slopes: list[Slopes]) -> tupl
     found: list[GradientMoments] = []
     last = layers[-1].stage
     mean, square = 1.0, 1 + 2 / last.units  # of the readout; E of the square is relative to that of the mean
+    still, still_square = mean, square  # the same where z is 0 in all units, so that all slopes are those at 0
     gaussian = True  # the weights above
     fair = True  # the slopes above: taken at pre-activations of either sign, none of them 0 in a live network
     for index in range(len(layers) - 1, -1, -1):
         layer = layers[index]
         dead = 0.0 if index == len(layers) - 1 else layer.preactivation.dead
         below = layer.below
-        # Where z = 0 all slopes are those at 0; a signal that is not 0 has fair coins.
-        known = fair and (dead == 0 or _slope_at_zero(layer) == 0)
         found.append(
             GradientMoments(
-                mean=mean * (1 - dead),
-                variance=mean**2 * (1 - dead) * (square - 1 + dead),
+                mean=mean * (1 - dead) + still * dead,
+                variance=mean**2 * (1 - dead) * (square - 1)
+                + still**2 * dead * (still_square - 1)
+                + (mean - still) ** 2 * dead * (1 - dead),
                 weight_mean=mean * below.mean,
                 weight_variance=mean**2 * (square * below.variance + (square - 1) * below.mean**2),
-                mean_exact=known,
-                variance_exact=known and gaussian,
-                weight_mean_exact=known and below.mean_exact,
-                weight_variance_exact=known and gaussian and below.variance_exact,
+                mean_exact=fair,
+                variance_exact=fair and gaussian,
+                weight_mean_exact=fair and below.mean_exact,
+                weight_variance_exact=fair and gaussian and below.variance_exact,
             )
         )
         if index:
             second, fourth = slopes[index - 1].second, slopes[index - 1].fourth
+            gain, units = layer.stage.units * layer.stage.weight_variance, layers[index - 1].stage.units
+            if layer.stage.bias_variance > 0:  # which bring a dead signal back to life
+                still, still_square = mean, square
+            still *= gain * slope_at_zero(layers[index - 1]) ** 2
+            still_square *= 1 + 2 / units
             fair = fair and (layers[index - 1].stage.atomless or _is_straight(layers[index - 1], slopes[index - 1]))
-            mean *= layer.stage.units * layer.stage.weight_variance * second
-            square *= 1 + (3 * fourth / second**2 - 1) / layers[index - 1].stage.units
+            mean *= gain * second
+            square *= 1 + (3 * fourth / second**2 - 1) / units
             gaussian = gaussian and layer.stage.gaussian
     return tuple(found[::-1])
 
@@ -188,9 +195,10 @@ def _slopes(layer: LayerMoments) -> LocalSlopes:
 
 def _is_straight(layer: LayerMoments, slopes: Slopes) -> bool:
     """Tell whether phi'^2 is one number everywhere, 0 included, as the identity's is."""
-    return slopes.positive == slopes.negative == _slope_at_zero(layer) ** 2
+    return slopes.positive == slopes.negative == slope_at_zero(layer) ** 2
 
 
-def _slope_at_zero(layer: LayerMoments) -> float:
+def slope_at_zero(layer: LayerMoments) -> float:
+    """phi'(0) of a layer, as the engine takes it."""
     activation = layer.stage.activation
     return 1.0 if activation is None else float(activation.slope(np.zeros(1))[0])

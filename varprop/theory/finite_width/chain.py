@@ -14,6 +14,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
+from varprop.model.reading import read_sites
 
 
 class Slopes(NamedTuple):
@@ -101,12 +102,9 @@ def read_chain(network: Network) -> Chain:
     """
     lead: list[Site] = []
     stages: list[Stage] = []
-    for site in network.sites:
+    for site in read_sites(network, "finite-width theory"):
         if isinstance(site.noun, Dense):
             stages.append(_stage(site, site.noun))
-        elif not isinstance(site.noun, Activation):
-            msg = f"finite-width theory has no rule for {type(site.noun).__name__} (module {site.module})"
-            raise UnsupportedError(msg)
         elif not stages:
             lead.append(site)
         elif stages[-1].activation is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +142,34 @@ def forward_moments(chain: Chain, signal: Float64Array) -> tuple[LayerMoments, .
         layers.append(LayerMoments(stage=stage, below=below, preactivation=z, activation=above))
         below = above
     return tuple(layers)
+
+
+def moments_of_signals(
+    chain: Chain, signals: Sequence[Float64Array]
+) -> tuple[list[int], list[tuple[LayerMoments, ...]]]:
+    """Moments for several signals that the first weight layer receives, each law worked out once.
+
+    Returns
+    -------
+    which : list of int
+        Of every signal, its place in ``moments``.
+    moments : list of tuple of LayerMoments
+        Without repetitions.
+    """
+    found: dict[tuple[str, ...], tuple[int, tuple[LayerMoments, ...]]] = {}
+    which = []
+    for signal in signals:
+        key = _what_matters(chain, signal)
+        if key not in found:
+            found[key] = len(found), forward_moments(chain, signal)
+        which.append(found[key][0])
+    return which, [layers for _, layers in found.values()]
+
+
+def _what_matters(chain: Chain, signal: Float64Array) -> tuple[str, ...]:
+    """Moments of an input that its law depends on, to twelve digits: many inputs are scaled to one mean square."""
+    powers = (2, 4) if chain.stages[0].weight_excess else (2,)
+    return tuple(f"{np.mean(signal**power):.12e}" for power in powers)
 
 
 def warn_where_wide_of_the_mark(layers: tuple[LayerMoments, ...], *, stacklevel: int) -> None:

@@ -16,7 +16,7 @@ from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
 from varprop.theory.finite_width.backward import gradient_moments
 from varprop.theory.finite_width.chain import Chain, read_chain, read_inputs, through_lead
-from varprop.theory.finite_width.moments import LayerMoments, forward_moments, warn_where_wide_of_the_mark
+from varprop.theory.finite_width.moments import LayerMoments, moments_of_signals, warn_where_wide_of_the_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,9 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     Notes
     -----
     With positively homogeneous activations all forward moments are exact, and the backward ones for Gaussian weights;
-    the backward means for any symmetric ones with a density (signs and sparse weights can cancel, and the slope at 0 is
-    a convention). With other activations, forward moments are exact in the first layers
-    and hold to order 1/width above; backward, means are those of mean-field theory, and standard deviations hold to
-    leading order.
+    the backward means for any symmetric ones with a density (signs and sparse weights can cancel), the slope at 0 being
+    what `simulate` takes. With other activations, forward moments are exact in the first layers and hold to order 1/width
+    above; backward, means are those of mean-field theory, and standard deviations hold to leading order.
 
     Examples
     --------
@@ -101,26 +100,16 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     chain = read_chain(network)
     _warn_of_jumps(chain)
     x = read_inputs(network, chain, inputs)
-    each: list[list[FiniteWidthPrediction]] = []
-    found: dict[tuple[str, ...], list[FiniteWidthPrediction]] = {}
-    for one in x:
-        signals = through_lead(chain, one)
-        key = _what_matters(chain, signals[-1])
-        if key not in found:
-            layers = forward_moments(chain, signals[-1])
-            warn_where_wide_of_the_mark(layers, stacklevel=3)
-            found[key] = list(_random(layers))
-        each.append([*_given(chain, signals), *found[key]])
+    signals = [through_lead(chain, one) for one in x]
+    which, distinct = moments_of_signals(chain, [passed[-1] for passed in signals])
+    for layers in distinct:
+        warn_where_wide_of_the_mark(layers, stacklevel=3)
+    random = [list(_random(layers)) for layers in distinct]
+    each = [[*_given(chain, passed), *random[i]] for passed, i in zip(signals, which, strict=True)]
     several = inputs > 1 if isinstance(inputs, int | np.integer) else len(x) > 1
     rows = [_average(same) for same in zip(*each, strict=True)] if several else each[0]
     order = {name: i for i, name in enumerate(QUANTITIES)}
     return sorted(rows, key=lambda row: order[row.quantity])
-
-
-def _what_matters(chain: Chain, signal: Float64Array) -> tuple[str, ...]:
-    """Moments of an input that its law depends on, to twelve digits: many inputs are scaled to one mean square."""
-    powers = (2, 4) if chain.stages[0].weight_excess else (2,)
-    return tuple(f"{np.mean(signal**power):.12e}" for power in powers)
 
 
 def _warn_of_jumps(chain: Chain) -> None:
