@@ -16,6 +16,7 @@ from varprop.engine.norms import why_not_norms
 from varprop.engine.plan import sizes
 from varprop.engine.propagate import places
 from varprop.engine.rules import forward as engine_rule
+from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Samples
 from varprop.report.phases import phase_points, point_names
 from varprop.report.spreads import ridges
