@@ -17,8 +17,8 @@ from varprop.model.catalogue import CATALOGUE
 from varprop.model.formulas import NO_FORMULAS, GaussianFormulas, bind
 from varprop.model.moments import GaussianMoments
 from varprop.model.names import finite_number
+from varprop.model.slopes import by_differences, sampled_by_differences
 from varprop.numerics.breaks import find_breaks, is_jump
-from varprop.numerics.differences import finite_difference
 
 _PROBE = (-3.0, -1.0, -0.25, 0.5, 1.0, 2.0)
 _SAME = 1e-9  # breaks no farther apart are one
@@ -159,13 +159,19 @@ class Activation(GaussianMoments):
     def slope(self, z: FloatArray) -> FloatArray:
         """phi'(z), in the shape and dtype of z; by finite differences where no derivative was given."""
         if self.derivative is None:
-            return finite_difference(self.value, z.astype(np.float64), self.breaks).astype(z.dtype)
+            return by_differences(self, z)
         return np.asarray(self.derivative(z), dtype=z.dtype)
 
     def slope_given_value(self, z: FloatArray, a: FloatArray) -> FloatArray:
-        """phi'(z) where a = phi(z) is known, which is cheaper for some: tanh' = 1 - a^2."""
+        """phi'(z) of sampled z, where a = phi(z) is known, which is cheaper for some: tanh' = 1 - a^2.
+
+        Raises
+        ------
+        ValueError
+            If the derivative was not given, and cannot be had by differences.
+        """
         if self.slope_from_value is None:
-            return self.slope(z)
+            return self.slope(z) if self.derivative is not None else sampled_by_differences(self, z)
         return np.asarray(self.slope_from_value(z, a), dtype=z.dtype)
 
     def slope_bound(self) -> float:

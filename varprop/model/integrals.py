@@ -16,8 +16,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from varprop._typing import Float64Array, FloatArray
+from varprop._typing import ArrayFn, Float64Array, FloatArray
 from varprop.model.formulas import GaussianFormulas
+from varprop.model.slopes import check_slopes
 from varprop.numerics.breaks import one_sided_values
 from varprop.numerics.hermite import (
     HermiteCoefficients,
@@ -49,6 +50,14 @@ class Pointwise(Protocol):
     @property
     def label(self) -> str:
         """Name in messages."""
+
+    @property
+    def value(self) -> ArrayFn:
+        """phi, as it was given."""
+
+    @property
+    def derivative(self) -> ArrayFn | None:
+        """phi', where it was given."""
 
     @property
     def jumps(self) -> tuple[float, ...]:
@@ -94,6 +103,8 @@ def single(phi: Pointwise, moment: SingleMoment, q: ArrayLike, method: Method) -
         return _finite(phi, moment, variances, formula)
     shifted = np.maximum(variances, _LIMIT) if phi.jumps or "derivative" in moment else variances
     integrand = _INTEGRANDS[moment]
+    if "derivative" in moment:
+        check_slopes(phi, variances)
     with _naming(phi, moment):
         regular = normal_expectation(lambda z: integrand(phi, z), shifted, phi.breaks)
     if moment != "value_derivative_moment" or not phi.jumps:
@@ -136,6 +147,8 @@ def pair(
         if not np.isfinite(values).all():
             raise _beyond(phi, moment, f"q1, q2 up to {first.max():g}, {second.max():g}")
         return values
+    if derivative:
+        check_slopes(phi, np.union1d(first, second))
     if derivative or phi.jumps:
         first, second = np.maximum(first, _LIMIT), np.maximum(second, _LIMIT)
     flat = (first.ravel(), second.ravel(), correlation.ravel())
