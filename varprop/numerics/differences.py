@@ -65,9 +65,7 @@ def _two_sided(derivative: Mapping[float, float]) -> _Stencil:
     halves = {_OFF_GRID: factor / 2, **{x: -factor * w / 2 for x, w in odd.items()}}
     even = {x: -w / 2 for x, w in _even_weights([*right, _OFF_GRID], 0.0).items()}
     both = {side * x: w for x, w in even.items() for side in (1, -1)}
-    return _Stencil(
-        derivative, {side * x: side * w for x, w in halves.items() for side in (1, -1)}, {0.0: 1.0, **both}
-    )
+    return _Stencil(derivative, {side * x: side * w for x, w in halves.items() for side in (1, -1)}, {0.0: 1.0, **both})
 
 
 def _even_weights(points: Sequence[float], at: float) -> dict[float, float]:
@@ -160,6 +158,7 @@ class _Best:
         self.slope, self.error = np.full(z.shape, np.nan), np.full(z.shape, np.inf)
         self.size = np.zeros(z.shape)  # of the slope about z
         self.rounding = np.zeros(z.shape, dtype=bool)  # whether no more than that is left of the error
+        self.single = np.zeros(z.shape, dtype=bool)  # whether phi seems to be computed in single precision
 
     def attempt(self, which: NDArray[np.intp], step: Float64Array) -> Float64Array:
         """Differences of a step, one-sided where a kink is near; they are kept where they are better. The errors."""
@@ -186,9 +185,7 @@ class _Best:
         return which[~(self.rounding[which] | (self.error[which] <= share * self.size[which]))]
 
 
-def _of_a_chunk(
-    function: ArrayFn, z: Float64Array, breaks: Float64Array
-) -> tuple[Float64Array, NDArray[np.bool_]]:
+def _of_a_chunk(function: ArrayFn, z: Float64Array, breaks: Float64Array) -> tuple[Float64Array, NDArray[np.bool_]]:
     best = _Best(function, z, breaks)
     every = np.arange(z.size)
     first = np.maximum(_STEP, np.exp2(np.floor(np.log2(np.abs(z) / _FAR))))
@@ -203,18 +200,17 @@ def _of_a_chunk(
     best.attempt(vanishing, np.exp2(np.floor(np.log2(np.abs(z[vanishing]) / 8))))
     pending = best.unresolved(every, _RESOLVED)
     if pending.size:
-        coarse = _reduce(best, pending, first)
-        _enlarge(best, coarse, first)
-        _try_sides(best, np.setdiff1d(best.unresolved(every, DOUBTFUL), coarse), first)
+        _reduce(best, pending, first)
+        _enlarge(best, best.unresolved(np.flatnonzero(best.single), _RESOLVED), first)
+        _try_sides(best, first)
     doubtful = np.zeros(z.shape, dtype=bool)
     doubtful[best.unresolved(every, DOUBTFUL)] = True
     return best.slope, doubtful & np.isfinite(best.value)
 
 
-def _reduce(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> NDArray[np.intp]:
-    """Divide steps until they are small enough; those for which that made it worse, as it does in single precision."""
+def _reduce(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> None:
+    """Divide steps until they are small enough, or make it worse as they do in single precision."""
     step, scale = first.copy(), best.value + best.size * np.abs(best.z)
-    coarse = [pending[:0]]
     for _ in range(_MOST_STEPS):
         before = best.error[pending]
         step[pending] /= _FINER
@@ -222,11 +218,10 @@ def _reduce(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> NDAr
         # Beside a jump the error grows too, until the step is small enough. What grows and is no more than single
         # precision makes of phi is not due to the step; with ever smaller ones, phi would be found to be constant.
         single = (error > _FINER**2 / 2 * before) & (error * step[pending] <= _SINGLE * scale[pending])
-        coarse.append(pending[single])
+        best.single[pending[single]] = True
         pending = best.unresolved(pending[~single & (step[pending] > 2.0**-44 * np.abs(best.z[pending]))], _RESOLVED)
         if not pending.size:
             break
-    return best.unresolved(np.concatenate(coarse), _RESOLVED)
 
 
 def _enlarge(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> None:
@@ -238,11 +233,16 @@ def _enlarge(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> Non
         pending = best.unresolved(pending[fits], _RESOLVED)
 
 
-def _try_sides(best: _Best, pending: NDArray[np.intp], first: Float64Array) -> None:
+def _try_sides(best: _Best, first: Float64Array) -> None:
     """One-sided differences of a few steps: so close to a kink that was not told, that no central ones resolve it."""
+    pending = np.arange(best.z.size)
     for times in range(1, 6):
         for stencil in (_RIGHT, _LEFT):
-            best.try_stencil(stencil, pending, first[pending] / _FINER**times)
+            pending = best.unresolved(pending, DOUBTFUL)
+            if times > 2:  # in single precision all is constant at last
+                pending = pending[~best.single[pending]]
+            if pending.size:
+                best.try_stencil(stencil, pending, first[pending] / _FINER**times)
 
 
 def _apply(
@@ -256,20 +256,19 @@ def _apply(
     for row, offset in zip(values, offsets.tolist(), strict=True):
         row[:] = function(z + offset * step)
     slope, correction, surprise = np.zeros_like(z), np.zeros_like(z), np.zeros_like(z)
-    for total, weights in (
-        (slope, stencil.derivative),
-        (correction, stencil.correction),
-        (surprise, stencil.surprise),
-    ):  # one by one: then the order of a sum depends neither on the machine nor on how many z there are
+    for total, weights in ((slope, stencil.derivative), (correction, stencil.correction), (surprise, stencil.surprise)):
+        # One by one: then the order of a sum depends neither on the machine nor on how many z there are.
         for offset, weight in weights.items():
-            total += weight * values[rows[offset]]
+            np.add(total, weight * values[rows[offset]], out=total)
     error = np.fmax(np.abs(correction), np.abs(surprise)) / step
     error[~np.isfinite(slope + error)] = np.inf
     rises = np.abs(values[1:] - values[0]) / np.abs(offsets[1:, None])
     size = rises.max(axis=0) / step
     # Values have errors of some eps, and so have z + x h beside z.
     noise = _ROUNDING * (np.abs(values[0]) / step + (np.abs(z) / step + offsets.max()) * size)
-    typical = np.fmax(size, np.abs(values[0]) / np.fmax(np.abs(z), 1.0))  # where phi saturates its slope may be any small number
+    typical = np.fmax(
+        size, np.abs(values[0]) / np.fmax(np.abs(z), 1.0)
+    )  # where phi saturates its slope may be any small number
     rounding = (error <= noise) & ((step >= _STEP) | (noise <= _RESOLVED * typical))
     slope[~rounding] += correction[~rounding]
     slope[size == 0] = 0.0  # of equal values the weighted sum is rounding; what they hide is no more than that

@@ -165,15 +165,15 @@ def integration_gap(function: ArrayFn, derivative: ArrayFn, q: float, kinks: Seq
     --------
     >>> integration_gap(np.sin, np.cos, 1.0) < 1e-14
     True
-    >>> round(integration_gap(np.sin, lambda z: 0.99 * np.cos(z), 1.0), 4)
+    >>> round(integration_gap(lambda z: 2 * z, lambda z: np.full_like(z, 1.98), 1.0), 4)
     0.0101
     >>> integration_gap(np.round, np.zeros_like, 1.0)
     inf
     """
     s, window = math.sqrt(q), _WINDOWS[0]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        start = _merge(_panels(s, window), _breaks(kinks, s, window))
-        edges = _refined(lambda x: np.square(derivative(s * x)), start)
+        edges = _merge(_panels(s, window), _breaks(kinks, s, window))
+        edges = _refined(lambda x: np.square(derivative(s * x)), edges)
         x, mass = _nodes(edges)
         slopes, masses = (part.reshape(-1, _NODES.size) for part in (derivative(s * x), mass))
         # A jump on an edge belongs to no panel.
