@@ -11,6 +11,8 @@ import varprop as vp
 from varprop.engine.rules import Slope
 from varprop.model.activations import Activation
 
+pytestmark = pytest.mark.false_alarm(0)  # nothing is drawn, but for what is compared number by number
+
 WIDTH = 1e-3  # of the bump, at 0.7
 
 
@@ -213,7 +215,6 @@ def test_gradients_of_a_fast_sine_are_predicted():
     assert gradients(vp.predict(net()), "predicted") == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.false_alarm(0)
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("float64", 1e-8)])
 def test_gradients_of_a_fast_sine_are_sampled(dtype, error):
     """The same draws with the derivative stated: whatever they are, the gradients agree to the error of the slopes."""
