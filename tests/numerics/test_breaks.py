@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from varprop.numerics.breaks import find_breaks, is_jump, one_sided_values
+from varprop.numerics.breaks import find_breaks, find_features, is_jump, one_sided_values
 
 SMOOTH = {
     "tanh": np.tanh,
@@ -90,3 +90,21 @@ def test_the_two_sides_of_a_jump():
 
 def test_branches_that_meet_but_for_rounding_are_no_jump():
     assert not is_jump(lambda z: np.where(z > 1, z - 1, 1e-16), 1.0)
+
+
+@pytest.mark.parametrize("place", [-30.0, -0.7, 1e-5, 3e-3, 1.0, 7.7])
+def test_narrow_features_are_found_where_they_are(place):
+    width = abs(place) / 2000
+    found = find_features(lambda z: np.tanh(z) + 0.01 * abs(place) * np.exp(-(((z - place) / width) ** 2)))
+    assert found
+    assert min(low for low, _ in found) < place < max(high for _, high in found)
+    assert all(abs(end - place) < 20 * width for pair in found for end in pair)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [np.tanh, np.exp, lambda z: np.sin(3000 * z), lambda z: np.tanh(1e6 * z), lambda z: z**3, np.zeros_like],
+    ids=["tanh", "exp", "fast sine", "steep tanh", "cube", "zero"],
+)
+def test_there_are_none_in_what_is_smooth_or_narrow_everywhere(function):
+    assert find_features(function) == ()

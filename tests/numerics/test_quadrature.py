@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from varprop.numerics.quadrature import normal_expectation, normal_product_expectation, unresolved
+from varprop.numerics.quadrature import integration_gap, normal_expectation, normal_product_expectation, unresolved
 
 SMOOTH = {
     "tanh^2": (lambda z: np.tanh(z) ** 2, lambda z: mpmath.tanh(z) ** 2),
@@ -192,3 +192,15 @@ def test_a_smooth_kernel_agrees_with_its_hermite_series(rho):
 
 def test_the_product_does_not_depend_on_the_order_of_its_arguments():
     assert normal_product_expectation(np.tanh, 3.0, 0.1, 0.4) == normal_product_expectation(np.tanh, 0.1, 3.0, 0.4)
+
+
+@pytest.mark.parametrize("q", [1e-20, 1.0, 1e10])
+def test_a_derivative_is_held_against_its_function(q):
+    s = math.sqrt(q)
+    assert integration_gap(lambda z: np.tanh(z / s), lambda z: np.cosh(z / s) ** -2.0 / s, q) < 1e-13
+    # Wrong by 1e-5 for z > s only, by what lies there; and a function that jumps where its derivative is said to be 0.
+    wrong = integration_gap(lambda z: z / s, lambda z: (1 + 1e-5 * (z > s)) / s, q, [s])
+    assert wrong == pytest.approx(1e-5 * special.ndtr(-1), rel=1e-4)
+    assert integration_gap(lambda z: np.round(z / s), np.zeros_like, q) == math.inf
+    # At a kink that is told it may jump.
+    assert integration_gap(lambda z: np.sign(z - s) + z / s, lambda z: np.full_like(z, 1 / s), q, [s]) < 1e-13

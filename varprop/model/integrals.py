@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.formulas import GaussianFormulas
+from varprop.model.slopes import Differentiable, check_slopes
 from varprop.numerics.breaks import one_sided_values
 from varprop.numerics.hermite import (
     HermiteCoefficients,
@@ -43,20 +44,12 @@ _MANY = 24
 _CHUNK = 1024  # points of a Hermite series at a time
 
 
-class Pointwise(Protocol):
+class Pointwise(Differentiable, Protocol):
     """What moments need to know of an activation."""
-
-    @property
-    def label(self) -> str:
-        """Name in messages."""
 
     @property
     def jumps(self) -> tuple[float, ...]:
         """Where phi jumps."""
-
-    @property
-    def breaks(self) -> tuple[float, ...]:
-        """Where phi is not analytic: kinks and jumps."""
 
     @property
     def formulas(self) -> GaussianFormulas:
@@ -67,9 +60,6 @@ class Pointwise(Protocol):
 
     def slope(self, z: FloatArray) -> FloatArray:
         """phi'(z)."""
-
-    def __hash__(self) -> int:
-        """Equal activations share what has been computed of them."""
 
 
 _INTEGRANDS: dict[SingleMoment, Callable[[Pointwise, FloatArray], FloatArray]] = {
@@ -94,8 +84,10 @@ def single(phi: Pointwise, moment: SingleMoment, q: ArrayLike, method: Method) -
         return _finite(phi, moment, variances, formula)
     shifted = np.maximum(variances, _LIMIT) if phi.jumps or "derivative" in moment else variances
     integrand = _INTEGRANDS[moment]
+    if "derivative" in moment:
+        check_slopes(phi, variances)
     with _naming(phi, moment):
-        regular = normal_expectation(lambda z: integrand(phi, z), shifted, phi.breaks)
+        regular = normal_expectation(lambda z: integrand(phi, z), shifted, phi.edges)
     if moment != "value_derivative_moment" or not phi.jumps:
         return regular
     return _finite(phi, moment, variances, lambda v: regular + _jumps_of_the_square(phi, v))
@@ -115,8 +107,8 @@ def variance(phi: Pointwise, q: ArrayLike, method: Method) -> Float64Array:
     offset = phi(np.zeros(1))
     shifted = np.maximum(variances, _LIMIT) if phi.jumps else variances
     with _naming(phi, "variance"):
-        first = normal_expectation(lambda z: phi(z) - offset, shifted, phi.breaks)
-        second_about = normal_expectation(lambda z: np.square(phi(z) - offset), shifted, phi.breaks)
+        first = normal_expectation(lambda z: phi(z) - offset, shifted, phi.edges)
+        second_about = normal_expectation(lambda z: np.square(phi(z) - offset), shifted, phi.edges)
     return np.maximum(second_about - np.square(first), 0.0)
 
 
@@ -136,6 +128,8 @@ def pair(
         if not np.isfinite(values).all():
             raise _beyond(phi, moment, f"q1, q2 up to {first.max():g}, {second.max():g}")
         return values
+    if derivative:
+        check_slopes(phi, np.union1d(first, second))
     if derivative or phi.jumps:
         first, second = np.maximum(first, _LIMIT), np.maximum(second, _LIMIT)
     flat = (first.ravel(), second.ravel(), correlation.ravel())
@@ -149,7 +143,7 @@ def pair(
         for index in np.flatnonzero(np.isnan(values)):
             where = (float(flat[0][index]), float(flat[1][index]), float(flat[2][index]))
             if where not in found:
-                found[where] = normal_product_expectation(function, *where, kinks=phi.breaks)
+                found[where] = normal_product_expectation(function, *where, kinks=phi.edges)
                 if derivative and phi.jumps:
                     found[where] += _jumps_of_the_pair(phi, *where)
             values[index] = found[where]
@@ -213,12 +207,12 @@ def _coefficients(
 
 @lru_cache(maxsize=64)
 def _table(phi: Pointwise, derivative: bool, octave: int) -> HermiteCoefficients | None:
-    return coefficients_in_octave(_function(phi, derivative), octave, phi.breaks)
+    return coefficients_in_octave(_function(phi, derivative), octave, phi.edges)
 
 
 @lru_cache(maxsize=512)
 def _at_one(phi: Pointwise, derivative: bool, q: float) -> HermiteCoefficients:
-    return hermite_coefficients(_function(phi, derivative), np.array([q]), phi.breaks)
+    return hermite_coefficients(_function(phi, derivative), np.array([q]), phi.edges)
 
 
 def _function(phi: Pointwise, derivative: bool) -> Callable[[FloatArray], FloatArray]:
@@ -246,7 +240,7 @@ def _jumps_of_the_pair(phi: Pointwise, q1: float, q2: float, rho: float) -> floa
         for here, there in ((q1, q2), (q2, q1)):
             # Given that the one variable is at its jump, the other is normal with this mean and this variance.
             mean, spread = rho * math.sqrt(there / here) * place, np.array(there * (1 - rho) * (1 + rho))
-            slopes = normal_expectation(_moved(phi.slope, mean), spread, [kink - mean for kink in phi.breaks])
+            slopes = normal_expectation(_moved(phi.slope, mean), spread, [kink - mean for kink in phi.edges])
             weight = height * float(_density(place, np.array(here)))
             # Two jumps that meet are met twice, once from each variable.
             deltas = sum(other * float(_density(second - mean, spread)) for second, other in heights.items())

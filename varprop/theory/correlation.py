@@ -178,7 +178,7 @@ def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     second = normal_expectation(
         lambda z: np.square(finite_difference(phi.slope, np.asarray(z, np.float64), phi.breaks)),
         np.array(q),
-        phi.breaks,
+        phi.edges,
     )
     if q * float(second) <= _EXACT * phi.derivative_second_moment(q):
         msg = f"at q = {q:g} {phi.label} is linear, so correlations stay as they are; there is no beta"

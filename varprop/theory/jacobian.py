@@ -210,7 +210,7 @@ def _fourth_slopes(phi: Activation, q: Float64Array) -> Float64Array:
     def fourth(z: FloatArray) -> FloatArray:
         return phi.slope(z) ** 4
 
-    return normal_expectation(fourth, q, phi.breaks)
+    return normal_expectation(fourth, q, phi.edges)
 
 
 def _check_positive(**values: float) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.model.slopes import check_slopes
 from varprop.numerics.differences import finite_difference
 from varprop.numerics.quadrature import normal_expectation
 
@@ -189,10 +190,11 @@ def second_moment_slope(phi: Activation, q: Float64Array) -> Float64Array:
         return np.full_like(q, phi.second_moment(1.0))
     positive = np.where(q > 0, q, 1.0)
     if phi.jumps:
-        second = normal_expectation(lambda z: np.square(z * phi(z)), positive, phi.breaks)
+        second = normal_expectation(lambda z: np.square(z * phi(z)), positive, phi.edges)
         slope = (second / positive - phi.second_moment(positive)) / (2 * positive)
     else:
-        slope = normal_expectation(lambda z: z * phi(z) * phi.slope(z), positive, phi.breaks) / positive
+        check_slopes(phi, positive)
+        slope = normal_expectation(lambda z: z * phi(z) * phi.slope(z), positive, phi.edges) / positive
     return np.asarray(slope if (q > 0).all() else np.where(q > 0, slope, _slope_at_zero(phi)))
 
 

@@ -192,4 +192,4 @@ def local_slopes(phi: Activation, q: float) -> LocalSlopes:
 
 def _expectation(function: Callable[[FloatArray], FloatArray], q: float, phi: Activation) -> float:
     at: Float64Array = np.array([q])
-    return float(normal_expectation(function, at, phi.breaks)[0])
+    return float(normal_expectation(function, at, phi.edges)[0])
