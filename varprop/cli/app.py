@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -75,6 +76,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a title that the terminal's encoding lacks is no error
+    # Else worker processes would look for every module in the working folder first, and run a loky.py that lies there.
+    os.environ["PYTHONSAFEPATH"] = "1"
     app(prog_name="varprop")
 
 

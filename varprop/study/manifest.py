@@ -6,7 +6,6 @@ import importlib
 import importlib.metadata
 import json
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import threadpoolctl
 import varprop as vp
 from varprop.engine.plan import Plan
 from varprop.numerics.streams import DRAWS_VERSION
+from varprop.study.commit import commit_of
 from varprop.study.errors import Problem, StudyError
 from varprop.study.looks import Look, read_looks
 from varprop.study.store import FORMAT, write_atomically
@@ -32,7 +32,7 @@ def environment() -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in _LIBRARIES},
         },
-        "git_commit": _git_commit(),
+        "git_commit": commit_of(Path.cwd()),
         "platform": platform.platform(),
         "blas": _blas(),
     }
@@ -43,16 +43,6 @@ def _blas() -> list[str]:
     importlib.import_module("scipy.linalg")
     libraries = [library for library in threadpoolctl.threadpool_info() if library.get("user_api") == "blas"]
     return sorted({" ".join(str(one.get(k)) for k in ("internal_api", "version", "architecture")) for one in libraries})
-
-
-def _git_commit() -> str | None:
-    """Return the commit checked out here, ``-dirty`` appended if files differ from it; None outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout.strip() or None
 
 
 def make_manifest(
