@@ -16,6 +16,7 @@ from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
 from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+from varprop.cli.folders import folder
 from varprop.cli.plan import plan
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def run(
         str | None,
         typer.Option(metavar="URL", help="Of a Dask scheduler, as in tcp://10.0.0.1:8786; else one is started here."),
     ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", parser=folder, help="Where runs are kept.")] = Path("runs"),
+    report: Annotated[Path | None, typer.Option(metavar="DIR", parser=folder, help="Write reports there, too.")] = None,
     formats: FormatOption = None,
     audits: AuditsOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
@@ -138,7 +139,7 @@ def run(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
-        _check_report(report, formats, audits)
+        _check_report(report, formats, audits, names)
         done = []
         with terminable(), executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
@@ -221,7 +222,9 @@ def _contradicted(done: list[Run]) -> bool:
     return any(one.contradicts for _, one in surprises)
 
 
-def _check_report(report: Path | None, formats: list[str] | None, audits: Path | None) -> None:
+def _check_report(
+    report: Path | None, formats: list[str] | None, audits: Path | None, names: Sequence[str], option: str = "--report"
+) -> None:
     """Refuse what makes no report, or audits that make no row of a ledger, before anything is sampled, not after."""
     if report is None:
         if formats:
@@ -230,9 +233,10 @@ def _check_report(report: Path | None, formats: list[str] | None, audits: Path |
             fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
         return
     from varprop.report.defaults import read_defaults
-    from varprop.report.write import check_formats
+    from varprop.report.write import check_formats, check_place
 
     check_formats(formats or _USUAL_FORMATS)
+    check_place(report, names, formats or _USUAL_FORMATS, option=option)
     if audits is not None:
         read_defaults(audits, beside=report)
 
@@ -253,7 +257,7 @@ app.command()(calibrate)
 @app.command("report")
 def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+    output: Annotated[Path, typer.Option(metavar="DIR", parser=folder, help="Where to write.")] = Path("reports"),
     formats: FormatOption = None,
     png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
     audits: AuditsOption = None,
@@ -263,8 +267,9 @@ def report_command(
         from varprop.study import load_run
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
-        _check_report(output, wanted, audits)
-        _write_reports([load_run(path) for path in runs], output, wanted, audits=audits)
+        done = [load_run(path) for path in runs]
+        _check_report(output, wanted, audits, [finished.study.name for finished in done], option="--output")
+        _write_reports(done, output, wanted, audits=audits)
 
 
 @app.command()

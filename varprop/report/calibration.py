@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.figures import house_style
 from varprop.report.levels import levels_section
 from varprop.report.markdown import escape
+from varprop.report.own_files import check_target
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.svg import render_svg, standalone
 from varprop.study.store import write_atomically
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FILES = ("README.md", "calibration.csv", "levels.svg", "levels.csv", "sequential.csv")
+"""What the report of a check may consist of."""
 _TITLE = "Rejections of a true null at a nominal 5 %, by test"
 _FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
 _KEY = ["test", "configuration"]
@@ -52,6 +55,11 @@ def write_calibration(
     -------
     tuple of Path
         Every file written. The same frame always gives the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If one of the files is there and varprop did not write it.
     """
     files = {
         "README.md": calibration_markdown(frame, levels=levels, savings=savings),
@@ -63,6 +71,7 @@ def write_calibration(
     if savings is not None:
         files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     folder = Path(directory)
+    check_target(folder, {"": files})
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_atomically(folder / name, text.encode("utf-8"))

@@ -14,6 +14,7 @@ from varprop.report.html import index_html, study_html
 from varprop.report.index import index_document
 from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
 from varprop.report.markdown import index_markdown, study_markdown
+from varprop.report.own_files import check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
 from varprop.report.svg import render_pdf, render_png, standalone
 from varprop.study.store import write_atomically
@@ -75,7 +76,8 @@ def write_report(
     ------
     ValueError
         If a format is unknown or what it needs is not installed, two runs have one study's name, a name cannot be a
-        folder's, or there is no audit in ``audits``, or one that cannot be read.
+        folder's, there is no audit in ``audits``, or one that cannot be read, or a file of the report is there already and
+        is not varprop's.
     TypeError
         If ``formats`` is a single string.
 
@@ -112,6 +114,7 @@ def write_report(
     documents = [study_document(run) for run in runs]
     files = [file for run, one in zip(runs, documents, strict=True) for file in _study_files(run, one, formats)]
     files += _index_files(index_document(runs, audited), documents, formats)
+    check_target(directory, _by_folder(runs, [path for path, _ in files]))
     written = []
     for relative, content in files:
         path = Path(directory) / relative
@@ -119,6 +122,41 @@ def write_report(
         write_atomically(path, content if isinstance(content, bytes) else content.encode("utf-8"))
         written.append(path)
     return tuple(written)
+
+
+def check_place(
+    directory: str | Path, names: Sequence[str], formats: Sequence[str], *, option: str = "--report"
+) -> None:
+    """Refuse, before anything is sampled, a directory where a report would replace what varprop did not write.
+
+    Parameters
+    ----------
+    directory : str or Path
+        As for `write_report`.
+    names : sequence of str
+        Of the studies.
+    formats : sequence of str
+        As for `write_report`.
+    option : str
+        How the directory is named on the command line.
+
+    Raises
+    ------
+    ValueError
+        If a page of the report is there already and is another's.
+    """
+    pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
+    check_target(directory, {"": pages, **{name: [*pages, _VERDICTS] for name in names}}, option=option)
+
+
+def _by_folder(runs: Sequence[Run], paths: Sequence[Path]) -> dict[str, list[str]]:
+    """Paths in the folder that they belong to: that of a study, or the report's own."""
+    studies = {run.study.name for run in runs}
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        folder = path.parts[0] if path.parts[0] in studies else ""
+        folders.setdefault(folder, []).append(path.relative_to(folder).as_posix())
+    return folders
 
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from varprop.engine.executors import ExecutorLike
 from varprop.engine.plan import Block, Plan
-from varprop.study.errors import StudyError
+from varprop.study.errors import Problem, StudyError
 from varprop.study.looks import read_looks
 from varprop.study.manifest import make_manifest, read_manifest, write_manifest
 from varprop.study.sampling import BlockName, missing_blocks, remove_parts, sampled_parts
@@ -19,6 +20,28 @@ from varprop.study.stopping import Goals, follow
 from varprop.study.store import part_path, remove_temporary_files, write_atomically
 from varprop.study.study import Study
 from varprop.verification.sequential import Watch
+
+_WRITTEN = ("study.toml", "manifest.json", "verdicts.csv")
+_SIGNS = (".lock", "samples")
+"""What every run's folder has from its beginning, or from its first block."""
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that is no run's and holds what a run would replace.
+
+    Raises
+    ------
+    StudyError
+        If it has a file of one of these names that no run has written.
+    """
+    there = [name for name in _WRITTEN if (folder / name).exists()]
+    if not there or any((folder / sign).exists() for sign in _SIGNS):
+        return
+    with contextlib.suppress(StudyError):
+        read_manifest(folder)
+        return
+    msg = f"it is no run's folder and has a {there[0]}, which a run would replace; name another place for runs with --runs"
+    raise StudyError(str(folder), [Problem("", msg)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
 from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
-from varprop.study.filling import RunProgress, fill
+from varprop.study.filling import RunProgress, fill, refuse_foreign
 from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
 from varprop.study.looks import Look, read_looks
@@ -322,7 +322,7 @@ def run_study(
     Raises
     ------
     StudyError
-        If the folder cannot be written or another process works in it, or a configuration cannot be sampled.
+        If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
     RunStoppedError
         If the disk is full or workers keep dying: the same call goes on from there.
 
@@ -359,6 +359,7 @@ def run_study(
     (20, 3)
     """
     folder = Path(directory) / study.name
+    refuse_foreign(folder)
     plans = plans_to_fill(study, folder, networks=networks, fresh=fresh)
     if warning := too_few(study, networks, looks=looks_so_far(folder)):
         warnings.warn(warning, FewNetworksWarning, stacklevel=2)
