@@ -15,6 +15,7 @@ import typer
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
+from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
 from varprop.cli.folders import folder
 from varprop.cli.plan import plan
@@ -252,6 +253,7 @@ app.command()(plan)
 app.command()(audit)
 app.command()(audit_model)
 app.command()(calibrate)
+app.command()(check)
 
 
 @app.command("report")

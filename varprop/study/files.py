@@ -48,8 +48,8 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegularError(path)
-        data = file.read(limit + 1)
-    if len(data) > limit:
+        data = b"" if status.st_size > limit else file.read(limit + 1)  # which may have grown
+    if max(status.st_size, len(data)) > limit:
         msg = f"it has more than {limit:,} bytes"
         raise TooLargeError(msg)
     return data

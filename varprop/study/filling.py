@@ -165,10 +165,10 @@ def fill(
     before = _manifest_before(folder)
     looks = read_looks(folder, before)  # what was looked at before, while the study that said so is still there
     remove_temporary_files(folder)
-    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
     if fresh:
         remove_parts(folder, plans)
     missing = missing_blocks(folder, plans)
+    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
     write_atomically(folder / "study.toml", study.text.encode())
 
     def describe(*, samples_anew: bool, complete: bool, used: Goals | None = None) -> None:

@@ -17,10 +17,12 @@ from varprop.engine.plan import Plan
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.study.commit import commit_of
 from varprop.study.errors import Problem, StudyError
+from varprop.study.files import read_text
 from varprop.study.looks import Look, read_looks
 from varprop.study.store import FORMAT, write_atomically
 from varprop.study.study import Study
 
+_MAX_BYTES = 2**28
 _LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "pyarrow", "pydantic")
 
 
@@ -157,7 +159,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(read_text(path, limit=_MAX_BYTES))
         counts = [manifest["networks"], *networks_used(manifest).values()]
         if not (isinstance(manifest["study"], str) and all(type(count) is int for count in counts)):
             raise TypeError  # noqa: TRY301 - one message for every way of being damaged

@@ -16,6 +16,7 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
 from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
+from varprop.study.files import read_text
 from varprop.study.filling import RunProgress, fill, refuse_foreign
 from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
@@ -26,7 +27,7 @@ from varprop.study.standing import Standing, stand
 from varprop.study.stopping import follow
 from varprop.study.store import write_atomically
 from varprop.study.stored import Store
-from varprop.study.study import Study, parse_study
+from varprop.study.study import MAX_BYTES, Study, parse_study
 from varprop.verification.compare import Case, Found, judge
 from varprop.verification.sequential import Watch
 
@@ -419,8 +420,8 @@ def load_run(path: str | Path) -> Run:
     manifest = read_manifest(folder)
     source = folder / "study.toml"
     try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(source, limit=MAX_BYTES)
+    except (OSError, ValueError) as error:  # no text, or too much of it
         msg = f"its study.toml cannot be read ({error}); run the study again, its samples are kept"
         raise StudyError(str(folder), [Problem("", msg)]) from error
     study = parse_study(text, name=manifest["study"], source=str(source))

@@ -45,7 +45,7 @@ class Store:
         Raises
         ------
         StudyError
-            If its part is missing or damaged.
+            If its part is missing, damaged or cannot be read.
         """
         path = part_path(self.folder / "samples", self.plan, block)
         try:
