@@ -59,6 +59,8 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
         "forward/tables/figures/profile-activation_mean.csv",
         "forward/tables/figures/profile-activation_second_moment.csv",
         "forward/tables/figures/profile-preactivation_second_moment.csv",
+        "varprop-report.json",
+        "forward/varprop-report.json",
     }
 
 
@@ -78,7 +80,10 @@ def test_pages_hold_no_path_and_no_date(quick_run, tmp_path):
 def test_formats_choose_the_files(quick_run, tmp_path):
     write_report(quick_run(), tmp_path / "html", formats=["html"])
     found = set(contents(tmp_path / "html"))
-    assert {name for name in found if not name.endswith(".csv")} == {"index.html", "forward/index.html"}
+    assert {name for name in found if name.endswith((".html", ".md", ".svg"))} == {
+        "index.html",
+        "forward/index.html",
+    }
     assert {"forward/verdicts.csv", "forward/tables/ledger.csv", "ledger/claims.csv"} < found
     write_report(quick_run(), tmp_path / "png", formats=["png"])
     pictures = list((tmp_path / "png").rglob("*.png"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop.cli.failures import BAD_INPUT, guarded, say
+from varprop.cli.folders import folder
 
 if TYPE_CHECKING:
     from varprop.study.checking import Finding
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 def check(
     *,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", parser=folder, help="See, too, whether the reports there are of these runs."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for a program: a line for every file.")] = False,
 ) -> None:
     """Go through the folders of runs and say which files are sound, damaged, missing, orphaned or foreign; change nothing.
 
-    Exit status 2 if a file that verdicts rest on is damaged or missing, or cannot be read.
+    Exit status 2 if a file that verdicts rest on is damaged or missing, or cannot be read, or a page is stale.
     """
     with guarded():
         from dataclasses import asdict
@@ -30,6 +35,12 @@ def check(
         from varprop.study.checking import BAD, check_run
 
         found = {str(path): check_run(path) for path in runs}
+        if report is not None:
+            from varprop.report.replacing import check_pages
+            from varprop.study import load_run
+
+            for path, findings in found.items():
+                found[path] = (*findings, *check_pages(load_run(path), report))
         bad = sum(one.state in BAD for findings in found.values() for one in findings)
         if as_json:
             print_json([{"run": path, "files": list(map(asdict, findings))} for path, findings in found.items()])

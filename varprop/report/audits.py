@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.default_claims import defaults_blocks
 from varprop.report.defaults import FILE
 from varprop.report.markdown import escape
-from varprop.report.own_files import check_target
+from varprop.report.replacing import FileSet, replace_report
 from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
-from varprop.study.store import write_atomically
 from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
@@ -81,12 +80,7 @@ def write_audits(
         files[_PARTS] = _csv(parts)
     if defaults is not None and len(defaults):
         files[FILE] = _csv(defaults)
-    folder = Path(directory)
-    check_target(folder, {"": files})
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode("utf-8"))
-    return tuple(folder / name for name in files)
+    return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 
 def _csv(frame: pd.DataFrame) -> str:

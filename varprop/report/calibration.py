@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.figures import house_style
 from varprop.report.levels import levels_section
 from varprop.report.markdown import escape
-from varprop.report.own_files import check_target
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
+from varprop.report.replacing import FileSet, replace_report
 from varprop.report.svg import render_svg, standalone
-from varprop.study.store import write_atomically
 from varprop.verification.claims import BOUNDED
 
 if TYPE_CHECKING:
@@ -70,12 +69,7 @@ def write_calibration(
         files["levels.csv"] = levels.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     if savings is not None:
         files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    folder = Path(directory)
-    check_target(folder, {"": files})
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode("utf-8"))
-    return tuple(folder / name for name in files)
+    return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 
 def calibration_markdown(

@@ -102,6 +102,7 @@ def study_document(run: Run) -> StudyDocument:
         ),
         pictures=tuple(pictures),
         reproduction=_reproduction(run),
+        run=run.fingerprint,
     )
 
 

@@ -14,6 +14,7 @@ from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
 from varprop.report.wording import SYMBOLS, count, listing, number
+from varprop.study.fingerprint import digest
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -61,6 +62,7 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
         families=ledger,
         ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
         studies=_studies(runs, entries, joint),
+        runs=digest([[run.study.name, run.fingerprint] for run in runs] + [repr(one) for one in audited]),
     )
 
 

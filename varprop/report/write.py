@@ -16,8 +16,8 @@ from varprop.report.latex import index_latex, index_tables, study_latex, study_t
 from varprop.report.markdown import index_markdown, study_markdown
 from varprop.report.own_files import check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
+from varprop.report.replacing import FileSet, replace_report
 from varprop.report.svg import render_pdf, render_png, standalone
-from varprop.study.store import write_atomically
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -70,7 +70,9 @@ def write_report(
     Returns
     -------
     tuple of Path
-        Every file written. The same runs always give the same bytes; each file appears whole or not at all.
+        Every file written. The same runs always give the same bytes, and the report appears whole or not at all: what was
+        killed while it put files in place is finished by the next call. Beside it ``varprop-report.json`` says of which run
+        the files are; those of another run that are not written now are removed.
 
     Raises
     ------
@@ -112,16 +114,22 @@ def write_report(
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
     audited = [] if audits is None else read_defaults(audits, beside=directory)
     documents = [study_document(run) for run in runs]
-    files = [file for run, one in zip(runs, documents, strict=True) for file in _study_files(run, one, formats)]
-    files += _index_files(index_document(runs, audited), documents, formats)
-    check_target(directory, _by_folder(runs, [path for path, _ in files]))
-    written = []
-    for relative, content in files:
-        path = Path(directory) / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content if isinstance(content, bytes) else content.encode("utf-8"))
-        written.append(path)
-    return tuple(written)
+    sets = [
+        FileSet(run.study.name, _by_format(_study_files(run, one, formats)), one.run)
+        for run, one in zip(runs, documents, strict=True)
+    ]
+    index = index_document(runs, audited)
+    return replace_report(
+        directory, [*sets, FileSet("", _by_format(_index_files(index, documents, formats)), index.runs)]
+    )
+
+
+def _by_format(files: Iterable[tuple[str, str, str | bytes]]) -> dict[str, dict[str, bytes]]:
+    """Gather files by their format."""
+    found: dict[str, dict[str, bytes]] = {}
+    for kind, name, content in files:
+        found.setdefault(kind, {})[name] = content if isinstance(content, bytes) else content.encode("utf-8")
+    return found
 
 
 def check_place(
@@ -147,16 +155,6 @@ def check_place(
     """
     pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
     check_target(directory, {"": pages, **{name: [*pages, _VERDICTS] for name in names}}, option=option)
-
-
-def _by_folder(runs: Sequence[Run], paths: Sequence[Path]) -> dict[str, list[str]]:
-    """Paths in the folder that they belong to: that of a study, or the report's own."""
-    studies = {run.study.name for run in runs}
-    folders: dict[str, list[str]] = {}
-    for path in paths:
-        folder = path.parts[0] if path.parts[0] in studies else ""
-        folders.setdefault(folder, []).append(path.relative_to(folder).as_posix())
-    return folders
 
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
@@ -219,46 +217,45 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(msg)
 
 
-def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
-    """Names and contents of one study's files."""
-    folder = Path(run.study.name)
+def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[str, str, str | bytes]]:
+    """Formats, names and contents of one study's files."""
     for name, (file, set_page) in _SET_STUDY.items():
         if name in formats:
-            yield folder / file, set_page(document)
+            yield name, file, set_page(document)
     for picture in document.pictures:
         if "md" in formats:
-            yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+            yield "md", f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
         if "latex" in formats:
-            yield folder / f"{picture.name}.pdf", render_pdf(picture.draw())
+            yield "latex", f"{picture.name}.pdf", render_pdf(picture.draw())
         if _PICTURES in formats:
-            yield folder / f"{picture.name}.png", render_png(picture.draw())
+            yield _PICTURES, f"{picture.name}.png", render_png(picture.draw())
     if "latex" in formats:
         for file, text in study_tables(document):
-            yield folder / file, text
+            yield "latex", file, text
     if _has_pages(formats):
         for table in document.tables:
-            yield folder / table.file, table.csv
-    yield folder / _VERDICTS, csv_text(run.verdicts())
+            yield "tables", table.file, table.csv
+    yield "verdicts", _VERDICTS, csv_text(run.verdicts())
 
 
 def _index_files(
     document: IndexDocument, studies: Sequence[StudyDocument], formats: Sequence[str]
-) -> Iterator[tuple[Path, str | bytes]]:
-    """Names and contents of the index's files."""
+) -> Iterator[tuple[str, str, str | bytes]]:
+    """Formats, names and contents of the index's files."""
     for name, (file, set_page) in _SET_INDEX.items():
         if name in formats:
-            yield Path(file), set_page(document, studies)
+            yield name, file, set_page(document, studies)
     for picture in (row.picture for row in document.rows):
         if "md" in formats:
-            yield Path(LEDGER_FOLDER, f"{picture.name}.svg"), standalone(picture.svg, title=picture.alternative)
+            yield "md", f"{LEDGER_FOLDER}/{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
         if "latex" in formats:
-            yield Path(LEDGER_FOLDER, f"{picture.name}.pdf"), render_pdf(picture.draw())
+            yield "latex", f"{LEDGER_FOLDER}/{picture.name}.pdf", render_pdf(picture.draw())
     if "latex" in formats:
         for file_of_table, text in index_tables(document):
-            yield Path(file_of_table), text
+            yield "latex", file_of_table, text
     if _has_pages(formats):
         for table in document.tables:
-            yield Path(table.file), table.csv
+            yield "tables", table.file, table.csv
 
 
 def _has_pages(formats: Sequence[str]) -> bool:

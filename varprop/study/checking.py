@@ -16,9 +16,9 @@ from varprop.study.manifest import networks_used, read_manifest
 from varprop.study.run import load_run
 from varprop.study.store import DamagedPartError, has_its_places, open_part, part_path
 
-State = Literal["sound", "no hash", "damaged", "unreadable", "missing", "orphaned", "foreign"]
-BAD: frozenset[State] = frozenset({"damaged", "unreadable", "missing"})
-"""States of files that the run's verdicts rest on, and that are not as they should be."""
+State = Literal["sound", "no hash", "damaged", "unreadable", "missing", "stale", "orphaned", "foreign"]
+BAD: frozenset[State] = frozenset({"damaged", "unreadable", "missing", "stale"})
+"""States of files that are not as they should be."""
 _FILES = frozenset({"study.toml", "manifest.json", "verdicts.csv", ".lock", "samples"})
 _KEY = re.compile(r"[0-9a-f]{16,64}")
 _PART = re.compile(r"part-\d{5,}\.parquet")
@@ -35,7 +35,7 @@ class Finding:
         From the folder.
     state : str
         "sound": as it was written. "no hash": likewise as far as its format tells, written by a version that kept no hash of
-        the values. "damaged", "unreadable", "missing". "orphaned": varprop's own, and read by nothing as the study is now.
+        the values. "damaged", "unreadable", "missing". "stale": a page of another state of the run. "orphaned": varprop's own, and read by nothing as the study is now.
         "foreign": not varprop's, and left alone.
     note : str
         What is wrong, or what becomes of it.

@@ -18,6 +18,7 @@ from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.files import read_text
 from varprop.study.filling import RunProgress, fill, refuse_foreign
+from varprop.study.fingerprint import fingerprint_of
 from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
 from varprop.study.looks import Look, read_looks
@@ -237,6 +238,13 @@ class Run:
     def standing(self) -> Standing:
         """How the study stands: which look this is, with how many networks claims are judged, and what is promised."""
         return self._judgement.standing
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that differ as soon as anything does that a verdict comes from; pages of the run's report bear them."""
+        standing = stand(self.study, read_looks(self.path, self.manifest), self.networks)
+        samples = {label: (store.plan.key, store.plan.n_networks) for label, store in self._stores(self.used).items()}
+        return fingerprint_of(standing, samples)
 
     def verdicts(self) -> pd.DataFrame:
         """Test every claim.
