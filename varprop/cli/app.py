@@ -264,14 +264,26 @@ def report_command(
     png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
     audits: AuditsOption = None,
 ) -> None:
-    """Write the reports of finished runs."""
+    """Write the reports of finished runs; one that cannot be opened does not keep the others from theirs."""
     with guarded():
-        from varprop.study import load_run
+        from varprop.report.write import unfit_names
+        from varprop.study import StudyError, load_run
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
-        done = [load_run(path) for path in runs]
-        _check_report(output, wanted, audits, [finished.study.name for finished in done], option="--output")
-        _write_reports(done, output, wanted, audits=audits)
+        done, errors = [], []
+        for path in runs:
+            try:
+                done.append(load_run(path))
+            except StudyError as error:
+                errors.append(str(error))
+        unfit = unfit_names([finished.study.name for finished in done])
+        errors += unfit.values()
+        fit = [finished for i, finished in enumerate(done) if i not in unfit]
+        if fit:
+            _check_report(output, wanted, audits, [finished.study.name for finished in fit], option="--output")
+            _write_reports(fit, output, wanted, audits=audits)
+        if errors:
+            fail("\n".join(errors))
 
 
 @app.command()

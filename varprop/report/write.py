@@ -14,9 +14,10 @@ from varprop.report.html import index_html, study_html
 from varprop.report.index import index_document
 from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
 from varprop.report.markdown import index_markdown, study_markdown
-from varprop.report.own_files import check_target
+from varprop.report.names import name_problems
+from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
-from varprop.report.replacing import FileSet, replace_report
+from varprop.report.replacing import ASIDE, FileSet, replace_report
 from varprop.report.svg import render_pdf, render_png, standalone
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def write_report(
     """
     runs = _as_runs(run_or_runs)
     check_formats(formats)
-    _check_names([run.study.name for run in runs])
+    if unfit := unfit_names([run.study.name for run in runs]):
+        raise ValueError("; ".join(unfit.values()))
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
     audited = [] if audits is None else read_defaults(audits, beside=directory)
     documents = [study_document(run) for run in runs]
@@ -151,8 +153,10 @@ def check_place(
     Raises
     ------
     ValueError
-        If a page of the report is there already and is another's.
+        If a page of the report is there already and is another's, or a name can be no folder's.
     """
+    if unfit := unfit_names(names):
+        raise ValueError("\n".join(unfit.values()))
     pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
     check_target(directory, {"": pages, **{name: [*pages, _VERDICTS] for name in names}}, option=option)
 
@@ -196,25 +200,9 @@ def check_formats(formats: Sequence[str]) -> None:
         check_weasyprint()
 
 
-def _check_names(names: Sequence[str]) -> None:
-    """A study's name becomes a folder's: one folder each, and none outside the directory or in the index's way."""
-    taken = {LEDGER_FOLDER, *(file.lower() for file, _ in _SET_INDEX.values())}
-    for i, name in enumerate(names):
-        if (
-            not name.isprintable()
-            or name.startswith(".")
-            or set(name) & set("/\\:")
-            or name != name.strip()
-            or not name
-        ):
-            msg = f"the study's name {name!r} cannot be a folder's; rename its file, for example to forward-signal.toml"
-            raise ValueError(msg)
-        if name.lower() in taken:
-            msg = f"the study's name {name!r} is that of the index; rename its file"
-            raise ValueError(msg)
-        if name in names[:i]:
-            msg = f"two runs are of a study called {name!r} and would share one folder; report on them separately"
-            raise ValueError(msg)
+def unfit_names(names: Sequence[str]) -> dict[int, str]:
+    """Say which studies' names can be no folders of a report: by position, what is wrong and what to do."""
+    return name_problems(names, [LEDGER_FOLDER, RECORD, ASIDE, *(file for file, _ in _SET_INDEX.values())])
 
 
 def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[str, str, str | bytes]]:
