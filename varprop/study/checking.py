@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from varprop.engine.plan import Block, Plan
-from varprop.numerics.streams import DRAWS_VERSION
 from varprop.study.earlier import plan_there
 from varprop.study.errors import StudyError
-from varprop.study.manifest import networks_used, read_manifest
+from varprop.study.manifest import is_unreadable, networks_used, other_draws, read_manifest
 from varprop.study.run import load_run
 from varprop.study.store import DamagedPartError, has_its_places, open_part, part_path
 
@@ -95,7 +94,8 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
         if not (folder / "manifest.json").exists():
             raise
         name = "study.toml" if _reads_manifest(folder) else "manifest.json"
-        findings = [Finding(name, "damaged", "; ".join(map(str, error.problems)))]
+        state: State = "unreadable" if is_unreadable(error) else "damaged"
+        findings = [Finding(name, state, "; ".join(map(str, error.problems)))]
         return (*findings, *_others(folder, {}))
     plans = {c.label: plan_there(run.study, c, folder, networks=run.used[c.label]) for c in run.study.configurations}
     findings = [Finding("manifest.json", "sound"), Finding("study.toml", "sound", _edited(plans, manifest))]
@@ -113,8 +113,8 @@ def _reads_manifest(folder: Path) -> bool:
 
 def _edited(plans: Mapping[str, Plan], manifest: Mapping[str, Any]) -> str:
     """What is to be said of a study that is not the one that was sampled."""
-    if manifest["draws_version"] != DRAWS_VERSION:
-        return f"sampled with draws of version {manifest['draws_version']}; this varprop draws those of version {DRAWS_VERSION}"
+    if told := other_draws(manifest):
+        return told
     recorded = {one["label"]: one.get("key") for one in manifest["configurations"]}
     others = [label for label, plan in plans.items() if recorded.get(label, plan.key) != plan.key]
     if others or set(plans) != set(networks_used(manifest)):

@@ -13,7 +13,7 @@ from varprop.engine.executors import ExecutorLike
 from varprop.engine.plan import Block, Plan
 from varprop.study.errors import Problem, StudyError
 from varprop.study.looks import read_looks
-from varprop.study.manifest import make_manifest, read_manifest, write_manifest
+from varprop.study.manifest import is_unreadable, make_manifest, other_draws, read_manifest, write_manifest
 from varprop.study.sampling import BlockName, missing_blocks, remove_parts, sampled_parts
 from varprop.study.standing import stand
 from varprop.study.stopping import Goals, follow
@@ -155,14 +155,20 @@ def fill(
     Raises
     ------
     StudyError
-        If the record of the folder's looks is damaged.
+        If the record of the folder's looks is damaged, or the manifest is there and cannot be read.
 
     Warns
     -----
     RuntimeWarning
-        If the manifest is damaged, and that record lost with it.
+        If the manifest is damaged, and that record lost with it; or the samples are of another version of the draws.
     """
     before = _manifest_before(folder)
+    if told := other_draws(before):
+        warnings.warn(
+            f"{folder}: {told}; they are not used, and what the study asks for is sampled anew",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     looks = read_looks(folder, before)  # what was looked at before, while the study that said so is still there
     remove_temporary_files(folder)
     if fresh:
@@ -206,7 +212,9 @@ def _manifest_before(folder: Path) -> Mapping[str, Any]:
     """The manifest that the folder has: nothing if there is none, or a damaged one, which holds nothing that samples need."""
     try:
         return read_manifest(folder)
-    except StudyError:
+    except StudyError as error:
+        if is_unreadable(error):
+            raise
         if (folder / "manifest.json").exists():
             msg = (
                 f"{folder}: manifest.json was damaged and is written anew; the looks that it recorded are lost, so that this "
