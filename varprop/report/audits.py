@@ -12,6 +12,7 @@ from varprop.report.defaults import FILE
 from varprop.report.markdown import escape
 from varprop.report.replacing import FileSet, replace_report
 from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
+from varprop.study.csv_files import csv_text
 from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
@@ -74,17 +75,13 @@ def write_audits(
     """
     files = {
         _PAGE: audits_markdown(frame, framework=framework, seed=seed, defaults=defaults, parts=parts),
-        _AUDITS: _csv(frame),
+        _AUDITS: csv_text(frame),
     }
     if parts is not None and len(parts):
-        files[_PARTS] = _csv(parts)
+        files[_PARTS] = csv_text(parts)
     if defaults is not None and len(defaults):
-        files[FILE] = _csv(defaults)
+        files[FILE] = csv_text(defaults)
     return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def audits_markdown(

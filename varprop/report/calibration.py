@@ -13,6 +13,7 @@ from varprop.report.markdown import escape
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.replacing import FileSet, replace_report
 from varprop.report.svg import render_svg, standalone
+from varprop.study.csv_files import csv_text
 from varprop.verification.claims import BOUNDED
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def write_calibration(
     """
     files = {
         "README.md": calibration_markdown(frame, levels=levels, savings=savings),
-        "calibration.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        "calibration.csv": csv_text(frame),
         "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
     }
     if levels is not None:
-        files["levels.csv"] = levels.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        files["levels.csv"] = csv_text(levels)
     if savings is not None:
-        files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        files["sequential.csv"] = csv_text(savings)
     return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 

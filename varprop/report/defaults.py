@@ -11,6 +11,7 @@ from typing import Any
 
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
+from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
 from varprop.verification.audit.defaults import COLUMNS
 from varprop.verification.claims import VERDICTS
@@ -69,7 +70,7 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     if frame.empty:
         msg = f"{file}: has no rows; write the audit again"
         raise ValueError(msg)
-    rows = ({str(name): str(text) for name, text in row.items()} for row in frame.to_dict("records"))
+    rows = ({str(name): unguarded(str(text)) for name, text in row.items()} for row in frame.to_dict("records"))
     return list(enumerate(rows, start=1))
 
 

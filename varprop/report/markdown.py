@@ -16,7 +16,8 @@ from varprop.report.document import (
     StudyDocument,
     Table,
 )
-from varprop.report.wording import plain, plain_lines
+from varprop.report.wording import plain_lines
+from varprop.study.plain import plain
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;"}  # $: formulas, @: mentions
 _SPECIAL = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varprop.report.content import study_document
-from varprop.report.csv_files import csv_text
 from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
@@ -19,6 +18,7 @@ from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
 from varprop.report.replacing import ASIDE, FileSet, replace_report
 from varprop.report.svg import render_pdf, render_png, standalone
+from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

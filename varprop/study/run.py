@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
+from varprop.study.csv_files import csv_text
 from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.files import read_text
@@ -380,7 +381,7 @@ def run_study(
                 label: plan.n_networks if watches is None else watches[label].networks for label, plan in plans.items()
             }
             run = Run(study, folder, study.networks if networks is None else networks, used, watches)
-            verdicts = run.verdicts().to_csv(index=False, lineterminator="\n").encode()
+            verdicts = csv_text(run.verdicts(), digits=None).encode()
             record_looks(folder, run.looks())  # before anybody can see what was found
             write_atomically(folder / "verdicts.csv", verdicts)
             return run
