@@ -38,6 +38,7 @@ CONTENTS = {
         "docs/clusters",
         "docs/pandas",
         "docs/reports",
+        "docs/files",
         "docs/how-to/notebook",
         "docs/how-to/audit",
         "docs/torch",

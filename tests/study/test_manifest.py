@@ -68,13 +68,14 @@ def given(value, *keys):
 
 
 WRONG = {
-    "no study": (without("study"), "study must be a text, got nothing"),
+    "no study": (without("study"), "study must be the name of a study, got nothing"),
     "no networks": (without("networks"), "networks must be an integer from 1 to 1,000,000,000, got nothing"),
     "no configurations": (without("configurations"), "configurations must be a list of tables, got nothing"),
     "no environment": (without("environment"), "environment must be a table with the versions"),
     "no versions": (without("environment", "versions"), "environment must be a table with the versions"),
     "no label": (without("configurations", 0, "label"), "configurations[0].label must be a text, got nothing"),
-    "a list": (given([], "study"), "study must be a text, got a list of 0"),
+    "a way out": (given("../../small", "study"), 'study must be the name of a study, got "../../small"'),
+    "a list": (given([], "study"), "study must be the name of a study, got a list of 0"),
     "a float": (given(40.0, "networks"), "networks must be an integer"),
     "true": (given(True, "networks"), "networks must be an integer from 1 to 1,000,000,000, got true"),
     "very many": (given(10**30, "networks"), "got an integer of 100 bits"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from varprop.report.own_files import (
 from varprop.study.checking import Finding
 from varprop.study.files import TooLargeError, read_text
 from varprop.study.lock import locked
-from varprop.study.store import write_atomically
+from varprop.study.store import LEFT, write_atomically
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -39,8 +38,6 @@ ASIDE = ".varprop-report"
 _PLAN = "plan.json"
 _PLAN_BYTES = 2**26
 _ATTEMPTS = 3
-_LEFT = re.compile(r"\.(.+)\.\d+\.tmp")
-"""What a version before, killed as it wrote a file, left beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ def _left(root: Path, names: Iterable[str]) -> list[str]:
         for folder, mine in wanted.items()
         if (root / folder).is_dir()
         for path in (root / folder).iterdir()
-        if (found := _LEFT.fullmatch(path.name)) and found[1] in mine
+        if (found := LEFT.fullmatch(path.name)) and found[1] in mine
     ]
 
 
@@ -259,7 +256,7 @@ def _read_plan(root: Path, aside: Path) -> tuple[list[tuple[Path, Path]], list[P
 def _inside(root: Path, name: str) -> Path:
     """The path of a report's file, which is below its folder whatever links there are, and of a kind that reports have."""
     path = PurePosixPath(name)
-    kind = _LEFT.fullmatch(path.name)
+    kind = LEFT.fullmatch(path.name)
     if path.is_absolute() or ".." in path.parts or PurePosixPath(kind[1] if kind else path.name).suffix not in SUFFIXES:
         raise ValueError
     whole = root / path

@@ -13,7 +13,7 @@ from varprop.study.earlier import plan_there
 from varprop.study.errors import StudyError
 from varprop.study.manifest import is_unreadable, networks_used, other_draws, read_manifest
 from varprop.study.run import load_run
-from varprop.study.store import DamagedPartError, has_its_places, open_part, part_path
+from varprop.study.store import LEFT, DamagedPartError, has_its_places, open_part, part_path
 
 State = Literal["sound", "no hash", "damaged", "unreadable", "missing", "stale", "orphaned", "foreign"]
 BAD: frozenset[State] = frozenset({"damaged", "unreadable", "missing", "stale"})
@@ -21,7 +21,6 @@ BAD: frozenset[State] = frozenset({"damaged", "unreadable", "missing", "stale"})
 _FILES = frozenset({"study.toml", "manifest.json", "verdicts.csv", ".lock", "samples"})
 _KEY = re.compile(r"[0-9a-f]{16,64}")
 _PART = re.compile(r"part-\d{5,}\.parquet")
-_LEFT = re.compile(r"\..+\.\d+\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def _others(folder: Path, plans: Mapping[str, Plan]) -> Iterator[Finding]:
     known = {part_path(folder / "samples", plan, block) for plan in plans.values() for block in plan.blocks}
     keys = {plan.key for plan in plans.values()}
     for path in sorted(folder.iterdir()):
-        if _LEFT.fullmatch(path.name):
+        if LEFT.fullmatch(path.name):
             yield _left(folder, path)
         elif path.name not in _FILES:
             yield _foreign(folder, path)
@@ -160,7 +159,7 @@ def _others(folder: Path, plans: Mapping[str, Plan]) -> Iterator[Finding]:
             yield _foreign(folder, place)
             continue
         for path in sorted(set(place.iterdir()) - known):
-            if _LEFT.fullmatch(path.name):
+            if LEFT.fullmatch(path.name):
                 yield _left(folder, path)
             elif not _PART.fullmatch(path.name):
                 yield _foreign(folder, path)

@@ -206,10 +206,15 @@ def _is_environment(value: object) -> bool:
     return isinstance(versions, dict) and all(isinstance(one, str) for one in versions.values())
 
 
+def _is_name(value: str) -> bool:
+    """Whether a file could have given a study this name: it becomes a folder's, which is not to lead out of its parent."""
+    return bool(value) and value.isprintable() and not value.startswith(".") and not set(value) & set("/\\")
+
+
 _COUNT = (lambda value: type(value) is int and 0 <= value <= _MOST_NETWORKS, "an integer from 0 to 1,000,000,000")
 _TEXT = (lambda value: isinstance(value, str) and bool(value), "a text")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "study": _TEXT,
+    "study": (lambda value: isinstance(value, str) and _is_name(value), "the name of a study"),
     "networks": (
         lambda value: type(value) is int and 1 <= value <= _MOST_NETWORKS,
         "an integer from 1 to 1,000,000,000",

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,10 @@ _COMPRESSION_LEVEL = 3  # higher ones take three times as long and save 2 %: the
 _ROW_BYTES = 32
 _SPARE_BYTES = 2**24  # for the file's own tables, which name every module
 """A part takes some nine bytes a row; what has many times that is none, and is not read."""
+
+
+LEFT = re.compile(r"\.(.+)\.\d+\.tmp")
+"""What a killed process leaves of a file that it was writing: the file's name, and its own number."""
 
 
 class DamagedPartError(RuntimeError):
@@ -327,4 +332,5 @@ def remove_temporary_files(folder: Path) -> None:
     """Remove what killed runs left half written; only the holder of the run's lock may call this."""
     for pattern in (".*.tmp", "samples/*/.*.tmp"):
         for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+            if LEFT.fullmatch(path.name):
+                path.unlink(missing_ok=True)
