@@ -3,11 +3,13 @@
 import csv
 import io
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from varprop.study import csv_files
 from varprop.study.csv_files import csv_text, unguarded
 
 HOSTILE = "<script>alert('x')</script> & \"q\", 100 % of {z_1} a|b `c` _d_ 漢字 😀 \\frac"
@@ -80,3 +82,9 @@ def test_digits_are_six_or_all():
 def test_a_categorical_column_is_written_too():
     frame = pd.DataFrame({"quantity": pd.Categorical(["=a", "b"])})
     assert [row["quantity"] for row in read(csv_text(frame))] == ["'=a", "b"]
+
+
+def test_every_csv_file_is_written_there():
+    package = Path(csv_files.__file__).parents[1]
+    found = [path.name for path in package.rglob("*.py") if ".to_csv(" in path.read_text(encoding="utf-8")]
+    assert found == ["csv_files.py"]

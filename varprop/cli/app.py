@@ -266,10 +266,11 @@ def report_command(
 ) -> None:
     """Write the reports of finished runs; one that cannot be opened does not keep the others from theirs."""
     with guarded():
-        from varprop.report.write import unfit_names
+        from varprop.report.write import check_formats, unfit_names
         from varprop.study import StudyError, load_run
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
+        check_formats(wanted)
         done, errors = [], []
         for path in runs:
             try:

@@ -49,7 +49,7 @@ def csv_text(frame: pd.DataFrame, *, digits: int | None = 6) -> str:
             safe[name] = frame[name].map(_cell)
     form = None if digits is None else f"%.{digits}g"
     written: str = safe.to_csv(
-        index=False, header=list(map(_cell, frame.columns)), float_format=form, lineterminator="\n"
+        index=False, header=[str(_cell(name)) for name in frame.columns], float_format=form, lineterminator="\n"
     )
     return written
 
