@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from varprop.engine.executors import usable_cores
+from varprop.study.commit import commit_of
 
 _PACKAGES = ("varprop", "numpy", "scipy", "loky", "torch", "jax", "jaxlib")
 
@@ -67,12 +67,6 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit that was measured, with a plus if files differ from it; None outside a checkout."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parent,
-    )
-    return described.stdout.strip() or None
+    """The commit that was measured; None outside a checkout."""
+    commit = commit_of(Path(__file__).parent)
+    return None if commit is None else commit[:12]

@@ -39,6 +39,7 @@ CONTENTS = {
         "docs/clusters",
         "docs/pandas",
         "docs/reports",
+        "docs/files",
         "docs/how-to/notebook",
         "docs/how-to/audit",
         "docs/torch",

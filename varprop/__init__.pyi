@@ -20,6 +20,7 @@ from .report.sweep_data import sweep_data as sweep_data
 from .report.write import write_report as write_report
 from .stats.power import detectable_difference as detectable_difference
 from .stats.power import required_networks as required_networks
+from .study.checking import check_run as check_run
 from .study.errors import StudyError as StudyError
 from .study.planning import StudyPlan as StudyPlan
 from .study.planning import plan_study as plan_study

@@ -66,7 +66,8 @@ def test_formats_of_a_report_are_chosen(study, tmp_path):
     assert not list((tmp_path / "paper").rglob("*.html"))
     result = invoke("report", "runs/small", "--output", "both", "--format", "latex", "--format", "md")
     assert result.exit_code == 0, result.output
-    assert {path.name for path in (tmp_path / "both").iterdir() if path.is_file()} == {"README.md", "supplement.tex"}
+    found = {path.name for path in (tmp_path / "both").iterdir() if path.is_file()}
+    assert found == {"README.md", "supplement.tex", "varprop-report.json"}
 
 
 def test_a_pdf_without_what_makes_it_is_bad_input(study, tmp_path, monkeypatch):

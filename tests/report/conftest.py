@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
+from varprop.study.fingerprint import fingerprint_of
 from varprop.study.looks import Look
 from varprop.study.standing import Standing, stand
 from varprop.study.study import Study, parse_study
@@ -155,6 +156,10 @@ class HandMadeRun:
     @property
     def standing(self) -> Standing:
         return stand(self.study, self.looks, self.networks)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.standing, {c.label: ("", self.networks) for c in self.study.configurations})
 
     def verdicts(self) -> pd.DataFrame:
         return self.frame.copy()

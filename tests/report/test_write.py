@@ -59,6 +59,8 @@ def test_writes_a_page_a_readme_figures_and_verdicts(make_run, tmp_path):
         "forward/tables/figures/profile-activation_mean.csv",
         "forward/tables/figures/profile-activation_second_moment.csv",
         "forward/tables/figures/profile-preactivation_second_moment.csv",
+        "varprop-report.json",
+        "forward/varprop-report.json",
     }
 
 
@@ -78,7 +80,10 @@ def test_pages_hold_no_path_and_no_date(quick_run, tmp_path):
 def test_formats_choose_the_files(quick_run, tmp_path):
     write_report(quick_run(), tmp_path / "html", formats=["html"])
     found = set(contents(tmp_path / "html"))
-    assert {name for name in found if not name.endswith(".csv")} == {"index.html", "forward/index.html"}
+    assert {name for name in found if name.endswith((".html", ".md", ".svg"))} == {
+        "index.html",
+        "forward/index.html",
+    }
     assert {"forward/verdicts.csv", "forward/tables/ledger.csv", "ledger/claims.csv"} < found
     write_report(quick_run(), tmp_path / "png", formats=["png"])
     pictures = list((tmp_path / "png").rglob("*.png"))
@@ -129,6 +134,14 @@ def test_a_pdf_without_weasyprint_says_how_to_install_it(make_run, tmp_path, mon
         "ledger",
         " a",
         "C:x",
+        "CON",
+        "nul.data",
+        "com1",
+        "a?",
+        "a.",
+        "x" * 201,
+        "varprop-report.json",
+        ".varprop-report",
     ],
 )
 def test_a_name_that_is_no_folder_of_its_own_is_refused(make_run, tmp_path, name):
@@ -142,6 +155,10 @@ def test_a_name_that_is_no_folder_of_its_own_is_refused(make_run, tmp_path, name
 def test_two_runs_of_one_name_and_no_run_are_refused(make_run, tmp_path):
     with pytest.raises(ValueError, match="two runs are of a study called 'forward'"):
         write_report([make_run(), make_run()], tmp_path)
+    for first, second in (("forward", "Forward"), ("\u00e9tude", "e\u0301tude"), ("stra\u00dfe", "STRASSE")):
+        with pytest.raises(ValueError, match="are one folder on many systems"):
+            write_report([make_run(name=first), make_run(name=second)], tmp_path)
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="there is no run"):
         write_report([], tmp_path)
 

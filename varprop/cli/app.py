@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +15,9 @@ import typer
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
+from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+from varprop.cli.folders import folder
 from varprop.cli.plan import plan
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a title that the terminal's encoding lacks is no error
+    # Else worker processes would look for every module in the working folder first, and run a loky.py that lies there.
+    os.environ["PYTHONSAFEPATH"] = "1"
     app(prog_name="varprop")
 
 
@@ -110,8 +115,8 @@ def run(
         str | None,
         typer.Option(metavar="URL", help="Of a Dask scheduler, as in tcp://10.0.0.1:8786; else one is started here."),
     ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where runs are kept.")] = Path("runs"),
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write reports there, too.")] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", parser=folder, help="Where runs are kept.")] = Path("runs"),
+    report: Annotated[Path | None, typer.Option(metavar="DIR", parser=folder, help="Write reports there, too.")] = None,
     formats: FormatOption = None,
     audits: AuditsOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Sample everything again.")] = False,
@@ -135,7 +140,7 @@ def run(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
-        _check_report(report, formats, audits)
+        _check_report(report, formats, audits, names)
         done = []
         with terminable(), executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
@@ -218,7 +223,9 @@ def _contradicted(done: list[Run]) -> bool:
     return any(one.contradicts for _, one in surprises)
 
 
-def _check_report(report: Path | None, formats: list[str] | None, audits: Path | None) -> None:
+def _check_report(
+    report: Path | None, formats: list[str] | None, audits: Path | None, names: Sequence[str], option: str = "--report"
+) -> None:
     """Refuse what makes no report, or audits that make no row of a ledger, before anything is sampled, not after."""
     if report is None:
         if formats:
@@ -227,9 +234,10 @@ def _check_report(report: Path | None, formats: list[str] | None, audits: Path |
             fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
         return
     from varprop.report.defaults import read_defaults
-    from varprop.report.write import check_formats
+    from varprop.report.write import check_formats, check_place
 
     check_formats(formats or _USUAL_FORMATS)
+    check_place(report, names, formats or _USUAL_FORMATS, option=option)
     if audits is not None:
         read_defaults(audits, beside=report)
 
@@ -245,23 +253,38 @@ app.command()(plan)
 app.command()(audit)
 app.command()(audit_model)
 app.command()(calibrate)
+app.command()(check)
 
 
 @app.command("report")
 def report_command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.", show_default=False)],
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Where to write.")] = Path("reports"),
+    output: Annotated[Path, typer.Option(metavar="DIR", parser=folder, help="Where to write.")] = Path("reports"),
     formats: FormatOption = None,
     png: Annotated[bool, typer.Option("--png", help="Write the figures as PNG too, to look at.")] = False,
     audits: AuditsOption = None,
 ) -> None:
-    """Write the reports of finished runs."""
+    """Write the reports of finished runs; one that cannot be opened does not keep the others from theirs."""
     with guarded():
-        from varprop.study import load_run
+        from varprop.report.write import check_formats, unfit_names
+        from varprop.study import StudyError, load_run
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
-        _check_report(output, wanted, audits)
-        _write_reports([load_run(path) for path in runs], output, wanted, audits=audits)
+        check_formats(wanted)
+        done, errors = [], []
+        for path in runs:
+            try:
+                done.append(load_run(path))
+            except StudyError as error:
+                errors.append(str(error))
+        unfit = unfit_names([finished.study.name for finished in done])
+        errors += unfit.values()
+        fit = [finished for i, finished in enumerate(done) if i not in unfit]
+        if fit:
+            _check_report(output, wanted, audits, [finished.study.name for finished in fit], option="--output")
+            _write_reports(fit, output, wanted, audits=audits)
+        if errors:
+            fail("\n".join(errors))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from varprop.cli.failures import CONTRADICTED, guarded, say
+from varprop.cli.folders import folder
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 DRAWS_MAX = 10**8
@@ -24,9 +25,9 @@ def audit(
         int | None, typer.Option(min=2, max=DRAWS_MAX, help="Single weights of each, 10^6 by default.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes every number.")] = _SEED,
-    report: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go, each framework's to a folder.")] = Path(
-        "reports/frameworks"
-    ),
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", parser=folder, help="Where reports go, each framework's to a folder.")
+    ] = Path("reports/frameworks"),
     as_json: Json = False,
 ) -> None:
     """Audit a framework's initialisers; exit status 1 if one is not what its documentation states.
@@ -42,6 +43,11 @@ def audit(
         from varprop.verification.audit.frameworks import audit_bridge, parts_frame, to_frame
 
         bridge = load_bridge(framework)
+        if only is None:
+            from varprop.report.audits import FILES
+            from varprop.report.own_files import check_target
+
+            check_target(report, {bridge.name: FILES})  # before the hours, not after
         found = audit_bridge(bridge, only=only, n_draws=draws, rng=seed, progress=say)
         frame = to_frame(found)
         # Of all entries or none: the bound on false verdicts is one for the whole table.
@@ -60,8 +66,8 @@ def audit(
         if only is None:
             from varprop.report.audits import write_audits
 
-            folder, name = report / bridge.name, f"{bridge.name} {bridge.version}"
-            write_audits(frame, folder, framework=name, seed=seed, defaults=claims, parts=parts_frame(found))
-            say(f"the report is in {folder}")
+            place, name = report / bridge.name, f"{bridge.name} {bridge.version}"
+            write_audits(frame, place, framework=name, seed=seed, defaults=claims, parts=parts_frame(found))
+            say(f"the report is in {place}")
         if any(one.contradicts for one in found):
             raise typer.Exit(CONTRADICTED)

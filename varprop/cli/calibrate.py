@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop.cli.failures import fail, guarded, say
+from varprop.cli.folders import folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,9 @@ def calibrate(
         int | None,
         typer.Option(min=1, max=REPEATS_MAX, help="Simulated studies by which levels are counted, of each kind."),
     ] = None,
-    report: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report of the check there.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", parser=folder, help="Write the report of the check there.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check the tests themselves on networks of a known truth; exit status 1 if any is not as it should be."""
@@ -51,6 +54,11 @@ def calibrate(
                 fail("--full and --quick exclude each other; leave out one")
             if widths is not None:
                 fail(f"--widths goes with a test, as in: varprop calibrate step_mean --widths {widths}")
+            if report is not None:
+                from varprop.report.calibration import FILES
+                from varprop.report.own_files import check_target
+
+                check_target(report, {"": FILES})
             frame, levels = _check(full=full, seed=seed, repeats=repeats, studies=studies)
         else:
             if widths is None:

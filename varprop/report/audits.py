@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.default_claims import defaults_blocks
 from varprop.report.defaults import FILE
 from varprop.report.markdown import escape
+from varprop.report.replacing import FileSet, replace_report
 from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
-from varprop.study.store import write_atomically
+from varprop.study.csv_files import csv_text
 from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
@@ -28,7 +29,9 @@ _HEADS = (
     "Variance over the law's",
     "Kurtosis (law's)",
 )
-_PARTS = "parts.csv"
+_PAGE, _AUDITS, _PARTS = "README.md", "audits.csv", "parts.csv"
+FILES = (_PAGE, _AUDITS, _PARTS, FILE)
+"""What the report of an audit may consist of."""
 _PART_HEADS = ("Part", "Looks for", "Initialisers", "Refuted", "Smallest p against")
 _Row = dict[Hashable, Any]
 
@@ -64,24 +67,21 @@ def write_audits(
     -------
     tuple of Path
         Every file written. The same frames always give the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If one of the files is there and varprop did not write it.
     """
     files = {
-        "README.md": audits_markdown(frame, framework=framework, seed=seed, defaults=defaults, parts=parts),
-        "audits.csv": _csv(frame),
+        _PAGE: audits_markdown(frame, framework=framework, seed=seed, defaults=defaults, parts=parts),
+        _AUDITS: csv_text(frame),
     }
     if parts is not None and len(parts):
-        files[_PARTS] = _csv(parts)
+        files[_PARTS] = csv_text(parts)
     if defaults is not None and len(defaults):
-        files[FILE] = _csv(defaults)
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode("utf-8"))
-    return tuple(folder / name for name in files)
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        files[FILE] = csv_text(defaults)
+    return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 
 def audits_markdown(

@@ -11,8 +11,9 @@ from varprop.report.figures import house_style
 from varprop.report.levels import levels_section
 from varprop.report.markdown import escape
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
+from varprop.report.replacing import FileSet, replace_report
 from varprop.report.svg import render_svg, standalone
-from varprop.study.store import write_atomically
+from varprop.study.csv_files import csv_text
 from varprop.verification.claims import BOUNDED
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FILES = ("README.md", "calibration.csv", "levels.svg", "levels.csv", "sequential.csv")
+"""What the report of a check may consist of."""
 _TITLE = "Rejections of a true null at a nominal 5 %, by test"
 _FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
 _KEY = ["test", "configuration"]
@@ -52,21 +55,22 @@ def write_calibration(
     -------
     tuple of Path
         Every file written. The same frame always gives the same bytes.
+
+    Raises
+    ------
+    ValueError
+        If one of the files is there and varprop did not write it.
     """
     files = {
         "README.md": calibration_markdown(frame, levels=levels, savings=savings),
-        "calibration.csv": frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        "calibration.csv": csv_text(frame),
         "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
     }
     if levels is not None:
-        files["levels.csv"] = levels.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        files["levels.csv"] = csv_text(levels)
     if savings is not None:
-        files["sequential.csv"] = savings.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomically(folder / name, text.encode("utf-8"))
-    return tuple(folder / name for name in files)
+        files["sequential.csv"] = csv_text(savings)
+    return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 
 def calibration_markdown(

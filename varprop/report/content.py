@@ -108,6 +108,7 @@ def study_document(run: Run) -> StudyDocument:
         ),
         pictures=tuple(pictures),
         reproduction=_reproduction(run),
+        run=run.fingerprint,
     )
 
 

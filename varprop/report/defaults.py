@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Mapping
@@ -10,12 +11,15 @@ from typing import Any
 
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
+from varprop.study.csv_files import unguarded
+from varprop.study.files import read_text
 from varprop.verification.audit.defaults import COLUMNS
 from varprop.verification.claims import VERDICTS
 
 FILE = "defaults.csv"
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")
 _CLAIM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MAX_BYTES = 2**26
 
 
 def read_defaults(audits: str | Path, *, beside: str | Path) -> list[Contribution]:
@@ -54,8 +58,9 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        text = read_text(file, limit=_MAX_BYTES)
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         msg = f"{file}: is no CSV file of an audit: {error}; write the audit again"
         raise ValueError(msg) from error
     missing = [name for name in COLUMNS if name not in frame.columns]
@@ -65,7 +70,7 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     if frame.empty:
         msg = f"{file}: has no rows; write the audit again"
         raise ValueError(msg)
-    rows = ({str(name): str(text) for name, text in row.items()} for row in frame.to_dict("records"))
+    rows = ({str(name): unguarded(str(text)) for name, text in row.items()} for row in frame.to_dict("records"))
     return list(enumerate(rows, start=1))
 
 

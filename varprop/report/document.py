@@ -112,6 +112,10 @@ class Reproduction:
     study_file: str
 
 
+def _footer(source: str) -> str:
+    return f"Written by varprop from the run’s data; not edited by hand. {source}."
+
+
 @dataclass(frozen=True, slots=True)
 class StudyDocument:
     """The report of one study.
@@ -134,6 +138,8 @@ class StudyDocument:
         In the order shown.
     reproduction : Reproduction
         Seed, versions, commands.
+    run : str
+        The run's fingerprint.
     """
 
     name: str
@@ -146,6 +152,12 @@ class StudyDocument:
     claims: tuple[ClaimSection, ...]
     pictures: tuple[Picture, ...]
     reproduction: Reproduction
+    run: str
+
+    @property
+    def footer(self) -> str:
+        """What the page ends with."""
+        return _footer(f"Run {self.run}")
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -267,6 +279,8 @@ class IndexDocument:
         The same as one plain table: a row for each claim, below it one for each further statement.
     studies : Table
         The studies, and what was sampled.
+    runs : str
+        One fingerprint for all runs and audits.
     """
 
     title: str
@@ -281,6 +295,12 @@ class IndexDocument:
     families: tuple[Family, ...]
     ledger: Table
     studies: Table
+    runs: str
+
+    @property
+    def footer(self) -> str:
+        """What the page ends with."""
+        return _footer(f"Runs {self.runs}")
 
     @property
     def rows(self) -> tuple[LedgerRow, ...]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.forest import draw_forest, forest_legend, forest_size
 from varprop.report.palette import GRID, INK, PAPER
 from varprop.report.profile import ProfileScale, draw_profile, profile_legend
-from varprop.report.wording import axis_label, plain
+from varprop.report.wording import axis_label
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd

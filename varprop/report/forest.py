@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS
 from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
 from varprop.report.ticks import set_round_ticks
-from varprop.report.wording import SYMBOLS, axis_label, number, plain
+from varprop.report.wording import SYMBOLS, axis_label, number
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd

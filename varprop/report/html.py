@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from varprop.report.document import IndexDocument, StudyDocument
 from varprop.report.svg import dark_rules
-from varprop.report.wording import SYMBOLS, plain, plain_lines
+from varprop.report.wording import SYMBOLS, plain_lines
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

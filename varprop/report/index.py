@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from varprop.report.content import contradictions, tally
-from varprop.report.csv_files import csv_text
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, IndexDocument, LedgerRow, Table
 from varprop.report.introduction import INTRODUCTION, NOTATION, TERMS
 from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
 from varprop.report.wording import SYMBOLS, count, listing, number
+from varprop.study.csv_files import csv_text
+from varprop.study.fingerprint import digest
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -61,6 +62,7 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
         families=ledger,
         ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
         studies=_studies(runs, entries, joint),
+        runs=digest([[run.study.name, run.fingerprint] for run in runs] + [repr(one) for one in audited]),
     )
 
 

@@ -62,7 +62,7 @@ def study_latex(document: StudyDocument) -> str:
     str
         ASCII; to be compiled in the study's folder, where each figure is ``<picture>.pdf``.
     """
-    return _compilable(document.title, _study_lines(document, folder="", level=0))
+    return _compilable(document.title, f"run {document.run}", _study_lines(document, folder="", level=0))
 
 
 def index_latex(document: IndexDocument, studies: Sequence[StudyDocument]) -> str:
@@ -80,7 +80,7 @@ def index_latex(document: IndexDocument, studies: Sequence[StudyDocument]) -> st
     str
         ASCII; to be compiled in the report's folder.
     """
-    return _compilable(document.title, _index_lines(document, studies))
+    return _compilable(document.title, f"runs {document.runs}", _index_lines(document, studies))
 
 
 def study_tables(document: StudyDocument) -> Iterator[tuple[str, str]]:
@@ -105,10 +105,10 @@ def _fragments(tables: Sequence[Table], owner: str) -> Iterator[tuple[str, str]]
             )
 
 
-def _compilable(title: str, lines: Iterator[str]) -> str:
+def _compilable(title: str, source: str, lines: Iterator[str]) -> str:
     body = "\n".join(line for line in lines if line)
     return (
-        f"% Written by varprop from the run's data; compile with pdflatex, twice.\n{_PREAMBLE}"
+        f"% Written by varprop from the run's data ({source}); compile with pdflatex, twice.\n{_PREAMBLE}"
         f"\\hypersetup{{pdftitle={{{tex(title)}}}}}\n\\title{{{tex(title, breakable=True)}}}\n\\author{{}}\n\\date{{}}\n"
         f"\\begin{{document}}\n\\maketitle\n\\thispagestyle{{plain}}\n{body}\n\\end{{document}}\n"
     )

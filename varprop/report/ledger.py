@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.csv_files import csv_text
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
 from varprop.report.jointly import COLUMN
@@ -14,6 +13,7 @@ from varprop.report.records import Record, compared_in, value_in
 from varprop.report.strips import strip_picture
 from varprop.report.tables import LedgerEntry
 from varprop.report.wording import MISSING, sentence
+from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from varprop.report.document import (
     StudyDocument,
     Table,
 )
-from varprop.report.wording import plain, plain_lines
+from varprop.report.wording import plain_lines
+from varprop.study.plain import plain
 
-_FOOTER = "*Written by varprop from the run’s data; not edited by hand.*"
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;"}  # $: formulas, @: mentions
 _SPECIAL = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")
 _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
@@ -121,7 +121,7 @@ def _index_lines(document: IndexDocument) -> Iterator[str]:
     yield _definitions(document.notation)
     yield "## Studies"
     yield _table(document.studies)
-    yield _FOOTER
+    yield f"*{document.footer}*"
 
 
 _LEDGER_HEAD = (
@@ -186,7 +186,7 @@ def _study_lines(document: StudyDocument) -> Iterator[str]:
     yield escape(f"Save the study file below as {document.name}.toml, then:")
     yield _code("\n".join(map(plain, document.reproduction.commands)), "sh")
     yield from _folded("The study file", _code(plain_lines(document.reproduction.study_file), "toml"))
-    yield _FOOTER
+    yield f"*{document.footer}*"
 
 
 def _picture(picture: Picture) -> Iterator[str]:

@@ -19,7 +19,8 @@ from varprop.report.labels import label_points
 from varprop.report.maps import on_grid
 from varprop.report.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
 from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, count, listing, number, plain
+from varprop.report.wording import MISSING, count, listing, number
+from varprop.study.plain import plain
 from varprop.theory import phase_diagram
 
 if TYPE_CHECKING:

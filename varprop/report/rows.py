@@ -15,7 +15,8 @@ from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style
 from varprop.report.palette import INK, PAPER, VERDICTS
 from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, count, listing, number, plain
+from varprop.report.wording import MISSING, count, listing, number
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,7 +13,8 @@ from varprop.report.forest import draw_strip
 from varprop.report.palette import VERDICTS
 from varprop.report.records import Record, is_standardised, text_in, value_in
 from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, SYMBOLS, count, listing, plain
+from varprop.report.wording import MISSING, SYMBOLS, count, listing
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

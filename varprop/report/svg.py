@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from varprop.report.compact import compact
 from varprop.report.figures import house_style
 from varprop.report.palette import DARK
-from varprop.report.wording import plain
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

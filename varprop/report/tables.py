@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.csv_files import csv_text
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
 from varprop.report.records import Record, text_in, value_in
 from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
+from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd

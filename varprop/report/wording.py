@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
-import unicodedata
 from collections.abc import Sequence
 
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.study.plain import plain
 from varprop.verification import claims
 
 MISSING = "–"
@@ -15,10 +15,6 @@ MISSING = "–"
 
 SYMBOLS = claims.SYMBOLS
 """What stands beside a verdict on every page."""
-
-# Explicit direction marks let a text change how its neighbours are read; the scripts themselves need none of them.
-_DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
 
 _AXIS_LABELS = {
     "preactivation_mean": "mean z",
@@ -129,13 +125,6 @@ def count(value: float, noun: str = "") -> str:
 def percent(fraction: float) -> str:
     """A margin as a percentage without needless zeros: 0.05 is ``5 %``."""
     return f"{100 * fraction:.4g} %"
-
-
-def plain(text: str) -> str:
-    """One line of printable text: what a user wrote, without control characters and direction overrides."""
-    kept = (" " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in text)
-    safe = "".join(char for char in kept if char not in _DIRECTION_MARKS)
-    return " ".join(safe.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def plain_lines(text: str) -> str:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varprop.report.content import study_document
-from varprop.report.csv_files import csv_text
 from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
 from varprop.report.index import index_document
 from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
 from varprop.report.markdown import index_markdown, study_markdown
+from varprop.report.names import name_problems
+from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
+from varprop.report.replacing import ASIDE, FileSet, replace_report
 from varprop.report.svg import render_pdf, render_png, standalone
-from varprop.study.store import write_atomically
+from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
@@ -69,13 +71,16 @@ def write_report(
     Returns
     -------
     tuple of Path
-        Every file written. The same runs always give the same bytes; each file appears whole or not at all.
+        Every file written. The same runs always give the same bytes, and the report appears whole or not at all: what was
+        killed while it put files in place is finished by the next call. Beside it ``varprop-report.json`` says of which run
+        the files are; those of another run that are not written now are removed.
 
     Raises
     ------
     ValueError
         If a format is unknown or what it needs is not installed, two runs have one study's name, a name cannot be a
-        folder's, or there is no audit in ``audits``, or one that cannot be read.
+        folder's, there is no audit in ``audits``, or one that cannot be read, or a file of the report is there already and
+        is not varprop's.
     TypeError
         If ``formats`` is a single string.
 
@@ -106,19 +111,54 @@ def write_report(
     """
     runs = _as_runs(run_or_runs)
     check_formats(formats)
-    _check_names([run.study.name for run in runs])
+    if unfit := unfit_names([run.study.name for run in runs]):
+        raise ValueError("; ".join(unfit.values()))
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
     audited = [] if audits is None else read_defaults(audits, beside=directory)
     documents = [study_document(run) for run in runs]
-    files = [file for run, one in zip(runs, documents, strict=True) for file in _study_files(run, one, formats)]
-    files += _index_files(index_document(runs, audited), documents, formats)
-    written = []
-    for relative, content in files:
-        path = Path(directory) / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content if isinstance(content, bytes) else content.encode("utf-8"))
-        written.append(path)
-    return tuple(written)
+    sets = [
+        FileSet(run.study.name, _by_format(_study_files(run, one, formats)), one.run)
+        for run, one in zip(runs, documents, strict=True)
+    ]
+    index = index_document(runs, audited)
+    return replace_report(
+        directory, [*sets, FileSet("", _by_format(_index_files(index, documents, formats)), index.runs)]
+    )
+
+
+def _by_format(files: Iterable[tuple[str, str, str | bytes]]) -> dict[str, dict[str, bytes]]:
+    """Gather files by their format."""
+    found: dict[str, dict[str, bytes]] = {}
+    for kind, name, content in files:
+        found.setdefault(kind, {})[name] = content if isinstance(content, bytes) else content.encode("utf-8")
+    return found
+
+
+def check_place(
+    directory: str | Path, names: Sequence[str], formats: Sequence[str], *, option: str = "--report"
+) -> None:
+    """Refuse, before anything is sampled, a directory where a report would replace what varprop did not write.
+
+    Parameters
+    ----------
+    directory : str or Path
+        As for `write_report`.
+    names : sequence of str
+        Of the studies.
+    formats : sequence of str
+        As for `write_report`.
+    option : str
+        How the directory is named on the command line.
+
+    Raises
+    ------
+    ValueError
+        If a page of the report is there already and is another's, or a name can be no folder's.
+    """
+    if unfit := unfit_names(names):
+        raise ValueError("\n".join(unfit.values()))
+    pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
+    check_target(directory, {"": pages, **{name: [*pages, _VERDICTS] for name in names}}, option=option)
 
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
@@ -160,67 +200,50 @@ def check_formats(formats: Sequence[str]) -> None:
         check_weasyprint()
 
 
-def _check_names(names: Sequence[str]) -> None:
-    """A study's name becomes a folder's: one folder each, and none outside the directory or in the index's way."""
-    taken = {LEDGER_FOLDER, *(file.lower() for file, _ in _SET_INDEX.values())}
-    for i, name in enumerate(names):
-        if (
-            not name.isprintable()
-            or name.startswith(".")
-            or set(name) & set("/\\:")
-            or name != name.strip()
-            or not name
-        ):
-            msg = f"the study's name {name!r} cannot be a folder's; rename its file, for example to forward-signal.toml"
-            raise ValueError(msg)
-        if name.lower() in taken:
-            msg = f"the study's name {name!r} is that of the index; rename its file"
-            raise ValueError(msg)
-        if name in names[:i]:
-            msg = f"two runs are of a study called {name!r} and would share one folder; report on them separately"
-            raise ValueError(msg)
+def unfit_names(names: Sequence[str]) -> dict[int, str]:
+    """Say which studies' names can be no folders of a report: by position, what is wrong and what to do."""
+    return name_problems(names, [LEDGER_FOLDER, RECORD, ASIDE, *(file for file, _ in _SET_INDEX.values())])
 
 
-def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[Path, str | bytes]]:
-    """Names and contents of one study's files."""
-    folder = Path(run.study.name)
+def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[str, str, str | bytes]]:
+    """Formats, names and contents of one study's files."""
     for name, (file, set_page) in _SET_STUDY.items():
         if name in formats:
-            yield folder / file, set_page(document)
+            yield name, file, set_page(document)
     for picture in document.pictures:
         if "md" in formats:
-            yield folder / f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+            yield "md", f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
         if "latex" in formats:
-            yield folder / f"{picture.name}.pdf", render_pdf(picture.draw())
+            yield "latex", f"{picture.name}.pdf", render_pdf(picture.draw())
         if _PICTURES in formats:
-            yield folder / f"{picture.name}.png", render_png(picture.draw())
+            yield _PICTURES, f"{picture.name}.png", render_png(picture.draw())
     if "latex" in formats:
         for file, text in study_tables(document):
-            yield folder / file, text
+            yield "latex", file, text
     if _has_pages(formats):
         for table in document.tables:
-            yield folder / table.file, table.csv
-    yield folder / _VERDICTS, csv_text(run.verdicts())
+            yield "tables", table.file, table.csv
+    yield "verdicts", _VERDICTS, csv_text(run.verdicts())
 
 
 def _index_files(
     document: IndexDocument, studies: Sequence[StudyDocument], formats: Sequence[str]
-) -> Iterator[tuple[Path, str | bytes]]:
-    """Names and contents of the index's files."""
+) -> Iterator[tuple[str, str, str | bytes]]:
+    """Formats, names and contents of the index's files."""
     for name, (file, set_page) in _SET_INDEX.items():
         if name in formats:
-            yield Path(file), set_page(document, studies)
+            yield name, file, set_page(document, studies)
     for picture in (row.picture for row in document.rows):
         if "md" in formats:
-            yield Path(LEDGER_FOLDER, f"{picture.name}.svg"), standalone(picture.svg, title=picture.alternative)
+            yield "md", f"{LEDGER_FOLDER}/{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
         if "latex" in formats:
-            yield Path(LEDGER_FOLDER, f"{picture.name}.pdf"), render_pdf(picture.draw())
+            yield "latex", f"{LEDGER_FOLDER}/{picture.name}.pdf", render_pdf(picture.draw())
     if "latex" in formats:
         for file_of_table, text in index_tables(document):
-            yield Path(file_of_table), text
+            yield "latex", file_of_table, text
     if _has_pages(formats):
         for table in document.tables:
-            yield Path(table.file), table.csv
+            yield "tables", table.file, table.csv
 
 
 def _has_pages(formats: Sequence[str]) -> bool:

@@ -1,8 +1,10 @@
 """Studies: a question as a TOML file, and its run as a folder of samples.
 
-`load_study` reads the file, `run_study` samples what is missing and tests the claims, `load_run` opens what is there.
+`load_study` reads the file, `run_study` samples what is missing and tests the claims, `load_run` opens what is there and
+`check_run` says whether it is what was written.
 """
 
+from varprop.study.checking import Finding, check_run
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress
 from varprop.study.run import Run, Surprise, load_run, run_study
@@ -11,6 +13,7 @@ from varprop.study.study import Study, load_study
 
 __all__ = [
     "FewNetworksWarning",
+    "Finding",
     "Problem",
     "Run",
     "RunProgress",
@@ -18,6 +21,7 @@ __all__ = [
     "Study",
     "StudyError",
     "Surprise",
+    "check_run",
     "json_schema",
     "load_run",
     "load_study",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,15 +11,37 @@ from typing import Any
 
 from varprop.engine.executors import ExecutorLike
 from varprop.engine.plan import Block, Plan
-from varprop.study.errors import StudyError
+from varprop.study.errors import Problem, StudyError
 from varprop.study.looks import read_looks
-from varprop.study.manifest import make_manifest, read_manifest, write_manifest
+from varprop.study.manifest import is_unreadable, make_manifest, other_draws, read_manifest, write_manifest
 from varprop.study.sampling import BlockName, missing_blocks, remove_parts, sampled_parts
 from varprop.study.standing import stand
 from varprop.study.stopping import Goals, follow
 from varprop.study.store import part_path, remove_temporary_files, write_atomically
 from varprop.study.study import Study
 from varprop.verification.sequential import Watch
+
+_WRITTEN = ("study.toml", "manifest.json", "verdicts.csv")
+_SIGNS = (".lock", "samples")
+"""What every run's folder has from its beginning, or from its first block."""
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that is no run's and holds what a run would replace.
+
+    Raises
+    ------
+    StudyError
+        If it has a file of one of these names that no run has written.
+    """
+    there = [name for name in _WRITTEN if (folder / name).exists()]
+    if not there or any((folder / sign).exists() for sign in _SIGNS):
+        return
+    with contextlib.suppress(StudyError):
+        read_manifest(folder)
+        return
+    msg = f"it is no run's folder and has a {there[0]}, which a run would replace; name another place for runs with --runs"
+    raise StudyError(str(folder), [Problem("", msg)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +155,26 @@ def fill(
     Raises
     ------
     StudyError
-        If the record of the folder's looks is damaged.
+        If the record of the folder's looks is damaged, or the manifest is there and cannot be read.
 
     Warns
     -----
     RuntimeWarning
-        If the manifest is damaged, and that record lost with it.
+        If the manifest is damaged, and that record lost with it; or the samples are of another version of the draws.
     """
     before = _manifest_before(folder)
+    if told := other_draws(before):
+        warnings.warn(
+            f"{folder}: {told}; they are not used, and what the study asks for is sampled anew",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     looks = read_looks(folder, before)  # what was looked at before, while the study that said so is still there
     remove_temporary_files(folder)
-    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
     if fresh:
         remove_parts(folder, plans)
     missing = missing_blocks(folder, plans)
+    (folder / "verdicts.csv").unlink(missing_ok=True)  # until the end there are none
     write_atomically(folder / "study.toml", study.text.encode())
 
     def describe(*, samples_anew: bool, complete: bool, used: Goals | None = None) -> None:
@@ -183,7 +212,9 @@ def _manifest_before(folder: Path) -> Mapping[str, Any]:
     """The manifest that the folder has: nothing if there is none, or a damaged one, which holds nothing that samples need."""
     try:
         return read_manifest(folder)
-    except StudyError:
+    except StudyError as error:
+        if is_unreadable(error):
+            raise
         if (folder / "manifest.json").exists():
             msg = (
                 f"{folder}: manifest.json was damaged and is written anew; the looks that it recorded are lost, so that this "

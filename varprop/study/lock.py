@@ -23,14 +23,19 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_BUSY = "another varprop is at work in this folder; wait for it to finish, or name another folder with --runs"
+
+
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, busy: str = _BUSY) -> Iterator[None]:
     """Hold the folder's lock; the system gives it back even if this process is killed.
 
     Parameters
     ----------
     folder : Path
         An existing folder; a file ``.lock`` stays in it.
+    busy : str
+        What is said if another process holds the lock.
 
     Yields
     ------
@@ -48,8 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             _acquire(descriptor)
         except (BlockingIOError, PermissionError) as error:  # POSIX says the one, Windows the other
-            msg = "another varprop is at work in this folder; wait for it to finish, or name another folder with --runs"
-            raise StudyError(str(folder), [Problem("", msg)]) from error
+            raise StudyError(str(folder), [Problem("", busy)]) from error
         yield
     finally:
         os.close(descriptor)

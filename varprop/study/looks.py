@@ -11,8 +11,9 @@ from typing import Any, Literal, cast
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.stats import ladder
 from varprop.study.errors import Problem, StudyError
+from varprop.study.files import read_text
 from varprop.study.statements import TOLERANCES, Sighting, sightings
-from varprop.study.study import Study, parse_study
+from varprop.study.study import MAX_BYTES, Study, parse_study
 
 Design = Literal["ladder", "one"]
 """Looks on a ladder, with shares of alpha; or one look with all of it."""
@@ -189,7 +190,7 @@ def _unrecorded(folder: Path, manifest: Mapping[str, Any]) -> tuple[Look, ...]:
     if not manifest.get("complete"):
         return ()
     try:
-        text = (folder / "study.toml").read_text(encoding="utf-8")
+        text = read_text(folder / "study.toml", limit=MAX_BYTES)
         study = parse_study(text, name=str(manifest["study"]), source=str(folder / "study.toml"))
         stated = sightings(study)
     except (OSError, ValueError):  # StudyError is one

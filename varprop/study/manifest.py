@@ -6,8 +6,7 @@ import importlib
 import importlib.metadata
 import json
 import platform
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,15 @@ import threadpoolctl
 import varprop as vp
 from varprop.engine.plan import Plan
 from varprop.numerics.streams import DRAWS_VERSION
-from varprop.study.errors import Problem, StudyError
+from varprop.study.commit import commit_of
+from varprop.study.errors import Problem, StudyError, shown
+from varprop.study.files import read_text
 from varprop.study.looks import Look, read_looks
 from varprop.study.store import FORMAT, write_atomically
 from varprop.study.study import Study
 
+_MAX_BYTES = 2**28
+_MOST_NETWORKS = 10**9
 _LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "pyarrow", "pydantic")
 
 
@@ -32,7 +35,7 @@ def environment() -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in _LIBRARIES},
         },
-        "git_commit": _git_commit(),
+        "git_commit": commit_of(Path.cwd()),
         "platform": platform.platform(),
         "blas": _blas(),
     }
@@ -43,16 +46,6 @@ def _blas() -> list[str]:
     importlib.import_module("scipy.linalg")
     libraries = [library for library in threadpoolctl.threadpool_info() if library.get("user_api") == "blas"]
     return sorted({" ".join(str(one.get(k)) for k in ("internal_api", "version", "architecture")) for one in libraries})
-
-
-def _git_commit() -> str | None:
-    """Return the commit checked out here, ``-dirty`` appended if files differ from it; None outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return None
-    return done.stdout.strip() or None
 
 
 def make_manifest(
@@ -163,23 +156,91 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises
     ------
     StudyError
-        If the folder has none, or it is damaged.
+        If the folder has none, or it is damaged; if it cannot be read, with the OSError as its cause.
     """
-    path = folder / "manifest.json"
+    cause: Exception
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        counts = [manifest["networks"], *networks_used(manifest).values()]
-        if not (isinstance(manifest["study"], str) and all(type(count) is int for count in counts)):
-            raise TypeError  # noqa: TRY301 - one message for every way of being damaged
-    except (FileNotFoundError, NotADirectoryError):
+        manifest = json.loads(read_text(folder / "manifest.json", limit=_MAX_BYTES))
+        if problem := _problem(manifest):
+            raise ValueError(problem)  # noqa: TRY301 - one message for every way of being damaged
+    except (FileNotFoundError, NotADirectoryError) as error:
+        cause = error
         msg = "this is no run's folder (it has no manifest.json); name one that `varprop run` wrote, such as runs/STUDY"
     except OSError as error:
+        cause = error
         msg = f"its manifest.json cannot be read: {error.strerror or error}"
-    except (KeyError, TypeError, ValueError, RecursionError):
-        msg = "its manifest.json is damaged; `varprop run` with the study's file writes it anew and keeps the samples"
+    except (ValueError, RecursionError) as error:
+        cause = error
+        reason = str(error).partition("\n")[0]
+        msg = f"its manifest.json is damaged ({reason}); `varprop run` with the study's file writes it anew and keeps the samples"
     else:
         return dict(manifest)
-    raise StudyError(str(folder), [Problem("", msg)])
+    raise StudyError(str(folder), [Problem("", msg)]) from cause
+
+
+def is_unreadable(error: StudyError) -> bool:
+    """Tell whether a manifest is there that nobody could read, so that it is not to be written over."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError | NotADirectoryError)
+
+
+def _problem(manifest: object) -> str:
+    """What is wrong with the content of a manifest, as far as anything is read of it; nothing if it is sound."""
+    if not isinstance(manifest, dict):
+        return f"it holds {shown(manifest)}, not a table"
+    wanted: list[tuple[str, object, Callable[[Any], bool], str]] = [
+        (name, manifest.get(name), *_KINDS[name]) for name in _KINDS if name in manifest or name in _REQUIRED
+    ]
+    for i, one in enumerate(manifest["configurations"] if isinstance(manifest.get("configurations"), list) else ()):
+        table = one if isinstance(one, dict) else {}
+        path = f"configurations[{i}]"
+        wanted += [(f"{path}.label", table.get("label"), *_TEXT), (f"{path}.networks", table.get("networks"), *_COUNT)]
+    for path, value, holds, kind in wanted:
+        if not holds(value):
+            return f"{path} must be {kind}, got {'nothing' if value is None else shown(value)}"
+    return ""
+
+
+def _is_environment(value: object) -> bool:
+    versions = value.get("versions") if isinstance(value, dict) else None
+    return isinstance(versions, dict) and all(isinstance(one, str) for one in versions.values())
+
+
+def _is_name(value: str) -> bool:
+    """Whether a file could have given a study this name: it becomes a folder's, which is not to lead out of its parent."""
+    return bool(value) and value.isprintable() and not value.startswith(".") and not set(value) & set("/\\")
+
+
+_COUNT = (lambda value: type(value) is int and 0 <= value <= _MOST_NETWORKS, "an integer from 0 to 1,000,000,000")
+_TEXT = (lambda value: isinstance(value, str) and bool(value), "a text")
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "study": (lambda value: isinstance(value, str) and _is_name(value), "the name of a study"),
+    "networks": (
+        lambda value: type(value) is int and 1 <= value <= _MOST_NETWORKS,
+        "an integer from 1 to 1,000,000,000",
+    ),
+    "configurations": (lambda value: isinstance(value, list), "a list of tables"),
+    "environment": (_is_environment, "a table with the versions of what sampled"),
+    "earlier_environments": (
+        lambda value: isinstance(value, list) and all(map(_is_environment, value)),
+        "a list of such tables as environment",
+    ),
+    "draws_version": (lambda value: type(value) is int and 0 < value < _MOST_NETWORKS, "a positive integer"),
+    "complete": (lambda value: isinstance(value, bool), "true or false"),
+}
+_REQUIRED = frozenset({"study", "networks", "configurations", "environment"})
+
+
+def other_draws(manifest: Mapping[str, Any]) -> str:
+    """Say that samples were drawn by a version whose numbers are others, and what becomes of them; nothing if they were not."""
+    version = manifest.get("draws_version", DRAWS_VERSION)
+    if version == DRAWS_VERSION:
+        return ""
+    by = manifest["environment"]["versions"].get("varprop", "of another version")
+    return (
+        f"its samples are version {version} of the draws, by varprop {by}, and this varprop draws version {DRAWS_VERSION}, which are "
+        "other numbers; the old parts are kept, and that varprop reads them"
+    )
 
 
 def networks_used(manifest: Mapping[str, Any]) -> dict[str, int]:

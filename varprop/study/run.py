@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
+from varprop.study.csv_files import csv_text
 from varprop.study.earlier import plan_there, plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
-from varprop.study.filling import RunProgress, fill
+from varprop.study.files import read_text
+from varprop.study.filling import RunProgress, fill, refuse_foreign
+from varprop.study.fingerprint import fingerprint_of
 from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
 from varprop.study.looks import Look, read_looks
@@ -26,7 +29,7 @@ from varprop.study.standing import Standing, stand
 from varprop.study.stopping import follow
 from varprop.study.store import write_atomically
 from varprop.study.stored import Store
-from varprop.study.study import Study, parse_study
+from varprop.study.study import MAX_BYTES, Study, parse_study
 from varprop.verification.compare import Case, Found, judge
 from varprop.verification.sequential import Watch
 
@@ -237,6 +240,13 @@ class Run:
         """How the study stands: which look this is, with how many networks claims are judged, and what is promised."""
         return self._judgement.standing
 
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen digits that differ as soon as anything does that a verdict comes from; pages of the run's report bear them."""
+        standing = stand(self.study, read_looks(self.path, self.manifest), self.networks)
+        samples = {label: (store.plan.key, store.plan.n_networks) for label, store in self._stores(self.used).items()}
+        return fingerprint_of(standing, samples)
+
     def verdicts(self) -> pd.DataFrame:
         """Test every claim.
 
@@ -322,7 +332,7 @@ def run_study(
     Raises
     ------
     StudyError
-        If the folder cannot be written or another process works in it, or a configuration cannot be sampled.
+        If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
     RunStoppedError
         If the disk is full or workers keep dying: the same call goes on from there.
 
@@ -359,6 +369,7 @@ def run_study(
     (20, 3)
     """
     folder = Path(directory) / study.name
+    refuse_foreign(folder)
     plans = plans_to_fill(study, folder, networks=networks, fresh=fresh)
     if warning := too_few(study, networks, looks=looks_so_far(folder)):
         warnings.warn(warning, FewNetworksWarning, stacklevel=2)
@@ -370,7 +381,7 @@ def run_study(
                 label: plan.n_networks if watches is None else watches[label].networks for label, plan in plans.items()
             }
             run = Run(study, folder, study.networks if networks is None else networks, used, watches)
-            verdicts = run.verdicts().to_csv(index=False, lineterminator="\n").encode()
+            verdicts = csv_text(run.verdicts(), digits=None).encode()
             record_looks(folder, run.looks())  # before anybody can see what was found
             write_atomically(folder / "verdicts.csv", verdicts)
             return run
@@ -418,8 +429,8 @@ def load_run(path: str | Path) -> Run:
     manifest = read_manifest(folder)
     source = folder / "study.toml"
     try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(source, limit=MAX_BYTES)
+    except (OSError, ValueError) as error:  # no text, or too much of it
         msg = f"its study.toml cannot be read ({error}); run the study again, its samples are kept"
         raise StudyError(str(folder), [Problem("", msg)]) from error
     study = parse_study(text, name=manifest["study"], source=str(source))

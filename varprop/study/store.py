@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.engine.plan import Block, Plan
 from varprop.model.quantities import ALL_QUANTITIES
+from varprop.study.errors import Problem, StudyError
+from varprop.study.files import TooLargeError, read_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1
-"""Raised when the layout of a part changes."""
+FORMAT = 2
+"""Raised when the layout of a part changes. Version 1 had no hash of the values, and is read all the same."""
 _METADATA = b"varprop"
 _COMPRESSION_LEVEL = 3  # higher ones take three times as long and save 2 %: the values are random digits
 
 
+_ROW_BYTES = 32
+_SPARE_BYTES = 2**24  # for the file's own tables, which name every module
+"""A part takes some nine bytes a row; what has many times that is none, and is not read."""
+
+
+LEFT = re.compile(r"\.(.+)\.\d+\.tmp")
+"""What a killed process leaves of a file that it was writing: the file's name, and its own number."""
+
+
 class DamagedPartError(RuntimeError):
     """A part that is not what was written, or not what the plan asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a file of samples holds.
+
+    Parameters
+    ----------
+    networks : int
+        Of the block.
+    hashed : bool
+        Whether the file has a hash of its values, which they agree with; those of an earlier version have none.
+    values : dict of str to ndarray
+        By quantity, of all its networks.
+    """
+
+    networks: int
+    hashed: bool
+    values: dict[str, Float64Array]
 
 
 def part_path(samples: Path, plan: Plan, block: Block) -> Path:
@@ -54,8 +88,9 @@ def encode_part(plan: Plan, block: Block, values: dict[str, Float64Array]) -> by
     """
     import pyarrow.parquet as pq
 
-    table = _table(plan, block, values)
-    about = {"format": FORMAT, "key": plan.key, "block": block.index, "networks": block.networks}
+    table = table_of(plan, block, values)
+    about = _about(FORMAT, plan, block, block.networks)
+    about["values"] = _hash(about, np.concatenate([values[name].ravel() for name in plan.where]))
     table = table.replace_schema_metadata({_METADATA: json.dumps(about, sort_keys=True)})
     buffer = io.BytesIO()
     pq.write_table(
@@ -71,7 +106,20 @@ def encode_part(plan: Plan, block: Block, values: dict[str, Float64Array]) -> by
     return buffer.getvalue()
 
 
-def _table(plan: Plan, block: Block, values: dict[str, Float64Array]) -> pa.Table:
+def _about(version: int, plan: Plan, block: Block, networks: int) -> dict[str, Any]:
+    """What a part says of itself."""
+    return {"format": version, "key": plan.key, "block": block.index, "networks": networks}
+
+
+def _hash(about: Mapping[str, Any], flat: Float64Array) -> str:
+    """Hash values and what they are said to be; a missing one counts as such, with whatever bits it is written."""
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest.update(np.where(np.isnan(flat), np.nan, flat).astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def table_of(plan: Plan, block: Block, values: Mapping[str, Float64Array]) -> pa.Table:
+    """Set the tidy rows of a block, as they are written."""
     import pyarrow as pa
 
     modules = list(dict.fromkeys(module for places in plan.where.values() for _, module in places))
@@ -124,41 +172,127 @@ def read_part(path: Path, plan: Plan, block: Block) -> dict[str, Float64Array] |
     Raises
     ------
     DamagedPartError
-        If the file is truncated, a checksum does not match, or it holds something else.
+        As `open_part`.
+    StudyError
+        Likewise.
     """
+    part = open_part(path, plan, block)
+    if part is None or part.networks < block.networks:
+        return None
+    return {name: values[: block.networks] for name, values in part.values.items()}
+
+
+def open_part(path: Path, plan: Plan, block: Block) -> Part | None:
+    """Read a part, of however many networks it is.
+
+    Parameters
+    ----------
+    path : Path
+        The part.
+    plan, block : Plan, Block
+        What it should be a part of.
+
+    Returns
+    -------
+    Part or None
+        None if there is no such file.
+
+    Raises
+    ------
+    DamagedPartError
+        If the file is truncated, a checksum or the hash of its values does not match, or it holds something else.
+    StudyError
+        If it is there and cannot be read: nothing is known of what it holds, so it is not to be sampled over.
+    """
+    try:
+        data = read_bytes(path, limit=_ROW_BYTES * _rows(plan, plan.block) + _SPARE_BYTES)
+        return _decode(data, plan, block)
+    except FileNotFoundError:
+        return None
+    except TooLargeError as error:
+        raise DamagedPartError(str(error)) from error
+    except (OSError, MemoryError) as error:  # of the file: what is wrong with its bytes is said in `_decode`
+        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        msg = f"it cannot be read ({reason}), so that nobody knows whether it is sound; mend that, or remove it to sample it again"
+        raise StudyError(str(path), [Problem("", msg)]) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _decode(data: bytes, plan: Plan, block: Block) -> Part:
+    """Read a part's bytes, nothing of which is believed before it is checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
             about = json.loads(file.schema_arrow.metadata[_METADATA])
-            networks, wanted = about.pop("networks"), {"format": FORMAT, "key": plan.key, "block": block.index}
-            if about != wanted or not isinstance(networks, int) or networks > plan.block:
-                msg = f"it says to hold {about}, not {wanted}"
+            networks, version, given = about["networks"], about["format"], about.pop("values", None)
+            if type(networks) is not int or not 0 < networks <= plan.block or version not in (1, FORMAT):
+                raise DamagedPartError(_says(about))
+            if about != _about(version, plan, block, networks):
+                raise DamagedPartError(_says(about))
+            rows, kind = _rows(plan, networks), file.schema_arrow.field("value").type
+            # Before anything is unpacked: a small file may hold very many rows.
+            if file.metadata.num_rows != rows or kind != pa.float64():
+                msg = f"it has {file.metadata.num_rows:,} rows of type {kind}, not {rows:,} of type double"
                 raise DamagedPartError(msg)
-            if networks < block.networks:
-                return None
             column = file.read(columns=["value"], use_threads=False).column("value")
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        msg = str(error).partition("\n")[0] or type(error).__name__
-        raise DamagedPartError(msg) from error
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedPartError(_first_line(error)) from error
     # Nulls come back as NaN, which is what a missing value is in a Simulation.
-    return _by_quantity(plan, block, column.to_numpy(), networks)
-
-
-def _by_quantity(plan: Plan, block: Block, flat: Float64Array, networks: int) -> dict[str, Float64Array]:
-    """Cut the column of values into the quantities' arrays, and these to the networks of the block."""
-    shapes = {name: _shape(plan, name, networks) for name in plan.where}
-    sizes = [int(np.prod(shape)) for shape in shapes.values()]
-    if sum(sizes) != len(flat):
-        msg = f"it has {len(flat)} rows, not {sum(sizes)}"
+    flat = column.to_numpy()
+    if version > 1 and given != _hash(about, flat):
+        msg = "its values are not those that were written"
         raise DamagedPartError(msg)
-    parts = np.split(flat, np.cumsum(sizes)[:-1])
-    return {
-        name: part.reshape(shape)[: block.networks] for (name, shape), part in zip(shapes.items(), parts, strict=True)
-    }
+    return Part(networks, version > 1, _by_quantity(plan, flat, networks))
+
+
+def _says(about: Mapping[str, Any]) -> str:
+    said = str({name: about[name] for name in ("format", "key", "block", "networks") if name in about})
+    return f"it says to hold {said[:200]}, which is another block, or of another version"
+
+
+def _rows(plan: Plan, networks: int) -> int:
+    return sum(int(np.prod(_shape(plan, name, networks))) for name in plan.where)
+
+
+def _by_quantity(plan: Plan, flat: Float64Array, networks: int) -> dict[str, Float64Array]:
+    """Cut the column of values into the quantities' arrays."""
+    shapes = {name: _shape(plan, name, networks) for name in plan.where}
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+    parts = np.split(flat, ends[:-1])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
+def has_its_places(path: Path, plan: Plan, block: Block, part: Part) -> bool:
+    """Tell whether the other columns of a part say of each value what it is; reading goes by the rows' order alone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = read_bytes(path, limit=_ROW_BYTES * _rows(plan, plan.block) + _SPARE_BYTES)
+    try:
+        read = pq.read_table(pa.BufferReader(data), use_threads=False)
+        whole = table_of(plan, replace(block, networks=part.networks), part.values)
+        return read.column_names == whole.column_names and all(
+            _plainly(read.column(name)).equals(_plainly(whole.column(name)))
+            for name in whole.column_names
+            if name != "value"
+        )
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+
+
+def _plainly(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array, its texts as texts however they are coded."""
+    import pyarrow as pa
+
+    array = column.combine_chunks()
+    return array.cast(pa.string()) if pa.types.is_dictionary(array.type) else array
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -198,4 +332,5 @@ def remove_temporary_files(folder: Path) -> None:
     """Remove what killed runs left half written; only the holder of the run's lock may call this."""
     for pattern in (".*.tmp", "samples/*/.*.tmp"):
         for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+            if LEFT.fullmatch(path.name):
+                path.unlink(missing_ok=True)

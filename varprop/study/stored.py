@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from varprop.engine.simulate import BlockValues, keeps_inputs
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Place, Samples, Simulation
 from varprop.study.errors import Problem, StudyError
+from varprop.study.manifest import other_draws, read_manifest
 from varprop.study.store import DamagedPartError, part_path, read_part
 
 _PIECE = 2**21
@@ -45,7 +47,7 @@ class Store:
         Raises
         ------
         StudyError
-            If its part is missing or damaged.
+            If its part is missing, damaged or cannot be read.
         """
         path = part_path(self.folder / "samples", self.plan, block)
         try:
@@ -58,7 +60,12 @@ class Store:
         return values
 
     def _unfinished(self) -> StudyError:
+        told = ""
+        with contextlib.suppress(StudyError):  # a manifest that is damaged is told by whoever reads it
+            told = other_draws(read_manifest(self.folder))
         msg = "the run is not finished; `varprop run` goes on where it stopped"
+        if told:
+            msg = f"{told}; `varprop run` samples anew beside them"
         return StudyError(str(self.folder), [Problem("", msg)])
 
     def pieces(self) -> Iterator[dict[str, Samples]]:

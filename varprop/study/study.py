@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -179,6 +180,12 @@ def load_study(path: str | Path) -> Study:
 def _name(path: Path) -> str:
     """Return the file's stem, which becomes a folder's name."""
     name = path.stem
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        msg = (
+            f"the file's name is no text in this environment's encoding ({sys.getfilesystemencoding()}); set PYTHONUTF8=1, or "
+            "rename the file"
+        )
+        raise StudyError(str(path), [Problem("", msg)])
     if name.startswith(".") or not name.isprintable() or "\\" in name:
         msg = "the file's name becomes a folder's; it must not start with '.' or hold control characters or backslashes"
         raise StudyError(str(path), [Problem("", msg)])

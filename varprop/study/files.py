@@ -1,0 +1,68 @@
+"""Reading files that somebody else may have put there: regular ones only, and no more of them than there can be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+class NotRegularError(OSError):
+    """What has a file's name is a pipe, a device, a socket or a folder, which may give its reader bytes for ever, or none."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EINVAL, "it is not a regular file", str(path))
+
+
+class TooLargeError(ValueError):
+    """A file that is larger than what it should be ever is."""
+
+
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """Read a file.
+
+    Parameters
+    ----------
+    path : Path
+        Of a regular file, or a link to one.
+    limit : int
+        The most bytes that such a file has.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    NotRegularError
+        If it is no regular file; it is not waited for.
+    TooLargeError
+        If it has more bytes.
+    OSError
+        If it is not there or cannot be read.
+    """
+    # Opening a pipe would wait for its writer, unless it is said not to; elsewhere than on POSIX there are none in folders.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegularError(path)
+        data = b"" if status.st_size > limit else file.read(limit + 1)  # which may have grown
+    if max(status.st_size, len(data)) > limit:
+        msg = f"it has more than {limit:,} bytes"
+        raise TooLargeError(msg)
+    return data
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """Read a UTF-8 file likewise.
+
+    Raises
+    ------
+    NotRegularError, TooLargeError, OSError
+        As `read_bytes`.
+    UnicodeDecodeError
+        If it is not UTF-8.
+    """
+    return read_bytes(path, limit=limit).decode("utf-8")
