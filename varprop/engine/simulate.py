@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
@@ -116,10 +117,12 @@ def sample(plan: Plan, executor: ExecutorLike, progress: Callable[[int], object]
     """Sample all blocks of a plan; ``executor`` and ``progress`` are those of `simulate`."""
     sizes = {block.index: block.networks for block in plan.blocks}
     results: dict[int, BlockValues] = {}
-    for index, values in run_tasks(run_block, [(plan, index) for index in sizes], executor, work=plan.draws):
-        results[index] = values
-        if progress is not None:
-            progress(sizes[index])
+    tasks = [(plan, index) for index in sizes]
+    with contextlib.closing(run_tasks(run_block, tasks, executor, work=plan.draws)) as running:
+        for index, values in running:
+            results[index] = values
+            if progress is not None:
+                progress(sizes[index])
     return assemble(plan, [results[index] for index in sizes])
 
 
