@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,15 +12,15 @@ import typer
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
-from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.plan import plan
+from varprop.cli.terminal import out, say
 
 if TYPE_CHECKING:
     from varprop.study import Run
 
 app = typer.Typer(
     name="varprop",
-    help="Does this weight initialisation do what the theory says it does?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -70,29 +68,30 @@ _USUAL_FORMATS = ("html", "md")
 """What is committed with a project; a supplement or a PDF is made when it is wanted."""
 
 
-def main() -> None:
-    """Run the command line; exit status 0, 1 (a verdict contradicts), 2 (bad input) or 3 (stopped early)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a title that the terminal's encoding lacks is no error
-    app(prog_name="varprop")
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         import varprop as vp
 
-        typer.echo(f"varprop {vp.__version__}")
+        out(f"varprop {vp.__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog=STATUSES)
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            callback=show_tracebacks,
+            is_eager=True,
+            help="Show the traceback of an error that is varprop's own.",
+        ),
+    ] = False,
 ) -> None:
-    """Exit status: 0 done; 1 a verdict contradicts what a study expects; 2 bad input; 3 stopped early, to be resumed."""
+    """Say whether a weight initialisation does what the theory says it does."""
 
 
 @app.command()
@@ -137,7 +136,7 @@ def run(
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
         _check_report(report, formats, audits)
         done = []
-        with terminable(), executor_for(executor, address=address, workers=workers) as where:
+        with executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
                 pace = Pace()
                 with progress_of(study.name, pace) as progress:
@@ -165,7 +164,7 @@ def run(
 def _print_run(finished: Run) -> None:
     from varprop.cli.show import plain, print_verdicts
 
-    typer.echo(plain(finished.study.title))
+    out(plain(finished.study.title))
     print_verdicts(finished.verdicts())
     for told in finished.standing.told:
         say(f"{finished.study.name}: {told}")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from varprop.cli.failures import CONTRADICTED, guarded, say
+from varprop.cli.failures import CONTRADICTED, guarded
+from varprop.cli.terminal import say
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 DRAWS_MAX = 10**8
