@@ -111,7 +111,7 @@ def test_a_claim_about_a_share_has_an_interval_and_a_level(tmp_path):
     vp.write_report(run, tmp_path, formats=("md",))
     page = (tmp_path / "small" / "README.md").read_text(encoding="utf-8")
     assert "Claimed: exactly 1. Claimed of at least 99 % of all networks." in page
-    assert "m = 1 tests bear a verdict here, and each runs at level alpha/m = 0.05/1." in page
+    assert "m = 1 test bears a verdict here, and each runs at level a = 0.8 alpha/m = 0.8 × 0.05/1." in page
     assert "one exception refutes it, and no number of networks supports it" in page
     assert "These verdicts take no part of alpha." in page
     assert run.verdicts()["verdict"].dropna().tolist() == ["supported", "inconclusive", "inconclusive"]

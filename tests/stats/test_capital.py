@@ -13,7 +13,8 @@ from varprop.stats.capital import Capital, capital_means, mean_at, theta_of
 
 LEVELS = (0.05, 0.05 / 20, 0.05 / 150, 1e-4)
 BOUNDED = {**{4.0**k: 1 / 16 for k in range(-3, 5)}, 2.0**30: 1 / 2}
-POSITIVE = {4.0**k: 1 / 10 for k in range(-5, 5)}
+FAR = (*range(-35, -5, 3), *range(7, 37, 3))
+POSITIVE = {4.0**k: 0.09 for k in range(-5, 5)} | {4.0**k: 0.005 for k in FAR}
 
 
 def multiplied_out(values, mean, bets):
@@ -56,6 +57,19 @@ def test_bets_on_any_ends_are_those_on_shares(rng):
         expected = multiplied_out(values[:, 0] / 0.1, mean / 0.1, POSITIVE)
         assert tenths.p_above(0, mean) == pytest.approx(expected, rel=1e-9)
         assert tenths.p_below(0, mean) == 1.0
+
+
+@pytest.mark.false_alarm(0)
+@pytest.mark.parametrize("scale", [1e-18, 1e-9, 1.0, 1e9, 1e18, 1e250])
+def test_a_unit_far_off_leaves_a_lower_bound(rng, scale):
+    """Signals that vanish, or explode, by 18 orders of magnitude; beyond all numbers the bound is low, and nothing overflows."""
+    values = scale * rng.lognormal(sigma=0.5, size=(400, 1))
+    bets = Capital.of(values, low=0.0, high=np.inf, unit=1.0)
+    low, high = bets.bounds(0, 1e-4)
+    assert (0.7 if scale < 1e200 else 0.0) * values.mean() < low < values.mean()
+    assert high == math.inf
+    assert bets.p_above(0, 1e308) == pytest.approx(1.0)
+    assert bets.p_above(0, 0.0) < 1e-50
 
 
 @pytest.mark.false_alarm(0)

@@ -79,7 +79,7 @@ def test_of_all_networks_one_exception_is_proof():
         assert (holding_share(n, n, share=1.0).p_above(0.0), holding_share(n, n, share=1.0).p_below(0.0)) == (1.0, 1.0)
         refuted = holding_share(n - 1, n, share=1.0)
         assert (refuted.p_above(0.0), refuted.p_below(0.0)) == (1.0, 0.0)
-        assert decide(refuted.p_above(0.0), refuted.p_below(0.0), alpha=1e-300, m=10**6) == "refuted"
+        assert decide(refuted.p_above(0.0), refuted.p_below(0.0), level=1e-306) == "refuted"
     assert networks_to_show(holding_share(9, 9, share=1.0), alpha=0.05, m=1) is None
 
 
@@ -98,7 +98,7 @@ def test_both_sides_hold_their_level_at_the_share_itself(share):
 @pytest.mark.parametrize("alpha", [1e-3, 1e-100, 1e-300])
 def test_no_alpha_is_too_small(alpha):
     found = holding_share(2, 2, share=0.99)
-    assert decide(found.p_above(0.0), found.p_below(0.0), alpha=alpha, m=1) == "inconclusive"
+    assert decide(found.p_above(0.0), found.p_below(0.0), level=alpha) == "inconclusive"
     assert networks_to_show(found, alpha=alpha, m=1) == pytest.approx(np.log(alpha) / np.log(0.99), abs=1)
 
 

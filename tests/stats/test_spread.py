@@ -75,7 +75,7 @@ def test_no_alpha_is_too_small(rng):
     """Nothing is decided where nothing is resolved, and nothing raises."""
     far = spread(rng.chisquare(4, 1000) / 4 * 9 + 0.1, expected=0.5)
     assert p_refute(far, 0.05) <= 2e-6
-    assert decide(1.0, p_refute(far, 0.05), alpha=1e-300, m=1) == "inconclusive"
+    assert decide(1.0, p_refute(far, 0.05), level=1e-300) == "inconclusive"
     assert all_layers([far, far], 0.05).p_refute <= 4e-6
     for threshold in (-700.0, 700.0):
         assert min(far.p_above(threshold), far.p_below(threshold)) == 1e-6

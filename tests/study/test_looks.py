@@ -152,20 +152,31 @@ def test_fewer_networks_than_at_first_give_no_verdict(run):
     assert "fewer than the 400 of the first look" in row["note"]
 
 
+EXACT = """
+where = {{ weights = "he_normal" }}
+
+[grid]
+weights = ["he_normal", "zeros"]
+
+[[claims]]
+id = "silence"
+where = {{ weights = "zeros" }}
+quantity = "preactivation_second_moment"
+test = "identity"
+reason = "zero-weights"
+equals = 0
+"""
+
+
 def test_an_exact_identity_is_judged_at_every_look(run, monkeypatch):
-    """What does not share alpha waits for nothing."""
-    from dataclasses import replace
-
-    from varprop.study import run as module
-
-    real = module.judge
-    monkeypatch.setattr(
-        module, "judge", lambda cases: [(c, k, replace(e, counts=False, p_support=0.0)) for c, k, e in real(cases)]
-    )
+    """What does not share alpha waits for nothing, where the same study's other claim waits for the next rung."""
+    monkeypatch.setitem(globals(), "TABLES", TABLES.replace('weights = "he_normal"\n', "", 1) + EXACT)
     run(networks=400)
     found = run(networks=300)
-    assert verdict_of(found)["verdict"] == "supported"
-    assert manifest_of(found)["looks"][0]["claims"][0]["counts"] is False
+    assert verdict_of(found)["verdict"] == "inconclusive"
+    assert verdict_of(found, "silence")["verdict"] == "supported"
+    counted = {claim["id"]: claim.get("counts", True) for claim in manifest_of(found)["looks"][0]["claims"]}
+    assert counted == {"depth": True, "silence": False}
 
 
 # ---- runs of yesterday, and damage -------------------------------------------------------------------------------------

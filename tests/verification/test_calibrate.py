@@ -248,7 +248,12 @@ def test_tests_of_a_bound_are_calibrated_at_it(test):
     sizes = table.loc[["false support", "false refutation"]]
     assert sizes["accepted"].all()
     assert (sizes["theta"] == 0.0).all()
-    assert (table.loc[["support", "refutation"], "planned"] > 0.89).all()
+    powers = table.loc[["support", "refutation"]]
+    if test == "level":  # bets, of which no power is promised; where a t test has 90 % theirs is less, and not nothing
+        assert powers["planned"].isna().all()
+        assert powers["value"].between(0.2, 0.9).all()
+    else:
+        assert (powers["planned"] > 0.89).all()
 
 
 @pytest.mark.false_alarm(1e-7)

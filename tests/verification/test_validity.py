@@ -238,7 +238,7 @@ def test_what_the_heaviest_tail_asks_for(weights, biases, networks, why):
     assert tail.networks == networks
     assert why in tail.reason
     assert bool(tail.reason) == bool(why)
-    floor = validity.law_floor(net, 4)
+    floor = validity.law_floor(validity.heaviest_tail(net), 4)
     if why:
         assert floor == Refused(tail.reason)
         assert floor.reason(0.5, 10**9) == tail.reason

@@ -25,9 +25,15 @@ def print_json(value: object) -> None:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON-able mappings, NaN and NA as None."""
-    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    """Rows as JSON-able mappings; NaN, NA and the infinity of a missing bound as None."""
+    text = frame.to_json(orient="records", double_precision=15)
+    rows: list[dict[str, Any]] = json.loads(text, parse_float=_finite)
     return rows
+
+
+def _finite(digits: str) -> float:
+    """Read a number; the largest one there is, in 15 digits, would be infinite."""
+    return max(-sys.float_info.max, min(float(digits), sys.float_info.max))
 
 
 def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:

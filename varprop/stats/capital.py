@@ -26,7 +26,15 @@ _ALL_IN = 2.0**30
 # Half of the capital on the bet that a value of 0 loses at once, which is the best where nearly all values are 0.
 _Bets = tuple[Float64Array, Float64Array]
 _BOUNDED: _Bets = np.append(_BETS, _ALL_IN), np.log(np.append(np.full(len(_BETS), 0.5 / len(_BETS)), 0.5))
-_POSITIVE: _Bets = np.power(4.0, np.arange(-5, 5)), np.log(np.full(10, 0.1))
+# Nine tenths of the capital on bets for values near their unit, the rest on few that reach over 40 orders of magnitude, so
+# that a unit that is far off (a signal that vanished, or exploded) costs width and not the bound.
+_NEAR, _FAR = np.arange(-5, 5), np.append(np.arange(-35, -5, 3), np.arange(7, 37, 3))
+_POSITIVE: _Bets = (
+    np.power(4.0, np.append(_NEAR, _FAR)),
+    np.log(np.repeat([0.9 / len(_NEAR), 0.1 / len(_FAR)], [len(_NEAR), len(_FAR)])),
+)
+_HUGE = 1e200
+"""In units: a mean beyond which every capital is lost, and the largest value that is bet on."""
 _ROUNDED = 1e-14
 _ROUNDING = 1e-4
 """By how much of its range a value in single precision may lie beyond an end."""
@@ -68,7 +76,7 @@ class Capital:
         low, high : array_like
             Known ends of each column's values, the same for all if a number. All of `high` is infinity, or nothing.
         unit : array_like, optional
-            Scale of values without a high end, > 0; a right one costs nothing, one that is wrong by a factor of 1,000 much.
+            Scale of values without a high end, > 0; the nearer, the narrower are bounds, and one that is wrong by 20 orders of magnitude still gives some.
 
         Returns
         -------
@@ -95,7 +103,7 @@ class Capital:
             raise ValueError(msg)
         x = (values - ends[0]) / scale
         _check_ends(values, x, bounded=bounded)
-        x = np.clip(x, 0.0, 1.0 if bounded else None)
+        x = np.clip(x, 0.0, 1.0 if bounded else _HUGE)  # less than there is makes a lower bound lower
         bets = (_BOUNDED if bounded else _POSITIVE)[0]
         return cls(
             low=ends[0],
@@ -178,7 +186,7 @@ class Capital:
     def _log_capital(self, sums: Float64Array, n: int, x: float, networks: float | None) -> float:
         bets, shares = _BOUNDED if self.bounded else _POSITIVE
         times = 1.0 if networks is None else networks / max(n, 1)
-        gains = shares + times * (sums - n * np.log1p(bets * x))
+        gains = shares + times * (sums - n * np.log1p(bets * min(x, _HUGE)))
         largest = float(gains.max())
         return largest + math.log(float(np.exp(gains - largest).sum()))
 

@@ -164,8 +164,10 @@ def chance_of_share(found: Proportion, networks: float, *, level: float) -> floa
         raise ValueError(msg)
     exceptions, allowed = found.n - found.count, 1.0 - found.expected
     # So many exceptions at most support the claim, and so many at least are too many for it.
-    most = bisect_left(range(total), True, key=lambda k: special.bdtr(k, total, allowed) > level) - 1
-    least = bisect_left(range(1, total + 1), True, key=lambda k: special.bdtrc(k - 1, total, allowed) <= level) + 1
+    most = bisect_left(range(total), True, key=lambda k: bool(special.bdtr(k, total, allowed) > level)) - 1
+    least = (
+        bisect_left(range(1, total + 1), True, key=lambda k: bool(special.bdtrc(k - 1, total, allowed) <= level)) + 1
+    )
     # Of what is left open the middles of so many equally likely parts, where SciPy's beta-binomial law adds up all counts.
     middles = (np.arange(_PARTS) + 0.5) / _PARTS
     rates = special.betaincinv(exceptions + 0.5, found.count + 0.5, middles)

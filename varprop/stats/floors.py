@@ -152,7 +152,7 @@ class Units:
 
     def raw(self, level: float, networks: float) -> float:
         """Return the level at which the t law is used, or 0 where there are too few networks."""
-        if networks < FEWEST or self._excess(level, networks) > 1.0:
+        if not self._holds(level, networks):
             return 0.0
         low, high = 0.0, level
         for _ in range(_HALVINGS):
@@ -171,7 +171,7 @@ class Units:
 
     def reason(self, level: float, networks: float) -> str:
         """Say how many networks a verdict at the level takes."""
-        if self.raw(level, networks) > 0.0:
+        if self._holds(level, networks):
             return ""
         return (
             f"a verdict at level {level:.2g} takes {self.least(level):,} networks of this width, there are {networks:,}"
@@ -180,6 +180,10 @@ class Units:
     def least(self, level: float) -> int:
         """Return the fewest networks with which there are verdicts at a level."""
         return max(FEWEST, math.ceil(self._excess(level, 1) ** 2))
+
+    def _holds(self, level: float, networks: float) -> bool:
+        """Whether there are verdicts at a level."""
+        return networks >= FEWEST and self._excess(level, networks) <= 1.0
 
     def _excess(self, level: float, networks: float) -> float:
         """By how much of itself a level is allowed to be exceeded."""
@@ -291,7 +295,12 @@ class Skewed:
 
     def p(self, raw: float, networks: float) -> float:
         """Return the larger of the p-value and the smallest level that the skewness allows."""
-        return max(raw, self._least(networks))
+        relative, least = self._relative(networks), SMALL if networks < _SOME else 0.0
+        if networks < SKEWED_NETWORKS or not relative <= SKEWNESS_LIMIT:
+            return 1.0
+        if 0.0 < raw < _LARGEST and relative <= skewness_limit(raw):  # whose smallest level is below this
+            return max(raw, least)
+        return max(raw, least, _smallest_level(relative))
 
     def reason(self, level: float, networks: float) -> str:
         """Say that a few networks carry the mean, or that there are too few."""
@@ -307,13 +316,6 @@ class Skewed:
             f"a few networks carry the mean (sample skewness {self.skewness:.1f} with {networks:,} networks): at level "
             f"{level:.2g} no test is known to hold, some {least:,} networks may do"
         )
-
-    def _least(self, networks: float) -> float:
-        """Smallest level at which the t law is used; 1 if it is at none."""
-        relative = self._relative(networks)
-        if networks < SKEWED_NETWORKS or not relative <= SKEWNESS_LIMIT:
-            return 1.0
-        return max(_smallest_level(relative), SMALL if networks < _SOME else 0.0)
 
     def _relative(self, networks: float) -> float:
         return abs(self.skewness) / math.sqrt(networks)

@@ -156,7 +156,7 @@ def typical_outcome(logs: Moments, *, expected: float, width: int | None = None)
     ----------
     logs : Moments
         Of one column.
-    expected, width
+    expected, width : float, int
         As in `growth_rate`.
 
     Returns

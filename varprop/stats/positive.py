@@ -33,7 +33,7 @@ class EitherMean(Outcome):
 
     Parameters
     ----------
-    test, theta, se, df, n, statistic, pvalue, note, floor, certain
+    test, theta, se, df, n, statistic, pvalue, note, floor, certain : str, float, int, Floor, bool
         As `Outcome` has them; those of the t test but for the p-value.
     t_test : Outcome
         The t test.
@@ -170,7 +170,7 @@ class GrowthBets(Outcome):
 
     Parameters
     ----------
-    test, theta, se, df, n, statistic, pvalue, note, floor, certain
+    test, theta, se, df, n, statistic, pvalue, note, floor, certain : str, float, int, Floor, bool
         As `Outcome` has them; theta is log(last / first) / steps less what is expected.
     last, first : Outcome
         The two means, on the scale of a logarithm.
@@ -268,7 +268,7 @@ class BennettMean(Outcome):
 
     Parameters
     ----------
-    test, theta, se, df, n, statistic, pvalue, note, floor, certain
+    test, theta, se, df, n, statistic, pvalue, note, floor, certain : str, float, int, Floor, bool
         As `Outcome` has them; theta is the logarithm of the average.
     bets : CapitalMean
         Of the same values, relative to 1.

@@ -31,7 +31,7 @@ class SkewedMean(Outcome):
 
     Parameters
     ----------
-    test, theta, se, df, n, statistic, pvalue, note, certain
+    test, theta, se, df, n, statistic, pvalue, note, certain : str, float, int, bool
         As `Outcome` has them; theta is that of the sample means as they are.
     floor : Floor
         How far the sample's skewness lets one believe the test.
@@ -238,7 +238,7 @@ def skewed_ratio(
         Steps between the two.
     expected : float
         Log-rate per step at which theta is 0.
-    note, refused
+    note, refused : str
         As in `skewed_mean`.
 
     Returns

@@ -255,7 +255,8 @@ def _by_products(simulation: Simulation, quantity: str, said: Mapping[Place, flo
 
     def conclude(summed: tuple[Summed, ...]) -> list[Placed]:
         ratios, missing = summed
-        floors = [validity.law_floor(network, width, step + 1) for step in range(len(ratios.places))]
+        tails = validity.heaviest_tail(network)
+        floors = [validity.law_floor(tails, width, step + 1) for step in range(len(ratios.places))]
         outcomes = means.cumulative_outcomes(ratios.moments, floors=floors)
         absent = next((i for i, high in enumerate(missing.moments.high.tolist()) if high > 0.0), len(ratios.places))
         found: list[Placed] = []
@@ -387,7 +388,8 @@ def _rates_of_products(claim: Claim, network: Network, expected: float) -> Quest
 
     def conclude(summed: tuple[Summed, ...]) -> Rates:
         logs, columns = summed
-        floor = validity.law_floor(network, validity.narrowest(network), len(columns.moments.low))
+        tails = validity.heaviest_tail(network)
+        floor = validity.law_floor(tails, validity.narrowest(network), len(columns.moments.low))
         mean = growth.product_rate(columns.moments, expected=expected, floor=floor)
         gains = growth.step_outcomes(columns.moments, expected=expected, product=True)
         return _both(mean, logs, gains, columns.places, expected=expected, network=network)

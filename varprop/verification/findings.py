@@ -47,8 +47,8 @@ class Finding:
 
 
 def _exp(theta: float) -> float:
-    """e^theta; the largest number there is where it is larger, and infinity for no bound at all."""
-    return math.exp(theta) if theta < _LARGEST_LOG or theta == math.inf else sys.float_info.max
+    """e^theta; the largest number there is where it is larger, infinity for no bound on a side, and NaN for no interval."""
+    return sys.float_info.max if _LARGEST_LOG <= theta < math.inf else math.exp(theta)
 
 
 _LARGEST_LOG = math.log(sys.float_info.max)

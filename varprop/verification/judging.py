@@ -79,8 +79,9 @@ def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Fl
         return [Skewed(skewness) for skewness in ratios.moments.skewness.tolist()]
     widths = {place[0]: fans[1] for place, _, fans in validity.dense_layers(network)}
     neighbour = {"gradient": 1, "preactivation": -1}.get(claim.quantity.split("_", maxsplit=1)[0], 0)
+    tails = validity.heaviest_tail(network)
     return [
-        validity.law_floor(network, min(widths[layer], widths.get(layer + neighbour, widths[layer])))
+        validity.law_floor(tails, min(widths[layer], widths.get(layer + neighbour, widths[layer])))
         for layer, _ in ratios.places
     ]
 

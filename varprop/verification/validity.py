@@ -122,9 +122,8 @@ def without_spread(network: Network, quantity: str) -> frozenset[Place]:
     return frozenset(found)
 
 
-def law_floor(network: Network, width: int, steps: int = 1) -> Floor:
-    """Return from where on a t test of steps is believed, given the laws' tails and the narrowest layer."""
-    tails = heaviest_tail(network)
+def law_floor(tails: Tail, width: int, steps: int = 1) -> Floor:
+    """Return from where on a t test of steps is believed, given what the laws' tails ask for and the narrowest layer."""
     if tails.reason:
         return Refused(tails.reason)
     units = Units(width, steps)

@@ -22,6 +22,7 @@ _LAWS = ("level", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_
 _FULL_SIZES = ((4, 10, 200), (16, 10, 200), (16, 50, 200), (64, 10, 200), (64, 50, 200), (8, 30, 400), (16, 10, 1000))
 _FEW = ((16, 10, 2), (16, 10, 20), (16, 10, 50))
 """Width, depth and networks of a study."""
+_DEEP_STUDIES, _FEW_STUDIES = 0.4, 0.3
 
 
 def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]:
@@ -81,7 +82,9 @@ def _own(tests: Sequence[str], setting: Setting) -> list[LevelCase]:
 
 def _exact_laws(make: _Maker, sizes: Sequence[tuple[int, int, int]]) -> Iterator[list[LevelCase]]:
     for width, depth, n_networks in sizes:
-        yield _own((*_STEPS, *_LAWS), make.setting(_plain(width, depth), n_networks, "law"))
+        # Deep networks take the most time; with two networks most tests refuse.
+        share = _FEW_STUDIES if n_networks < 20 else _DEEP_STUDIES if depth >= 30 else 1.0
+        yield _own((*_STEPS, *_LAWS), make.setting(_plain(width, depth), n_networks, "law", share=share))
     for n_networks in (20, 200):
         linear = _plain(8, 4, "xavier_normal", "linear")
         yield _own(("step_mean", "cumulative_mean", "growth_rate"), make.setting(linear, n_networks, "law"))

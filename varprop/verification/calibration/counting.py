@@ -28,8 +28,8 @@ from varprop.verification.calibration.levels import (
 if TYPE_CHECKING:
     import pandas as pd
 
-FULL_STUDIES, QUICK_STUDIES = 35_000, 1_000
-"""Of each setting with an exact law: with nine of them a pooled count at .05/150 is a hundred, and tells 1.5 times as many."""
+FULL_STUDIES, QUICK_STUDIES = 42_000, 1_000
+"""Of a setting with an exact law: together 300,000, a hundred of which are false at .05/150, and 1.5 times as many are told."""
 CONTROLS = {
     "spread by a plain t test": (2_000, 0.05 / 20),
     "t test of rare shares": (2_000, 0.05),
@@ -60,7 +60,7 @@ def count_levels(
     seed : int
         Fixes every number.
     studies : int, optional
-        Simulated studies of each setting that has an exact law; 35,000 if full, else 1,000.
+        Simulated studies of each setting that has an exact law; 42,000 if full, else 1,000.
     executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
         Where studies are simulated; None is worker processes.
     progress : callable, optional

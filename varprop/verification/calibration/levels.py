@@ -71,11 +71,10 @@ class LevelCase:
     setting: Setting
     truth: float | None = 0.0
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Quantities to sample: the claim's, and all that its test makes use of."""
+    def reads(self, two: Simulation) -> tuple[str, ...]:
+        """Quantities to sample: the claim's, and all that its test makes use of; by two of the setting's networks."""
         network, inputs = self.setting.network, np.ones((1, self.setting.network.widths[0]))
-        where = {name: samples.places for name, samples in _tiny(self.setting).samples.items()}
+        where = {name: samples.places for name, samples in two.samples.items()}
         needed = needed_quantities(self.claim, network, inputs, where)
         return tuple(sorted({*needed, *_HELPFUL.get(self.claim.quantity, ())}))
 
@@ -122,7 +121,8 @@ def judge_levels(
 ) -> list[Sides]:
     """Simulate some studies, of one setting, and judge every case on them; in a worker. The name ends with the chunk's number."""
     setting = cases[0].setting
-    reads = tuple(dict.fromkeys(name for case in cases for name in case.reads))
+    two = _two(setting)
+    reads = tuple(dict.fromkeys(name for case in cases for name in case.reads(two)))
     drawn = draw(
         setting.drawn,
         n_networks=studies * setting.n_networks,
@@ -136,7 +136,9 @@ def judge_levels(
 
 def truth_of(case: LevelCase, _name: int) -> float:
     """Theta under the networks that are sampled, measured if it is not known; in a worker."""
-    return measured_truth(case.claim, case.setting, quantities=case.reads) if case.truth is None else case.truth
+    if case.truth is not None:
+        return case.truth
+    return measured_truth(case.claim, case.setting, quantities=case.reads(_two(case.setting)))
 
 
 def _sides(case: LevelCase, truth: float, sample: Simulation, studies: int) -> Sides:
@@ -253,7 +255,7 @@ def claim_for(test: str, setting: Setting, *, margin: float) -> tuple[Claim, flo
     return claim, 0.0 if null_is_exact(test, setting.network) else None
 
 
-def _tiny(setting: Setting) -> Simulation:
+def _two(setting: Setting) -> Simulation:
     """Two networks, to see which quantities there are."""
     from varprop.engine.simulate import simulate
 

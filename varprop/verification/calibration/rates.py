@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from varprop.stats.acceptance import acceptance_region, share_interval
+from varprop.stats.capital import CapitalMean
 from varprop.stats.distances import below, degrees, to_either_side, upper
 from varprop.stats.equivalence import directional, p_equivalence, p_refute
 from varprop.stats.laws import LawFit
 from varprop.stats.outcome import Outcome
+from varprop.stats.positive import BennettMean, EitherMean, GrowthBets, either
 from varprop.stats.power import detectable_difference, planned_power
 
 Outcomes = Sequence["Outcome | None"]
@@ -34,7 +37,7 @@ class Rate:
     planned : float
         What was promised: the probability, or its bound; NaN if nothing was.
     bound : bool
-        Whether what was promised is a bound from above only.
+        Whether what was promised is a bound only: from above, and of coverage from below.
     """
 
     rate: str
@@ -61,7 +64,9 @@ class Rate:
         if math.isnan(self.planned):
             return None
         low, high = acceptance_region(self.studies, self.planned)
-        return (0 if self.bound else low), high
+        if not self.bound:
+            return low, high
+        return (low, self.studies) if self.rate == "coverage" else (0, high)
 
     @property
     def accepted(self) -> bool | None:
@@ -106,6 +111,7 @@ def point_rates(outcomes: Outcomes, *, alpha: float, truth: float, at_most: bool
         promised.
     """
     name, planned = ("level", alpha) if null else ("rejection", math.nan)
+    at_most = at_most or _bounded_alone(outcomes)
 
     def rate(pvalue: Callable[[Outcome], float], name: str, *, bound: bool) -> Rate:
         events = sum(one is not None and pvalue(one) <= alpha for one in outcomes)
@@ -148,7 +154,7 @@ def estimate_rates(
     def refutes(one: Outcome) -> bool:
         return p_refute(one, delta) <= alpha
 
-    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha)
+    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha, bound=_bounded_alone(outcomes))
     for end in (-delta, delta):
         yield rate("false support", end, supports, alpha, bound=True)
         yield rate("false refutation", end, refutes, alpha, bound=True)
@@ -162,7 +168,8 @@ def estimate_rates(
         )
     for at, name, happened in ((0.0, "support", supports), (theta, "refutation", refutes)):
         planned = planned_power(n_networks=n_networks, variance=variance, margin=margin, theta=at, alpha=alpha)
-        yield rate(name, at, happened, planned or math.nan)  # no power is no promise: a few may succeed by luck
+        # No power is no promise: a few may succeed by luck.
+        yield rate(name, at, happened, math.nan if _bounded_alone(outcomes) else planned or math.nan)
 
 
 def bound_rates(
@@ -192,15 +199,16 @@ def bound_rates(
     def refutes(one: Outcome) -> bool:
         return directional(one, 0.0, direction="below")[1] <= alpha
 
-    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha)
-    yield rate("false support", 0.0, supports, alpha)
-    yield rate("false refutation", 0.0, refutes, alpha)
+    at_most = _bounded_alone(outcomes)
+    yield rate("coverage", 0.0, _covering(alpha), 1.0 - alpha, bound=at_most)
+    yield rate("false support", 0.0, supports, alpha, bound=at_most)
+    yield rate("false refutation", 0.0, refutes, alpha, bound=at_most)
     variance = _mean_variance(outcomes)
     if variance == 0.0:
         return  # nothing varies, so every verdict is certain
     df, se = degrees(n_networks), math.sqrt(variance / n_networks)
     far = to_either_side(alpha, 0.1, df) * se if theta is None else abs(theta)
-    planned = 1.0 - below(upper(alpha, df), far / se, df)
+    planned = math.nan if at_most else 1.0 - below(upper(alpha, df), far / se, df)
     yield rate("support", -far, supports, planned)
     yield rate("refutation", far, refutes, planned)
 
@@ -238,7 +246,60 @@ def _mean_variance(outcomes: Outcomes) -> float:
     return math.fsum(found) / max(len(found), 1)
 
 
+def _bounded_alone(outcomes: Outcomes) -> bool:
+    """Whether p-values are proved to be at most their level and not to reach it, so that power is no matter of a t law."""
+    return any(isinstance(one, EitherMean | CapitalMean | GrowthBets | BennettMean) for one in outcomes)
+
+
 def _from(outcome: Outcome, truth: float) -> Outcome:
     """The same estimate from a prediction that is larger by `truth`, so that a truth of `truth` becomes 0."""
-    theta = outcome.theta - truth
-    return Outcome.from_estimate(outcome.test, theta=theta, se=outcome.se, df=outcome.df, n=outcome.n)
+    if truth == 0.0:
+        return outcome
+    if isinstance(outcome, EitherMean):
+        return either(_from(outcome.t_test, truth), _from(outcome.bets, truth))
+    names = ("test", "se", "df", "n", "note", "floor", "certain")
+    given = {name: getattr(outcome, name) for name in names}
+    moved = Moved(theta=outcome.theta - truth, statistic=0.0, pvalue=1.0, base=outcome, by=truth, **given)
+    return moved.tested()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved(Outcome):
+    """What an outcome says of a truth that is counted from elsewhere.
+
+    Parameters
+    ----------
+    test, theta, se, df, n, statistic, pvalue, note, floor, certain : str, float, int, Floor, bool
+        As `Outcome` has them.
+    base : Outcome
+        What was found.
+    by : float
+        What 0 is on the scale of `base`.
+    """
+
+    base: Outcome = field(repr=False, compare=False)
+    by: float
+
+    def p_above(self, threshold: float) -> float:
+        """p-value of the null "theta <= threshold"."""
+        return self.base.p_above(threshold + self.by)
+
+    def p_below(self, threshold: float) -> float:
+        """p-value of the null "theta >= threshold"."""
+        return self.base.p_below(threshold + self.by)
+
+    def p_outside(self, delta: float) -> float:
+        """p-value of the null "|theta| <= delta", by the rule of the outcome that was moved."""
+        if isinstance(self.base, CapitalMean | GrowthBets | BennettMean):
+            return min(1.0, 2.0 * min(self.p_above(delta), self.p_below(-delta)))
+        return Outcome.p_outside(self, delta)
+
+    def bounds(self, level: float) -> tuple[float, float]:
+        """Bounds on theta that fail with at most this probability each."""
+        low, high = self.base.bounds(level)
+        return low - self.by, high - self.by
+
+    def tested(self) -> Self:
+        """Return the same with statistic and p-value of theta = 0."""
+        statistic = self.theta / self.se if self.se > 0.0 else math.copysign(math.inf, self.theta)
+        return replace(super(Moved, self).tested(), statistic=statistic)
