@@ -36,6 +36,7 @@ CONTENTS = {
         "docs/how-to/initialiser",
         "docs/how-to/test",
         "docs/clusters",
+        "docs/command-line",
         "docs/pandas",
         "docs/reports",
         "docs/how-to/notebook",

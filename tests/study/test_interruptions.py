@@ -1,5 +1,6 @@
 """Killed at any moment, out of disk, two at once: a run loses at most what was in flight, and ends in the same bytes."""
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import warnings
 
 import pytest
 
+import varprop as vp
 from varprop.study import load_study, run_study
 
 pytestmark = [
@@ -170,6 +172,26 @@ def test_a_full_disk_stops_a_run_that_goes_on_once_there_is_room(write, tmp_path
     assert contents(disk / "small") == expected
     assert kept.items() <= expected.items()
     assert sum(map(len, expected.values())) > 2**20  # it would never have fitted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tmpfs is Linux's")
+def test_a_report_that_finds_no_room_is_written_once_there_is(write, tmp_path, small_disk):
+    disk, make_room = small_disk
+    bare = TABLES.replace("[[claims]]", "[report]\nfigures = []\n\n[[claims]]")
+    run = run_study(load_study(write(bare)), tmp_path / "runs", "serial")
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+    report = [sys.executable, "-m", "varprop.cli", "report", run.path, "--output", disk / "pages"]
+    stopped = subprocess.run(report, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 3, stopped.stderr
+    (line,) = stopped.stderr.splitlines()
+    assert "the disk is full (No space left on device); make room" in line
+    make_room()
+    subprocess.run(report, capture_output=True, check=True)
+    vp.write_report(run, tmp_path / "pages", formats=["html", "md"])
+    assert contents(disk / "pages") == contents(tmp_path / "pages")
 
 
 # ---- two at once -------------------------------------------------------------------------------------------------
