@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -138,9 +138,16 @@ def run_block(plan: Plan, index: int) -> BlockValues:
     block = plan.block_at(index)
     streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense", normals=plan.normals)
     inputs = plan.inputs.astype(plan.dtype)
-    tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
-    for _ in range(0, block.networks, plan.tile):
-        # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
+    # Places first while values are gathered, so that every copy is of contiguous numbers.
+    apart = (len(plan.inputs),) if plan.per_input else ()
+    gathered = {
+        name: np.empty((len(found), block.networks, *(() if ALL_QUANTITIES[name].joint else apart)))
+        for name, found in plan.where.items()
+    }
+    for done in range(0, block.networks, plan.tile):
+        # The last tile is sampled whole and cut: a longer run must find the same numbers in it.
+        until = min(done + plan.tile, block.networks)
+        keep = partial(_kept, networks=until - done, per_input=plan.per_input)
         recorded: Recorded
         if plan.task is not None:
             recorded = descend(plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where)
@@ -148,22 +155,21 @@ def run_block(plan: Plan, index: int) -> BlockValues:
             square = float(np.square(plan.inputs).sum())
             recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)
         else:
-            recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
+            recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where, keep=keep)
         for name, found in recorded.items():
-            # Places first while tiles are gathered, so that every copy is of contiguous numbers.
-            tiles[name].append(np.stack([found[place] for place in plan.where[name]]))
-    return {
-        name: _finish(name, np.concatenate(parts, axis=1)[:, : block.networks], plan) for name, parts in tiles.items()
-    }
+            for place, values in zip(plan.where[name], gathered[name], strict=True):
+                values[done:until] = keep(name, found.pop(place))  # popped, so that no value is in memory twice
+    return {name: np.ascontiguousarray(np.swapaxes(gathered.pop(name), 0, 1)) for name in plan.where}
 
 
-def _finish(name: str, values: Float64Array, plan: Plan) -> Float64Array:
-    """(places, networks[, inputs]) as (networks, places[, inputs]), averaged over the inputs if that was asked."""
-    values = np.ascontiguousarray(np.swapaxes(values, 0, 1))
-    if plan.per_input or values.ndim == 2:
+def _kept(name: str, values: Float64Array, *, networks: int, per_input: bool) -> Float64Array:
+    """Values at one place, of the first networks, averaged over the inputs if that was asked; they may be so already."""
+    if len(values) > networks:
+        values = values[:networks].copy()
+    if per_input or values.ndim == 1:
         return values
     # A pivot does not exist at a dead input; every other quantity is there at all inputs.
-    return mean_of_present(values) if name == "pivot" else np.asarray(values.mean(axis=2), dtype=np.float64)
+    return mean_of_present(values) if name == "pivot" else np.asarray(values.mean(axis=1), dtype=np.float64)
 
 
 @cache
