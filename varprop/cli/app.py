@@ -310,7 +310,8 @@ def verify(
         import secrets
 
         from varprop.cli.show import print_json, print_verdicts, records
-        from varprop.engine.simulate import simulate
+        from varprop.engine.plan import make_plan
+        from varprop.engine.spilled import sampled_in_little_memory
         from varprop.study.notation import parse_network
         from varprop.theory import get_theory
         from varprop.verification.compare import verify as verified
@@ -318,9 +319,9 @@ def verify(
         network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
         get_theory(theory)  # before sampling, not after
         chosen = secrets.randbits(32) if seed is None else seed
-        verdicts = verified(
-            simulate(network, n_networks=networks, rng=chosen), theory=theory, margin=margin, alpha=alpha
-        )
+        plan = make_plan(network, n_networks=networks, rng=chosen)
+        with sampled_in_little_memory(plan) as found:
+            verdicts = verified(found, theory=theory, margin=margin, alpha=alpha)
         if as_json:
             print_json({"network": network.describe(), "seed": chosen, "verdicts": records(verdicts)})
         else:

@@ -37,8 +37,8 @@ Where = Mapping[str, tuple[Place, ...]]
 """The places at which each asked quantity exists."""
 Recorded = dict[str, dict[Place, Float64Array]]
 """By quantity and place: (networks, inputs), or (networks,) for what all inputs have together."""
-Keep = Callable[[str, Float64Array], Float64Array]
-"""From a quantity and its values at one place, as in `Recorded`, to what is kept of them."""
+Record = Callable[[str, Place, Float64Array], object]
+"""Takes a quantity, a place, and the values there, as they are in `Recorded`."""
 _Tape = list[tuple[Site, Signal, Backward]]
 """Sites on the way there, with what came to each and its way back."""
 
@@ -50,9 +50,9 @@ def propagate(
     *,
     networks: int,
     where: Where,
-    keep: Keep = lambda _, values: values,
+    record: Record,
     watch: Watch | None = None,
-) -> Recorded:
+) -> None:
     """Sample a tile of networks and read their quantities.
 
     Parameters
@@ -68,15 +68,10 @@ def propagate(
         Size of the tile.
     where : mapping
         Places at which each asked quantity exists, from `places`.
-    keep : callable, optional
-        Of each reading; everything by default.
+    record : callable
+        Takes what is read, as it is read.
     watch : callable, optional
         Sees the signals themselves, which are not kept.
-
-    Returns
-    -------
-    dict
-        Values by quantity and place.
 
     Notes
     -----
@@ -87,7 +82,7 @@ def propagate(
     the way back comes to it. The numbers are the same: it draws the same, and computes the same from it.
     """
     backwards_wanted = watch is not None or any(QUANTITIES[name].place == "gradient" for name in where)
-    seen = _Seen(where, keep, watch)
+    seen = _Seen(where, record, watch)
     sites = network.sites
     weights = [index for index, site in enumerate(sites) if isinstance(site.noun, Dense)]
     # The loss acts on the last pre-activation: nothing after it has a gradient, and what is before the first has no use for one.
@@ -116,23 +111,21 @@ def propagate(
                 _there(run, start, again, None, tape)
                 again.rng = streams.rng  # what the way back draws is drawn from where the stream is now
                 delta = _back(tape, delta, body[0], seen)
-    return seen.recorded
 
 
 class _Seen:
     """What is read off the signals, where it is asked for and exists."""
 
-    def __init__(self, where: Where, keep: Keep, watch: Watch | None) -> None:
-        self.recorded: dict[str, dict[Place, Float64Array]] = {name: {} for name in where}
+    def __init__(self, where: Where, record: Record, watch: Watch | None) -> None:
         self._where = {name: frozenset(found) for name, found in where.items()}
-        self._keep, self._watch = keep, watch
+        self._record, self._watch = record, watch
 
     def read(self, readings: Mapping[str, Callable[[At], Float64Array]], at: At, place: Place) -> None:
         """Evaluate those readings of a family that are asked for at this place."""
         for name, reading in readings.items():
             if place in self._where.get(name, ()):
                 try:
-                    self.recorded[name][place] = self._keep(name, reading(at))
+                    self._record(name, place, reading(at))
                 except SignalRangeError as error:
                     msg = f"{name} at layer {place[0]}: {error}"
                     raise SignalRangeError(msg) from error

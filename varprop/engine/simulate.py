@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from varprop.engine.propagate import Recorded, propagate
 from varprop.engine.streams import Streams
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.simulation import Samples, Simulation
+from varprop.model.simulation import Measurements, Place, Samples, Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
 
@@ -144,28 +144,32 @@ def run_block(plan: Plan, index: int) -> BlockValues:
         name: np.empty((len(found), block.networks, *(() if ALL_QUANTITIES[name].joint else apart)))
         for name, found in plan.where.items()
     }
+    rows = {name: dict(zip(found, gathered[name], strict=True)) for name, found in plan.where.items()}
     for done in range(0, block.networks, plan.tile):
         # The last tile is sampled whole and cut: a longer run must find the same numbers in it.
-        until = min(done + plan.tile, block.networks)
-        keep = partial(_kept, networks=until - done, per_input=plan.per_input)
+        some = slice(done, min(done + plan.tile, block.networks))
+
+        def record(name: str, place: Place, values: Float64Array, some: slice = some) -> None:
+            rows[name][place][some] = _of_networks(name, values[: some.stop - some.start], per_input=plan.per_input)
+
+        if plan.task is None and plan.method != "norms":
+            propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where, record=record)
+            continue
         recorded: Recorded
         if plan.task is not None:
             recorded = descend(plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where)
-        elif plan.method == "norms":
+        else:
             square = float(np.square(plan.inputs).sum())
             recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)
-        else:
-            recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where, keep=keep)
         for name, found in recorded.items():
-            for place, values in zip(plan.where[name], gathered[name], strict=True):
-                values[done:until] = keep(name, found.pop(place))  # popped, so that no value is in memory twice
+            for place, values in found.items():
+                record(name, place, values)
+    rows.clear()
     return {name: np.ascontiguousarray(np.swapaxes(gathered.pop(name), 0, 1)) for name in plan.where}
 
 
-def _kept(name: str, values: Float64Array, *, networks: int, per_input: bool) -> Float64Array:
-    """Values at one place, of the first networks, averaged over the inputs if that was asked; they may be so already."""
-    if len(values) > networks:
-        values = values[:networks].copy()
+def _of_networks(name: str, values: Float64Array, *, per_input: bool) -> Float64Array:
+    """Values at one place, averaged over the inputs if that was asked."""
     if per_input or values.ndim == 1:
         return values
     # A pivot does not exist at a dead input; every other quantity is there at all inputs.
@@ -188,6 +192,15 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
     samples = {
         name: Samples(np.concatenate([block[name] for block in blocks]), found) for name, found in plan.where.items()
     }
+    return simulation_of(plan, samples)
+
+
+def simulation_of(
+    plan: Plan,
+    samples: Mapping[str, Measurements],
+    pieces: Callable[[], Iterator[Mapping[str, Samples]]] | None = None,
+) -> Simulation:
+    """Say what was sampled of a plan; ``pieces`` reads the samples if they are not in memory."""
     return Simulation(
         network=plan.network,
         inputs=plan.inputs,
@@ -196,6 +209,7 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
         method=plan.method,
         normals=plan.normals,
         per_input=keeps_inputs(plan),
+        pieces=pieces,
     )
 
 
