@@ -11,7 +11,8 @@ import warnings
 import pytest
 
 import varprop as vp
-from varprop.study import load_study, run_study
+from varprop.study import StudyError, load_study, run_study
+from varprop.study.lock import locked, reading
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor tmpfs"),
@@ -216,3 +217,19 @@ def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(write, tmp
     assert "Traceback" not in second.stderr
     assert first.returncode == 0, said
     assert contents(runs / "small") == contents(run_study(load_study(path), tmp_path / "whole", "serial").path)
+
+
+def test_a_report_and_a_run_do_not_meet_in_one_folder(write, tmp_path):
+    study = load_study(write(TABLES))
+    run = run_study(study, tmp_path, "serial")
+    report = [sys.executable, "-m", "varprop.cli", "report", run.path, "--output", tmp_path / "pages"]
+    with locked(run.path):  # as a run with --fresh has it
+        refused = subprocess.run(report, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "another varprop is at work in this folder" in refused.stderr
+    assert not (tmp_path / "pages").exists()
+    with reading([run.path]), reading([run.path, tmp_path / "none"]):
+        with pytest.raises(StudyError, match="another varprop is at work in this folder"):
+            run_study(study, tmp_path, "serial", fresh=True)
+        assert len(contents(run.path)) > 2
+    run_study(study, tmp_path, "serial", fresh=True)

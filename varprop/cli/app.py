@@ -121,6 +121,7 @@ def run(
         from varprop.cli.execution import executor_for
         from varprop.cli.progress import Pace, progress_of
         from varprop.study import StudyError, load_study, run_study
+        from varprop.study.lock import reading
 
         loaded, errors = [], []
         for path in studies:
@@ -154,7 +155,8 @@ def run(
                 if not as_json:
                     _print_run(finished)
             if report is not None:
-                _write_reports(done, report, formats or _USUAL_FORMATS, audits=audits)
+                with reading(one.path for one in done):
+                    _write_reports(done, report, formats or _USUAL_FORMATS, audits=audits)
         if as_json:
             _print_runs_as_json(done)
         if _contradicted(done):
@@ -257,10 +259,12 @@ def report_command(
     """Write the reports of finished runs."""
     with guarded():
         from varprop.study import load_run
+        from varprop.study.lock import reading
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
         _check_report(output, wanted, audits)
-        _write_reports([load_run(path) for path in runs], output, wanted, audits=audits)
+        with reading(runs):
+            _write_reports([load_run(path) for path in runs], output, wanted, audits=audits)
 
 
 @app.command()
