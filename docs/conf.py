@@ -37,6 +37,7 @@ CONTENTS = {
         "docs/how-to/test",
         "docs/how-to/measurements",
         "docs/clusters",
+        "docs/command-line",
         "docs/pandas",
         "docs/reports",
         "docs/files",

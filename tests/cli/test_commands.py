@@ -376,7 +376,12 @@ def test_a_reader_that_leaves_early_is_no_error(varprop):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 @pytest.mark.parametrize(
-    ("stop", "executor"), [(signal.SIGINT, "serial"), (signal.SIGINT, "processes"), (signal.SIGTERM, "serial")]
+    ("stop", "executor"),
+    [
+        (signal.SIGINT, "serial"),
+        (signal.SIGTERM, "serial"),
+        pytest.param(getattr(signal, "SIGHUP", None), "processes", id="hangup-processes"),
+    ],
 )
 def test_a_signal_stops_with_the_command_that_resumes(study, tmp_path, stop, executor):
     path = study(networks=400_000)
@@ -385,17 +390,17 @@ def test_a_signal_stops_with_the_command_that_resumes(study, tmp_path, stop, exe
     start += "runpy.run_module('varprop.cli', run_name='__main__', alter_sys=True)"
     arguments = ["run", path.name, "--executor", executor, "--fresh", "--workers", "2"]
     command = [sys.executable, "-c", start, *arguments]
-    # A group of its own: a terminal's Ctrl-C reaches the workers too.
+    # A group of its own: a terminal's Ctrl-C reaches the workers too, and so does its end.
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     while len(list((tmp_path / "runs").rglob("part-*.parquet"))) < 2:
         time.sleep(0.01)
         assert process.poll() is None
-    if stop == signal.SIGINT:
-        os.killpg(process.pid, stop)
-    else:
+    if stop == signal.SIGTERM:
         process.send_signal(stop)
+    else:
+        os.killpg(process.pid, stop)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 3, err
     assert not out
@@ -408,7 +413,7 @@ def test_stopping_other_commands_is_status_3_too(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("varprop.engine.simulate.simulate", interrupted)
+    monkeypatch.setattr("varprop.engine.spilled.sampled_in_little_memory", interrupted)
     result = invoke("verify", *NETWORK, "--theory", "he")
     assert (result.exit_code, result.stderr) == (3, "varprop: stopped\n")
 

@@ -141,7 +141,7 @@ def test_workers_are_started_when_they_save_more_than_they_cost(monkeypatch, cor
         with ThreadPoolExecutor(1) as pool:
             yield pool
 
-    monkeypatch.setattr(executors, "_worker_processes", workers)
+    monkeypatch.setattr(executors, "worker_processes", workers)
     work = int(share * executors._START_SECONDS / executors._DRAW_SECONDS)
     assert len(list(run_tasks(pow, [(2, 3), (2, 4)], work=work))) == 2
     assert counts == ([min(cores, 2)] if expected else [])
@@ -203,7 +203,7 @@ def test_only_pools_that_finish_nothing_count(monkeypatch, tasks, enough):
         with pools[-1] as pool:
             yield pool
 
-    monkeypatch.setattr(executors, "_worker_processes", fresh)
+    monkeypatch.setattr(executors, "worker_processes", fresh)
     monkeypatch.setattr(executors, "_WINDOW", 1)
     run = run_tasks(abs, [(-number,) for number in range(20)], "processes", workers=1)
     if enough:

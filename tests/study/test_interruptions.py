@@ -1,6 +1,6 @@
 """Killed at any moment, out of disk, two at once: a run loses at most what was in flight, and ends in the same bytes."""
 
-import os
+import contextlib
 import random
 import signal
 import subprocess
@@ -10,7 +10,9 @@ import warnings
 
 import pytest
 
-from varprop.study import load_study, run_study
+import varprop as vp
+from varprop.study import StudyError, load_study, run_study
+from varprop.study.lock import locked, reading
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor tmpfs"),
@@ -105,6 +107,7 @@ def test_killed_between_any_two_steps_of_writing(write, tmp_path, call, left):
 def test_killed_at_twenty_random_moments(write, tmp_path, fresh_seed, executor):
     """Anywhere between the start of the process and its end, and each time resumed: the bytes of an undisturbed run.
 
+    The process alone is killed; its workers have to end by themselves, which is when nobody holds its streams any more.
     Nothing here is a matter of chance but which moments are tried.
     """
     path = write(TABLES, networks=60_000)
@@ -118,16 +121,15 @@ def test_killed_at_twenty_random_moments(write, tmp_path, fresh_seed, executor):
     killed = 0
     for attempt in range(20):
         folder = tmp_path / f"killed-{attempt}"
-        # A group of its own, so that the workers can be killed too.
         process = subprocess.Popen(
             command(path, "--runs", folder, "--executor", executor, "--workers", 2),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         time.sleep(moments.uniform(0.0, lasts))
-        os.killpg(process.pid, signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        process.kill()
+        process.communicate(timeout=15)
+        killed += process.returncode == -signal.SIGKILL
         assert resumed(study, folder) == expected
     assert killed
 
@@ -173,6 +175,26 @@ def test_a_full_disk_stops_a_run_that_goes_on_once_there_is_room(write, tmp_path
     assert sum(map(len, expected.values())) > 2**20  # it would never have fitted
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="tmpfs is Linux's")
+def test_a_report_that_finds_no_room_is_written_once_there_is(write, tmp_path, small_disk):
+    disk, make_room = small_disk
+    bare = TABLES.replace("[[claims]]", "[report]\nfigures = []\n\n[[claims]]")
+    run = run_study(load_study(write(bare)), tmp_path / "runs", "serial")
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+    report = [sys.executable, "-m", "varprop.cli", "report", run.path, "--output", disk / "pages"]
+    stopped = subprocess.run(report, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 3, stopped.stderr
+    (line,) = stopped.stderr.splitlines()
+    assert "the disk is full (No space left on device); make room" in line
+    make_room()
+    subprocess.run(report, capture_output=True, check=True)
+    vp.write_report(run, tmp_path / "pages", formats=["html", "md"])
+    assert contents(disk / "pages") == contents(tmp_path / "pages")
+
+
 # ---- two at once -------------------------------------------------------------------------------------------------
 
 
@@ -195,3 +217,19 @@ def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(write, tmp
     assert "Traceback" not in second.stderr
     assert first.returncode == 0, said
     assert contents(runs / "small") == contents(run_study(load_study(path), tmp_path / "whole", "serial").path)
+
+
+def test_a_report_and_a_run_do_not_meet_in_one_folder(write, tmp_path):
+    study = load_study(write(TABLES))
+    run = run_study(study, tmp_path, "serial")
+    report = [sys.executable, "-m", "varprop.cli", "report", run.path, "--output", tmp_path / "pages"]
+    with locked(run.path):  # as a run with --fresh has it
+        refused = subprocess.run(report, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "another varprop is at work in this folder" in refused.stderr
+    assert not (tmp_path / "pages").exists()
+    with reading([run.path]), reading([run.path, tmp_path / "none"]):
+        with pytest.raises(StudyError, match="another varprop is at work in this folder"):
+            run_study(study, tmp_path, "serial", fresh=True)
+        assert len(contents(run.path)) > 2
+    run_study(study, tmp_path, "serial", fresh=True)

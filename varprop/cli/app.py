@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -16,16 +13,16 @@ from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
 from varprop.cli.check import check
-from varprop.cli.failures import CONTRADICTED, fail, guarded, say, terminable
+from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.folders import folder
 from varprop.cli.plan import plan
+from varprop.cli.terminal import out, say
 
 if TYPE_CHECKING:
     from varprop.study import Run
 
 app = typer.Typer(
     name="varprop",
-    help="Does this weight initialisation do what the theory says it does?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -73,31 +70,30 @@ _USUAL_FORMATS = ("html", "md")
 """What is committed with a project; a supplement or a PDF is made when it is wanted."""
 
 
-def main() -> None:
-    """Run the command line; exit status 0, 1 (a verdict contradicts), 2 (bad input) or 3 (stopped early)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a title that the terminal's encoding lacks is no error
-    # Else worker processes would look for every module in the working folder first, and run a loky.py that lies there.
-    os.environ["PYTHONSAFEPATH"] = "1"
-    app(prog_name="varprop")
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         import varprop as vp
 
-        typer.echo(f"varprop {vp.__version__}")
+        out(f"varprop {vp.__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog=STATUSES)
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            callback=show_tracebacks,
+            is_eager=True,
+            help="Show the traceback of an error that is varprop's own.",
+        ),
+    ] = False,
 ) -> None:
-    """Exit status: 0 done; 1 a verdict contradicts what a study expects; 2 bad input; 3 stopped early, to be resumed."""
+    """Say whether a weight initialisation does what the theory says it does."""
 
 
 @app.command()
@@ -127,6 +123,7 @@ def run(
         from varprop.cli.execution import executor_for
         from varprop.cli.progress import Pace, progress_of
         from varprop.study import StudyError, load_study, run_study
+        from varprop.study.lock import reading
 
         loaded, errors = [], []
         for path in studies:
@@ -142,7 +139,7 @@ def run(
             fail(f"two of the files are called {twice}, and would share a folder; rename one, or run them apart")
         _check_report(report, formats, audits, names)
         done = []
-        with terminable(), executor_for(executor, address=address, workers=workers) as where:
+        with executor_for(executor, address=address, workers=workers) as where:
             for study in loaded:
                 pace = Pace()
                 with progress_of(study.name, pace) as progress:
@@ -160,7 +157,8 @@ def run(
                 if not as_json:
                     _print_run(finished)
             if report is not None:
-                _write_reports(done, report, formats or _USUAL_FORMATS, audits=audits)
+                with reading(one.path for one in done):
+                    _write_reports(done, report, formats or _USUAL_FORMATS, audits=audits)
         if as_json:
             _print_runs_as_json(done)
         if _contradicted(done):
@@ -170,7 +168,7 @@ def run(
 def _print_run(finished: Run) -> None:
     from varprop.cli.show import plain, print_verdicts
 
-    typer.echo(plain(finished.study.title))
+    out(plain(finished.study.title))
     print_verdicts(finished.verdicts())
     for told in finished.standing.told:
         say(f"{finished.study.name}: {told}")
@@ -268,21 +266,23 @@ def report_command(
     with guarded():
         from varprop.report.write import check_formats, unfit_names
         from varprop.study import StudyError, load_run
+        from varprop.study.lock import reading
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
         check_formats(wanted)
         done, errors = [], []
-        for path in runs:
-            try:
-                done.append(load_run(path))
-            except StudyError as error:
-                errors.append(str(error))
-        unfit = unfit_names([finished.study.name for finished in done])
-        errors += unfit.values()
-        fit = [finished for i, finished in enumerate(done) if i not in unfit]
-        if fit:
-            _check_report(output, wanted, audits, [finished.study.name for finished in fit], option="--output")
-            _write_reports(fit, output, wanted, audits=audits)
+        with reading(runs):
+            for path in runs:
+                try:
+                    done.append(load_run(path))
+                except StudyError as error:
+                    errors.append(str(error))
+            unfit = unfit_names([finished.study.name for finished in done])
+            errors += unfit.values()
+            fit = [finished for i, finished in enumerate(done) if i not in unfit]
+            if fit:
+                _check_report(output, wanted, audits, [finished.study.name for finished in fit], option="--output")
+                _write_reports(fit, output, wanted, audits=audits)
         if errors:
             fail("\n".join(errors))
 
@@ -334,7 +334,8 @@ def verify(
         import secrets
 
         from varprop.cli.show import print_json, print_verdicts, records
-        from varprop.engine.simulate import simulate
+        from varprop.engine.plan import make_plan
+        from varprop.engine.spilled import sampled_in_little_memory
         from varprop.study.notation import parse_network
         from varprop.theory import get_theory
         from varprop.verification.compare import verify as verified
@@ -342,9 +343,9 @@ def verify(
         network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
         get_theory(theory)  # before sampling, not after
         chosen = secrets.randbits(32) if seed is None else seed
-        verdicts = verified(
-            simulate(network, n_networks=networks, rng=chosen), theory=theory, margin=margin, alpha=alpha
-        )
+        plan = make_plan(network, n_networks=networks, rng=chosen)
+        with sampled_in_little_memory(plan) as found:
+            verdicts = verified(found, theory=theory, margin=margin, alpha=alpha)
         if as_json:
             print_json({"network": network.describe(), "seed": chosen, "verdicts": records(verdicts)})
         else:

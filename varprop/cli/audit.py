@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from varprop.cli.failures import CONTRADICTED, guarded, say
+from varprop.cli.failures import CONTRADICTED, guarded
 from varprop.cli.folders import folder
+from varprop.cli.terminal import say
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 DRAWS_MAX = 10**8

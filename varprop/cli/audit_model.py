@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from varprop.cli.failures import fail, guarded, say
+from varprop.cli.failures import fail, guarded
+from varprop.cli.terminal import say
 
 if TYPE_CHECKING:
     from varprop.model.modules import ModuleNetwork
@@ -131,9 +132,9 @@ def _factory(text: str) -> Callable[[], Any]:
             raise BridgeError(_NO_TORCH) from error
         msg = f"{text}: there is no module {error.name!r} here or among what is installed"
         raise ValueError(msg) from error
-    except AttributeError as error:
-        msg = f"{text}: {error}"
-        raise ValueError(msg) from error
+    except Exception as error:
+        msg = f"{text}: {error}" if isinstance(error, AttributeError) else f"{text}: {type(error).__name__}: {error}"
+        raise ValueError(msg) from error  # whatever a module of the user's does while it is loaded
     if not callable(found):
         msg = f"{text} must be a function that returns a model, it is {type(found).__name__}"
         raise ValueError(msg)  # noqa: TRY004 - a flag of the command line that is wrong

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from varprop.cli.failures import fail, guarded, say
+from varprop.cli.failures import CONTRADICTED, fail, guarded
 from varprop.cli.folders import folder
+from varprop.cli.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def calibrate(
         if len(missed) or wrong:
             total = int(frame["met"].notna().sum()) + counts
             say(f"{len(missed) + wrong} of {total} counts are not as they should be")
-            raise typer.Exit(1)
+            raise typer.Exit(CONTRADICTED)
 
 
 def _check(*, full: bool, seed: int, repeats: int, studies: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from varprop.cli.failures import BAD_INPUT, guarded, say
+from varprop.cli.failures import BAD_INPUT, guarded
 from varprop.cli.folders import folder
+from varprop.cli.terminal import say
 
 if TYPE_CHECKING:
     from varprop.study.checking import Finding

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from varprop.cli.failures import guarded, say
+from varprop.cli.failures import CONTRADICTED, guarded
+from varprop.cli.terminal import out, say
 
 if TYPE_CHECKING:
     from varprop.study.planning import StudyPlan
@@ -40,7 +41,7 @@ def plan(
         else:
             _print(found)
         if len(found.undecided):
-            raise typer.Exit(1)
+            raise typer.Exit(CONTRADICTED)
 
 
 def _print_json(found: StudyPlan) -> None:
@@ -94,7 +95,7 @@ def _print(found: StudyPlan) -> None:
             say(f"  {said}: {name}")
     if wanted is None:
         return
-    typer.echo(f"networks = {wanted}")
+    out(f"networks = {wanted}")
     ladder = found.on_ladder
     if wanted <= given:
         say(f"  would do: {_cost(found, wanted)}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from varprop.cli.failures import say
+from varprop.cli.terminal import printable, say
 from varprop.study.filling import RunProgress
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _bar(name: str, pace: Pace) -> Iterator[Callable[[RunProgress], None]]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Speed())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
+        task = bar.add_task(printable(name), total=None)
 
         def show(progress: RunProgress) -> None:
             latest[:] = [progress]

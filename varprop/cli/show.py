@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
+from varprop.cli.terminal import is_shown, out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,8 @@ _STYLES = {"supported": "green", "refuted": "red", "inconclusive": "yellow"}
 
 def print_json(value: object) -> None:
     """Print one JSON document; what is missing is null."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    out("".join(one if one == "\n" or is_shown(one) else json.dumps(one)[1:-1] for one in text))
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -48,7 +49,10 @@ def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) ->
         table.add_column(name, overflow="fold", no_wrap=not terminal or name not in _FOLDED)
     for row in rows:
         table.add_row(*(Text(plain(row[name]), style=_STYLES.get(str(row[name]), "")) for name in columns))
-    Console(width=None if terminal else _UNBOUNDED, highlight=False).print(table, soft_wrap=not terminal)
+    console = Console(width=None if terminal else _UNBOUNDED, highlight=False)
+    with console.capture() as captured:  # rich would end the command where nobody reads on
+        console.print(table, soft_wrap=not terminal)
+    out(captured.get().removesuffix("\n"))
 
 
 def print_verdicts(verdicts: pd.DataFrame) -> None:
@@ -112,4 +116,4 @@ def plain(value: object) -> str:
     if value is None:
         return ""
     text = _number(value) if isinstance(value, float) else str(value)
-    return "".join(character if character.isprintable() else " " for character in text)
+    return "".join(one if is_shown(one) else " " for one in text)

@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import varprop as vp
-from varprop.engine.executors import leave_interrupts_to_the_parent, usable_cores
+from varprop.engine.executors import usable_cores
+from varprop.engine.workers import leave_interrupts_to_the_parent
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 from varprop.engine.blas import on_one_core, one_blas_thread, this_process
+from varprop.engine.workers import worker_processes
 
 T = TypeVar("T")
 Task = tuple[Any, ...]
@@ -38,7 +38,7 @@ def run_tasks(
     *,
     workers: int | None = None,
     work: int = 0,
-) -> Iterator[tuple[Any, T]]:
+) -> Generator[tuple[Any, T], None, None]:
     """Run a function on every task and yield (task's last argument, result) as they finish, in any order.
 
     Parameters
@@ -77,7 +77,8 @@ def run_tasks(
     before is run again. An executor that was handed in is somebody else's to open, so it is not replaced.
 
     If the caller stops early, tasks that have not begun are cancelled, and worker processes are ended at once;
-    threads, and workers of an executor that was handed in, first finish the tasks they are at.
+    threads, and workers of an executor that was handed in, first finish the tasks they are at. A caller that may be
+    interrupted closes what it got (`contextlib.closing`): a traceback that somebody keeps would keep the workers too.
     """
     if workers is not None and workers < 1:
         msg = f"workers must be at least 1, got {workers}"
@@ -106,7 +107,7 @@ def run_tasks(
         raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
     count = min(workers or usable_cores(), max(len(tasks), 1))
     open_pool: Callable[[], contextlib.AbstractContextManager[Executor]]
-    open_pool = partial(ThreadPoolExecutor, count) if executor == "threads" else partial(_worker_processes, count)
+    open_pool = partial(ThreadPoolExecutor, count) if executor == "threads" else partial(worker_processes, count)
     yield from _replacing(open_pool, function, tasks, _WINDOW * count, cancel=executor == "threads")
 
 
@@ -144,24 +145,6 @@ def _replacing(
             if fruitless == _FRUITLESS:
                 msg = f"worker processes were lost {_FRUITLESS} times in a row (out of memory?): {_first_line(error)}"
                 raise BrokenExecutor(msg) from error
-
-
-@contextlib.contextmanager
-def _worker_processes(workers: int) -> Iterator[Executor]:
-    """Give loky's pool, which is kept between calls: to start Python and NumPy anew for each would take longer."""
-    from loky import get_reusable_executor
-
-    pool = get_reusable_executor(max_workers=workers, initializer=leave_interrupts_to_the_parent)
-    try:
-        yield cast(Executor, pool)
-    except BaseException:
-        pool.shutdown(wait=True, kill_workers=True)  # whoever stops does not wait for the blocks that are under way
-        raise
-
-
-def leave_interrupts_to_the_parent() -> None:
-    """Ignore Ctrl-C in a worker: a terminal sends it to every process, and the parent is the one that stops them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextlib.contextmanager

@@ -122,7 +122,11 @@ def _sample(plan: Plan, counter: _Counter) -> None:
         streams = Streams(rng, dense=plan.method == "dense", normals=plan.normals)
         for done in range(0, block.networks, plan.tile):
             counter.networks = min(plan.tile, block.networks - done)
-            propagate(plan.network, inputs, streams, networks=plan.tile, where={}, watch=counter)
+            propagate(plan.network, inputs, streams, networks=plan.tile, where={}, record=_nothing, watch=counter)
+
+
+def _nothing(_quantity: str, _place: Place, _values: Float64Array) -> None:
+    """Nothing is asked for."""
 
 
 class _Bins:

@@ -16,10 +16,11 @@ from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
 from varprop.engine.rules import is_undrawn
+from varprop.engine.segments import least_bytes
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import check_quantities
-from varprop.model.reading import read_dense
+from varprop.model.reading import read_dense, read_sites
 from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
@@ -34,8 +35,9 @@ _TILE_SIGNALS = 2**17
 _TILE_WEIGHTS = 2**23  # numbers in all weight matrices of a tile that the dense map keeps for the way back
 _BLOCK_NETWORKS = 2000  # a block is one file of a run: large enough to be few, small enough to be lost
 _BLOCK_DRAWS = 2**28  # below a second of work, so that two workers share what is worth sharing
+_BLOCK_VALUES = 2**21  # of one quantity in a block, 16 MB: 2,000 networks of 1,048 layers
 _NORMS_COST = 50  # of a layer with method "norms", in draws: five gamma and binomial numbers
-_MEMORY = 4 * 2**30  # of one tile; more than this does not fit a worker beside its siblings
+_MEMORY = 4 * 2**30  # of one network; more than this does not fit a worker beside its siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def make_plan(
     x = make_inputs(inputs, network, root)
     resolved = _method(network, method, n_inputs=len(x))
     tile, block = (
-        (_BLOCK_NETWORKS, _BLOCK_NETWORKS)
+        round_sizes(_BLOCK_NETWORKS, 1, network.depth)
         if resolved == "norms"
         else block_sizes(network, n_inputs=len(x), dense=resolved == "dense")
     )
@@ -260,12 +262,14 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
     ValueError
         If one network's arrays would not fit a worker's memory.
     """
-    drawn, signals = sizes(network, n_inputs, dense=dense)
     check_memory(
-        8 * (drawn + 4 * signals), n_inputs, "narrower layers, fewer inputs, or Gaussian weights with method='auto'"
+        least_bytes(read_sites(network, "the engine"), inputs=n_inputs, dense=dense, itemsize=8),
+        n_inputs,
+        "narrower layers, fewer inputs, or Gaussian weights with method='auto'",
     )
+    drawn, signals = sizes(network, n_inputs, dense=dense)
     fits = min(_TILE_SIGNALS // (n_inputs * max(network.widths)), _TILE_WEIGHTS // max(drawn, 1))
-    return round_sizes(fits, drawn + 2 * signals)
+    return round_sizes(fits, drawn + 2 * signals, network.depth)
 
 
 def check_memory(need: int, n_inputs: int, instead: str) -> None:
@@ -284,14 +288,16 @@ def check_memory(need: int, n_inputs: int, instead: str) -> None:
         raise ValueError(msg)
 
 
-def round_sizes(fits: int, cost: int) -> tuple[int, int]:
+def round_sizes(fits: int, cost: int, layers: int = 1) -> tuple[int, int]:
     """Return networks in a tile, of which so many fit at once, and in a block, of networks that cost so many draws each.
 
+    Of very deep networks both are smaller, since every layer of every network has values that a block holds together.
     Sizes divide 2,000, since people ask for round numbers of networks and a tile begun is a tile sampled whole.
     """
     divisors = [size for size in range(1, _BLOCK_NETWORKS + 1) if _BLOCK_NETWORKS % size == 0]
-    tile = max(size for size in divisors if size <= max(fits, 1))
-    quick = _BLOCK_DRAWS // cost
+    most = _BLOCK_VALUES // layers
+    tile = max(size for size in divisors if size <= max(min(fits, most), 1))
+    quick = min(_BLOCK_DRAWS // cost, most)
     return tile, max(size for size in divisors if size % tile == 0 and size <= max(quick, tile))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +20,7 @@ from varprop.engine.readings import (
     AtPreactivation,
 )
 from varprop.engine.rules import Backward, Slope, forward
+from varprop.engine.segments import segments
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
@@ -33,8 +36,12 @@ Watch = Callable[[UnitQuantity, Place, Signal], None]
 """Is shown every activation's output and every gradient, with the place."""
 Where = Mapping[str, tuple[Place, ...]]
 """The places at which each asked quantity exists."""
-Recorded = Mapping[str, dict[Place, Float64Array]]
+Recorded = dict[str, dict[Place, Float64Array]]
 """By quantity and place: (networks, inputs), or (networks,) for what all inputs have together."""
+Record = Callable[[str, Place, Float64Array], object]
+"""Takes a quantity, a place, and the values there, as they are in `Recorded`."""
+_Tape = list[tuple[Site, Signal, Backward]]
+"""Sites on the way there, with what came to each and its way back."""
 
 
 def propagate(
@@ -44,8 +51,9 @@ def propagate(
     *,
     networks: int,
     where: Where,
+    record: Record,
     watch: Watch | None = None,
-) -> Recorded:
+) -> None:
     """Sample a tile of networks and read their quantities.
 
     Parameters
@@ -61,85 +69,104 @@ def propagate(
         Size of the tile.
     where : mapping
         Places at which each asked quantity exists, from `places`.
+    record : callable
+        Takes what is read, as it is read.
     watch : callable, optional
         Sees the signals themselves, which are not kept.
-
-    Returns
-    -------
-    dict
-        Values by quantity and place.
 
     Notes
     -----
     The loss is the inner product of the last pre-activation with a standard normal vector, one for each input.
+
+    What the way back needs of all layers is kept if it is not too much (`segments`). Else only the signals at the
+    beginnings of segments are kept, each with a copy of the stream as it was there, and a segment is gone through again when
+    the way back comes to it. The numbers are the same: it draws the same, and computes the same from it.
     """
-    recorded: dict[str, dict[Place, Float64Array]] = {name: {} for name in where}
     backwards_wanted = watch is not None or any(QUANTITIES[name].place == "gradient" for name in where)
-    tape: list[tuple[Site, Signal, Backward]] = []
-
+    seen = _Seen(where, record, watch)
+    sites = read_sites(network, "the engine")
+    weights = [index for index, site in enumerate(sites) if isinstance(site.noun, Dense)]
+    # The loss acts on the last pre-activation: nothing after it has a gradient, and what is before the first has no use for one.
+    lead, body, rest = sites[: weights[0]], sites[weights[0] : weights[-1] + 1], sites[weights[-1] + 1 :]
+    *early, late = (
+        segments(body, networks=networks, inputs=len(inputs), dense=streams.dense, itemsize=inputs.dtype.itemsize)
+        if backwards_wanted
+        else (body,)
+    )
+    beginnings: list[tuple[Sequence[Site], Signal, np.random.Generator]] = []
+    tape: _Tape = []
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # Signal looks at what comes of it
-        x = Signal(np.broadcast_to(inputs, (networks, *inputs.shape)))
-        z = x
-        for site in read_sites(network, "the engine"):
-            place = site_place(site)
-            try:
-                y, backward = forward(site.noun, x, streams)
-            except SignalRangeError as error:
-                msg = f"layer {place[0]}: {error}"
-                raise SignalRangeError(msg) from error
-            if isinstance(site.noun, Dense):
-                z = y
-                _read(PREACTIVATION, AtPreactivation(site.noun, x, y), place, where, recorded)
-            elif isinstance(backward, Slope):
-                _read(ACTIVATION, AtActivation(site.noun, y, backward), place, where, recorded)
-                if watch is not None:
-                    watch("activation", place, y)
-            if backwards_wanted:
-                tape.append((site, x, backward))
-            x = y
-
+        x = _there(lead, Signal(np.broadcast_to(inputs, (networks, *inputs.shape))), streams, seen)
+        for run in early:
+            beginnings.append((run, x, copy.deepcopy(streams.rng)))
+            x = _there(run, x, streams, seen)
+        z = _there(late, x, streams, seen, tape if backwards_wanted else None)
+        _there(rest, z, streams, seen)
         if backwards_wanted:
-            readout = streams.standard_normal(z.values.shape, z.values.dtype)
-            _backward(tape, Signal(readout), where, recorded, watch)
-    return recorded
+            delta = Signal(streams.standard_normal(z.values.shape, z.values.dtype))
+            del x, z
+            delta = _back(tape, delta, body[0], seen)
+            while beginnings:
+                run, start, as_it_was = beginnings.pop()
+                again = replace(streams, rng=as_it_was)
+                _there(run, start, again, None, tape)
+                again.rng = streams.rng  # what the way back draws is drawn from where the stream is now
+                delta = _back(tape, delta, body[0], seen)
 
 
-def _backward(
-    tape: list[tuple[Site, Signal, Backward]],
-    delta: Signal,
-    where: Where,
-    recorded: dict[str, dict[Place, Float64Array]],
-    watch: Watch | None,
-) -> None:
-    """Walk back from the last layer with weights to the first, reading the gradients of the pre-activations."""
-    last = max(i for i, (site, _, _) in enumerate(tape) if isinstance(site.noun, Dense))
-    first = min(i for i, (site, _, _) in enumerate(tape) if isinstance(site.noun, Dense))
-    del tape[last + 1 :]  # the loss acts on the last pre-activation: nothing after it has a gradient
-    while len(tape) > first:
+class _Seen:
+    """What is read off the signals, where it is asked for and exists."""
+
+    def __init__(self, where: Where, record: Record, watch: Watch | None) -> None:
+        self._where = {name: frozenset(found) for name, found in where.items()}
+        self._record, self._watch = record, watch
+
+    def read(self, readings: Mapping[str, Callable[[At], Float64Array]], at: At, place: Place) -> None:
+        """Evaluate those readings of a family that are asked for at this place."""
+        for name, reading in readings.items():
+            if place in self._where.get(name, ()):
+                try:
+                    self._record(name, place, reading(at))
+                except SignalRangeError as error:
+                    msg = f"{name} at layer {place[0]}: {error}"
+                    raise SignalRangeError(msg) from error
+
+    def watch(self, quantity: UnitQuantity, place: Place, signal: Signal) -> None:
+        """Show a signal to whoever watches."""
+        if self._watch is not None:
+            self._watch(quantity, place, signal)
+
+
+def _there(run: Sequence[Site], x: Signal, streams: Streams, seen: _Seen | None, tape: _Tape | None = None) -> Signal:
+    """Send a signal through some sites; read it on the way if anybody looks, and write down the way back if it is wanted."""
+    for site in run:
+        place = site_place(site)
+        try:
+            y, backward = forward(site.noun, x, streams)
+        except SignalRangeError as error:
+            msg = f"layer {place[0]}: {error}"
+            raise SignalRangeError(msg) from error
+        if seen is not None and isinstance(site.noun, Dense):
+            seen.read(PREACTIVATION, AtPreactivation(site.noun, x, y), place)
+        elif seen is not None and isinstance(site.noun, Activation) and isinstance(backward, Slope):
+            seen.read(ACTIVATION, AtActivation(site.noun, y, backward), place)
+            seen.watch("activation", place, y)
+        if tape is not None:
+            tape.append((site, x, backward))
+        x = y
+    return x
+
+
+def _back(tape: _Tape, delta: Signal, first: Site, seen: _Seen) -> Signal:
+    """Walk back to where the tape begins, or to the first layer with weights; read the gradients of the pre-activations."""
+    while tape:
         site, x, backward = tape.pop()  # popped, so that its arrays are free for the next layer's
         if isinstance(site.noun, Dense):
-            _read(GRADIENT, AtGradient(x, delta), site_place(site), where, recorded)
-            if watch is not None:
-                watch("gradient", site_place(site), delta)
-        if len(tape) > first:
+            seen.read(GRADIENT, AtGradient(x, delta), site_place(site))
+            seen.watch("gradient", site_place(site), delta)
+        if site is not first:
             delta = backward(delta)
-
-
-def _read(
-    readings: Mapping[str, Callable[[At], Float64Array]],
-    at: At,
-    place: Place,
-    where: Where,
-    recorded: dict[str, dict[Place, Float64Array]],
-) -> None:
-    """Evaluate those readings of a family that are asked for and exist at this place."""
-    for name, read in readings.items():
-        if place in where.get(name, ()):
-            try:
-                recorded[name][place] = read(at)
-            except SignalRangeError as error:
-                msg = f"{name} at layer {place[0]}: {error}"
-                raise SignalRangeError(msg) from error
+    return delta
 
 
 def places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...]:

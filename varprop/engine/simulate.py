@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from varprop.engine.propagate import Recorded, propagate
 from varprop.engine.streams import Streams
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.simulation import Samples, Simulation
+from varprop.model.simulation import Measurements, Place, Samples, Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
 
@@ -116,10 +117,12 @@ def sample(plan: Plan, executor: ExecutorLike, progress: Callable[[int], object]
     """Sample all blocks of a plan; ``executor`` and ``progress`` are those of `simulate`."""
     sizes = {block.index: block.networks for block in plan.blocks}
     results: dict[int, BlockValues] = {}
-    for index, values in run_tasks(run_block, [(plan, index) for index in sizes], executor, work=plan.draws):
-        results[index] = values
-        if progress is not None:
-            progress(sizes[index])
+    tasks = [(plan, index) for index in sizes]
+    with contextlib.closing(run_tasks(run_block, tasks, executor, work=plan.draws)) as running:
+        for index, values in running:
+            results[index] = values
+            if progress is not None:
+                progress(sizes[index])
     return assemble(plan, [results[index] for index in sizes])
 
 
@@ -135,32 +138,42 @@ def run_block(plan: Plan, index: int) -> BlockValues:
     block = plan.block_at(index)
     streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense", normals=plan.normals)
     inputs = plan.inputs.astype(plan.dtype)
-    tiles: dict[str, list[Float64Array]] = {name: [] for name in plan.where}
-    for _ in range(0, block.networks, plan.tile):
-        # The last tile is sampled whole and cut below: a longer run must find the same numbers in it.
+    # Places first while values are gathered, so that every copy is of contiguous numbers.
+    apart = (len(plan.inputs),) if plan.per_input else ()
+    gathered = {
+        name: np.empty((len(found), block.networks, *(() if ALL_QUANTITIES[name].joint else apart)))
+        for name, found in plan.where.items()
+    }
+    rows = {name: dict(zip(found, gathered[name], strict=True)) for name, found in plan.where.items()}
+    for done in range(0, block.networks, plan.tile):
+        # The last tile is sampled whole and cut: a longer run must find the same numbers in it.
+        some = slice(done, min(done + plan.tile, block.networks))
+
+        def record(name: str, place: Place, values: Float64Array, some: slice = some) -> None:
+            rows[name][place][some] = _of_networks(name, values[: some.stop - some.start], per_input=plan.per_input)
+
+        if plan.task is None and plan.method != "norms":
+            propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where, record=record)
+            continue
         recorded: Recorded
         if plan.task is not None:
             recorded = descend(plan.network, plan.task, plan.inputs, streams.rng, networks=plan.tile, where=plan.where)
-        elif plan.method == "norms":
+        else:
             square = float(np.square(plan.inputs).sum())
             recorded = sample_norms(plan.network, square, streams, networks=plan.tile, where=plan.where)
-        else:
-            recorded = propagate(plan.network, inputs, streams, networks=plan.tile, where=plan.where)
         for name, found in recorded.items():
-            # Places first while tiles are gathered, so that every copy is of contiguous numbers.
-            tiles[name].append(np.stack([found[place] for place in plan.where[name]]))
-    return {
-        name: _finish(name, np.concatenate(parts, axis=1)[:, : block.networks], plan) for name, parts in tiles.items()
-    }
+            for place, values in found.items():
+                record(name, place, values)
+    rows.clear()
+    return {name: np.ascontiguousarray(np.swapaxes(gathered.pop(name), 0, 1)) for name in plan.where}
 
 
-def _finish(name: str, values: Float64Array, plan: Plan) -> Float64Array:
-    """(places, networks[, inputs]) as (networks, places[, inputs]), averaged over the inputs if that was asked."""
-    values = np.ascontiguousarray(np.swapaxes(values, 0, 1))
-    if plan.per_input or values.ndim == 2:
+def _of_networks(name: str, values: Float64Array, *, per_input: bool) -> Float64Array:
+    """Values at one place, averaged over the inputs if that was asked."""
+    if per_input or values.ndim == 1:
         return values
     # A pivot does not exist at a dead input; every other quantity is there at all inputs.
-    return mean_of_present(values) if name == "pivot" else np.asarray(values.mean(axis=2), dtype=np.float64)
+    return mean_of_present(values) if name == "pivot" else np.asarray(values.mean(axis=1), dtype=np.float64)
 
 
 @cache
@@ -179,6 +192,15 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
     samples = {
         name: Samples(np.concatenate([block[name] for block in blocks]), found) for name, found in plan.where.items()
     }
+    return simulation_of(plan, samples)
+
+
+def simulation_of(
+    plan: Plan,
+    samples: Mapping[str, Measurements],
+    pieces: Callable[[], Iterator[Mapping[str, Samples]]] | None = None,
+) -> Simulation:
+    """Say what was sampled of a plan; ``pieces`` reads the samples if they are not in memory."""
     return Simulation(
         network=plan.network,
         inputs=plan.inputs,
@@ -187,6 +209,7 @@ def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simula
         method=plan.method,
         normals=plan.normals,
         per_input=keeps_inputs(plan),
+        pieces=pieces,
     )
 
 

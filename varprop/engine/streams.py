@@ -11,7 +11,7 @@ from varprop._typing import FloatArray
 from varprop.numerics.normals import SOURCES, NormalsName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Streams:
     """The block's random stream, how normals are made of it, and whether every weight matrix is drawn in full."""
 

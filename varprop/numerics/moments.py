@@ -208,8 +208,9 @@ class Moments:
         if not self.joint:
             msg = "these moments are those of each column alone; take them with Moments.of(table, joint=True)"
             raise ValueError(msg)
-        varies = ~self.constant
-        return np.where(varies[:, None] & varies[None, :], _about_means(self).cross, 0.0)
+        scatter = _about_means(self).cross
+        scatter[self.constant] = scatter[:, self.constant] = 0.0
+        return scatter
 
     @property
     def sd(self) -> Float64Array:
@@ -323,7 +324,8 @@ def _joint_counts(present: NDArray[np.bool_], deviation: Float64Array) -> tuple[
     """Rows that have two columns, and each column's sum over the rows that have the other one too."""
     rows, columns = present.shape
     if present.all():  # as a rule; for many columns it saves two thirds of the time
-        return np.full((columns, columns), rows), np.repeat(deviation.sum(axis=0)[:, None], columns, axis=1)
+        shape = (columns, columns)  # views of one number, and of one column, which take no memory
+        return np.broadcast_to(np.array(rows), shape), np.broadcast_to(deviation.sum(axis=0)[:, None], shape)
     weight = present.astype(np.float64)
     count = np.einsum("ij,ik->jk", weight, weight).astype(np.int64)
     return count, np.einsum("ij,ik->jk", deviation, weight)
@@ -356,6 +358,10 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
     step = moments.centre - centre
     rows, columns = (step[:, None], step[None, :]) if moments.joint else (step, step)
     n, total, square = moments.n, _own(moments.total), _own(moments.cross)
+    cross = moments.total * columns  # term by term in place: of many columns every copy counts
+    cross += moments.cross
+    cross += moments.total.T * rows
+    cross += rows * columns * moments.count
     squares, thirds = moments.squares, moments.thirds
     if squares is not None and thirds is not None:
         thirds = thirds + columns * squares + 2.0 * rows * moments.cross + 2.0 * rows * columns * moments.total
@@ -365,7 +371,7 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
         moments,
         centre=centre,
         total=moments.total + rows * moments.count,
-        cross=moments.cross + moments.total * columns + moments.total.T * rows + rows * columns * moments.count,
+        cross=cross,
         cube=moments.cube + step * (3.0 * square + step * (3.0 * total + step * n)),
         fourth=moments.fourth + step * (4.0 * moments.cube + step * (6.0 * square + step * (4.0 * total + step * n))),
         squares=squares,

@@ -47,7 +47,11 @@ class LogMeans:
         """
         networks = max(self.moments.rows_present, 2)
         mean = np.where(np.isfinite(self.estimate), self.moments.scaled_mean, np.nan) * np.maximum(self.at_risk, 1)
-        return np.asarray(self.moments.scatter / mean[:, None] / mean[None, :] * (networks / (networks - 1)))
+        covariance = self.moments.scatter  # fresh: of a thousand columns and more every copy counts
+        covariance /= mean[:, None]
+        covariance /= mean[None, :]
+        covariance *= networks / (networks - 1)
+        return covariance
 
     def standard_error(self, weights: ArrayLike) -> Float64Array:
         """Return the standard error of weighted sums of the estimates.

@@ -1,11 +1,11 @@
-"""One process at a time in a run's folder."""
+"""One process at a time that writes in a run's folder, or any number that read."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from varprop.study.errors import Problem, StudyError
@@ -13,14 +13,14 @@ from varprop.study.errors import Problem, StudyError
 if sys.platform == "win32":
     import msvcrt
 
-    def _acquire(descriptor: int) -> None:
+    def _acquire(descriptor: int, *, shared: bool) -> None:  # noqa: ARG001 - Windows has none that is shared
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _acquire(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _acquire(descriptor: int, *, shared: bool) -> None:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 _BUSY = "another varprop is at work in this folder; wait for it to finish, or name another folder with --runs"
@@ -28,7 +28,7 @@ _BUSY = "another varprop is at work in this folder; wait for it to finish, or na
 
 @contextlib.contextmanager
 def locked(folder: Path, *, busy: str = _BUSY) -> Iterator[None]:
-    """Hold the folder's lock; the system gives it back even if this process is killed.
+    """Hold the folder's lock, to write in it; the system gives it back even if this process is killed.
 
     Parameters
     ----------
@@ -48,10 +48,43 @@ def locked(folder: Path, *, busy: str = _BUSY) -> Iterator[None]:
     OSError
         If the folder cannot be written.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    with _held(folder, os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644), shared=False, busy=busy):
+        yield
+
+
+@contextlib.contextmanager
+def reading(folders: Iterable[Path]) -> Iterator[None]:
+    """Keep others from writing in runs' folders while their samples are read; others may read too.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Those that are no folders, or have never been written to by a run, are left to whoever reads them.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    StudyError
+        If another process is writing in one of them.
+    """
+    with contextlib.ExitStack() as stack:
+        for folder in folders:
+            try:
+                descriptor = os.open(folder / ".lock", os.O_RDONLY)
+            except OSError:
+                continue
+            stack.enter_context(_held(folder, descriptor, shared=True))
+        yield
+
+
+@contextlib.contextmanager
+def _held(folder: Path, descriptor: int, *, shared: bool, busy: str = _BUSY) -> Iterator[None]:
     try:
         try:
-            _acquire(descriptor)
+            _acquire(descriptor, shared=shared)
         except (BlockingIOError, PermissionError) as error:  # POSIX says the one, Windows the other
             raise StudyError(str(folder), [Problem("", busy)]) from error
         yield

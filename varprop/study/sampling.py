@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import cast
 
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.plan import Block, Plan
@@ -52,10 +51,9 @@ def sampled_parts(
     """Sample the missing blocks; yield label, block and part as they are finished, in any order."""
     tasks = [(plans[label], (label, index)) for label, index in missing]
     work = sum(plans[label].draws * block.networks // plans[label].n_networks for (label, _), block in missing.items())
-    results = run_tasks(_sample, tasks, executor, workers=workers, work=work)
     try:
         # Closed at once if the caller stops, so that nothing goes on in the background.
-        with contextlib.closing(cast("Generator[tuple[BlockName, bytes]]", results)):
+        with contextlib.closing(run_tasks(_sample, tasks, executor, workers=workers, work=work)) as results:
             for name, data in results:
                 yield name[0], missing[name], data
     except BrokenExecutor as error:

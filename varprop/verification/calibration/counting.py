@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def count_levels(
     controls = CONTROLS if full else {}
     total = sum(len(group[0].setting.chunks) for group in groups) + len(unknown) + len(controls)
     done = _Counter(total, progress)
-    truths = dict(done.over(run_tasks(truth_of, [(case, i) for i, case in enumerate(unknown)], where)))
+    truths = done.over(run_tasks(truth_of, [(case, i) for i, case in enumerate(unknown)], where))
     measured = iter([truths[i] for i in range(len(unknown))])
     known = [[case.truth if case.truth is not None else next(measured) for case in group] for group in groups]
     tasks = [
@@ -86,9 +87,9 @@ def count_levels(
         for j, (group, truth) in enumerate(zip(groups, known, strict=True))
         for i, size in enumerate(group[0].setting.chunks)
     ]
-    found = dict(done.over(run_tasks(judge_levels, tasks, where)))
+    found = done.over(run_tasks(judge_levels, tasks, where))
     merged = [_merged([found[j, i] for i in range(len(group[0].setting.chunks))]) for j, group in enumerate(groups)]
-    wrong = dict(done.over(run_tasks(partial(_control, seed), [(name,) for name in controls], where)))
+    wrong = done.over(run_tasks(partial(_control, seed), [(name,) for name in controls], where))
     rows = [*_counts(groups, merged), *_of_controls([wrong[name] for name in controls], list(controls))]
     return levels_frame(rows)
 
@@ -99,13 +100,16 @@ class _Counter:
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._progress, self._done = total, progress, 0
 
-    def over(self, results: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-        """Pass results on, counting them."""
-        for result in results:
-            self._done += 1
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-            yield result
+    def over(self, results: Generator[tuple[Any, Any], None, None]) -> dict[Any, Any]:
+        """Take all results, counting them as they come."""
+        found = {}
+        with contextlib.closing(results):
+            for name, result in results:
+                found[name] = result
+                self._done += 1
+                if self._progress is not None:
+                    self._progress(self._done, self._total)
+        return found
 
 
 def _merged(chunks: Sequence[Sequence[Sides]]) -> list[Sides]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -147,10 +148,11 @@ def selfcheck(
         checks += [*_controls(seed, repeats), _report(seed, repeats), *_plans(seed, repeats)]
     tasks = [(work, (i, j)) for i, check in enumerate(checks) for j, work in enumerate(check.work)]
     done: dict[tuple[int, int], Any] = {}
-    for name, result in run_tasks(_do, tasks, "processes" if executor is None else executor):
-        done[name] = result
-        if progress is not None:
-            progress(len(done), len(tasks))
+    with contextlib.closing(run_tasks(_do, tasks, "processes" if executor is None else executor)) as results:
+        for name, result in results:
+            done[name] = result
+            if progress is not None:
+                progress(len(done), len(tasks))
     parts = [
         check.conclude([done[i, j] for j in range(len(check.work))]).assign(part=check.part)
         for i, check in enumerate(checks)

@@ -1,0 +1,73 @@
+"""A deep network in segments: what the way back needs of a tile is made again, segment by segment, where all of it is too much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from varprop.engine.rules import is_undrawn
+from varprop.model.layers import Dense
+from varprop.model.network import Site
+
+# What a tile may keep for its way back: 170 layers of a full tile. Beyond that the way there is gone twice, which takes
+# about a third of the time more.
+_KEPT = 2**28
+_PER_INPUT = 64  # bytes beside a site's vectors: sums of squares and the like, in float64
+
+
+def segments(
+    sites: Sequence[Site], *, networks: int, inputs: int, dense: bool, itemsize: int
+) -> tuple[Sequence[Site], ...]:
+    """Cut sites into runs that are kept at once on the way back.
+
+    Parameters
+    ----------
+    sites : sequence of Site
+        Of a network, in their order.
+    networks, inputs : int
+        Networks in a tile, and inputs of each.
+    dense : bool
+        Every weight matrix is drawn.
+    itemsize : int
+        Bytes of a number.
+
+    Returns
+    -------
+    tuple of sequence of Site
+        One run of all sites if they can all be kept. Else the runs are such that their beginnings, which are all kept, and
+        one of them take about the same memory: for L layers in the order of sqrt(L).
+    """
+    costs = [networks * _bytes(site, inputs, itemsize, dense=dense) for site in sites]
+    if sum(costs) <= _KEPT:
+        return (sites,)
+    limit = math.sqrt(float(sum(costs)) * networks * _beginning(sites, inputs, itemsize))
+    runs: list[list[Site]] = [[]]
+    size = 0
+    for site, cost in zip(sites, costs, strict=True):
+        if runs[-1] and size + cost > limit:
+            runs.append([])
+            size = 0
+        runs[-1].append(site)
+        size += cost
+    return tuple(runs)
+
+
+def least_bytes(sites: Sequence[Site], *, inputs: int, dense: bool, itemsize: int) -> int:
+    """Bytes that one network takes at least, there and back."""
+    costs = [_bytes(site, inputs, itemsize, dense=dense) for site in sites]
+    in_segments = 2 * math.sqrt(float(sum(costs)) * _beginning(sites, inputs, itemsize))
+    # A site cannot be cut, and while it is worked on there is as much again beside it.
+    return 2 * max(*costs, min(sum(costs), int(in_segments)))
+
+
+def _beginning(sites: Sequence[Site], inputs: int, itemsize: int) -> int:
+    """What is kept of one network where a segment begins."""
+    return inputs * (max(site.output_shape[0] for site in sites) * itemsize + _PER_INPUT)
+
+
+def _bytes(site: Site, inputs: int, itemsize: int, *, dense: bool) -> int:
+    """What stays of a site, in one network, until the way back has passed it: output, slope, a matrix that was drawn."""
+    size = inputs * (2 * itemsize * site.output_shape[0] + _PER_INPUT)
+    if isinstance(site.noun, Dense) and (dense or not is_undrawn(site.noun.weights, inputs)):
+        size += itemsize * site.fans[0] * site.fans[1]
+    return size
