@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import sys
 
 import hypothesis
@@ -10,6 +11,10 @@ import pytest
 
 # No test opens a window, whatever the machine; set before anything can import matplotlib.
 os.environ["MPLBACKEND"] = "Agg"
+
+# Under nohup a hang-up is ignored, and so it is by all that tests start; some of them are about what a hang-up does.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A loaded machine is slow, not wrong.
 hypothesis.settings.register_profile("varprop", deadline=None)
