@@ -72,7 +72,8 @@ def screenshots():
 # ---- reports of small real runs ----------------------------------------------------------------------------------
 
 HOSTILE = {
-    "name": "<script>alert(1)<script> & 100%_{z}|'q\" 漢字 Ωμέγα عربي 😀",
+    # All that a folder may be called on every system; a study's name is its file's.
+    "name": "&lt;script&gt;alert(1) & 100%_{z} #'q [a](b) 漢字 Ωμέγα عربي 😀",
     "title": "</title><script>alert(1)</script> & 100 % of {z_1}|z \"q\" 'q' 漢字 Ωμέγα عربي 😀",
     "statement": "<img src=x onerror=alert(1)> &amp; {{ 7 * 7 }} $\\frac{a}{b}$ a|b `c` *d* ]]> --> 漢字 Ωμέγα عربي 😀\t\u202eend",
     "second": "</style></script><script>alert(1)</script> javascript:alert(1) # % _ { } | 'q\" 漢字 Ωμέγα عربي 😀",
