@@ -44,10 +44,15 @@ def finite_number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         msg = f"{name} must be a number, got {value!r}"
         raise TypeError(msg)
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # and Python refuses to print the longest of them
+        msg = f"{name} must be a number that float64 can hold, below 1.8e308, and is larger"
+        raise ValueError(msg) from None
+    if not math.isfinite(number):
         msg = f"{name} must be finite, got {value!r}"
         raise ValueError(msg)
-    return float(value)
+    return number
 
 
 def not_negative(name: str, value: object) -> float:

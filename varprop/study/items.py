@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -69,7 +70,7 @@ def forms(expected: str, **tags: str) -> Discriminator:
 def _check_parameter(value: object) -> float | str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         reject(f"must be a finite number (or a name, such as a mode), got {shown(value)}")
     return float(value)
 
