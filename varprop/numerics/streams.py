@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import operator
 import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
     if rng is None:
         return np.random.SeedSequence()
     several = isinstance(rng, Sequence) and not isinstance(rng, str | bytes)
-    seeds = list(rng) if isinstance(rng, Sequence) and several else [rng]
+    seeds: list[Any] = list(rng) if isinstance(rng, Sequence) and several else [rng]
     # No word at all would be a seed too, and a text would be read as a number.
     if not seeds or not all(hasattr(word, "__index__") and not isinstance(word, bool) for word in seeds):
         msg = (
@@ -56,7 +56,7 @@ def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
             f"{reprlib.repr(rng)}; write for example rng=1"
         )
         raise TypeError(msg)
-    numbers = [operator.index(word) for word in seeds]
+    numbers = [word.__index__() for word in seeds]
     return np.random.SeedSequence(numbers if several else numbers[0])
 
 
