@@ -95,6 +95,17 @@ def agreement(on: Session) -> None:
 
 
 @session(default=False)
+def hostile(on: Session) -> None:
+    """Thousands of mutated inputs, of a new seed that is printed. Arguments after -- go to pytest."""
+    _install(on, "test")
+    seed = f"--hypothesis-seed={int.from_bytes(os.urandom(4), 'big')}"
+    if not any(argument.startswith("--hypothesis-seed") for argument in on.posargs):
+        on.log(f"to repeat this session: nox -s hostile -- {seed}")
+        on.posargs.append(seed)
+    on.run("pytest", "-m", "hostile", "tests/hostile", *on.posargs, env=ONE_THREAD)
+
+
+@session(default=False)
 def clusters(on: Session) -> None:
     """Dask and MPI with processes of their own: kills, stops, resumption. Arguments after -- go to pytest."""
     _install(on, "clusters")

@@ -60,7 +60,7 @@ WRONG = [
     (top("networks = true"), "networks", "must be an integer"),
     (top('networks = "10"'), "networks", 'must be an integer, got "10"'),
     (top("alpha = 0.5"), "alpha", "must be < 0.5"),
-    (top("alpha = 0"), "alpha", "must be > 0"),
+    (top("alpha = 0"), "alpha", "must be >= 1e-100"),
     (top("alpha = nan"), "alpha", "must be a finite number, got nan"),
     (top("inputs = 0"), "inputs", "must be >= 1"),
     (top("inputs = true"), "inputs", "must be a number of random inputs, or a list of inputs"),
@@ -151,7 +151,7 @@ WRONG = [
         "claims[0].theory",
         "'xavier-variance' says nothing of gradient_second_moment; write one of xavier, he, ",
     ),
-    (claim("margin = 0"), "claims[0].margin", "must be > 0"),
+    (claim("margin = 0"), "claims[0].margin", "must be >= 1e-09"),
     (claim("margin = inf"), "claims[0].margin", "must be a finite number"),
     (claim('expect = "suported"'), "claims[0].expect", "did you mean 'supported'?"),  # codespell:ignore
     (claim("layers = [3]"), "claims[0].layers", "must have at least 2 items"),

@@ -17,10 +17,11 @@ from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
 from varprop.engine.rules import is_undrawn
 from varprop.engine.segments import least_bytes
+from varprop.model.inputs import check_inputs
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.model.quantities import check_quantities
-from varprop.model.reading import read_dense, read_sites
+from varprop.model.reading import check_network, read_dense, read_sites
 from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
@@ -128,15 +129,16 @@ def make_plan(
     quantities: Iterable[str] | None = None,
     per_input: bool = False,
     method: str = "auto",
-    dtype: str = "float32",
+    dtype: str | np.dtype[Any] = "float32",
     normals: str = "auto",
 ) -> Plan:
     """Check a simulation's arguments and fix what it will draw; the arguments are those of `simulate`."""
     check_networks(n_networks)
-    if dtype not in ("float32", "float64"):
+    dtype = str(dtype) if isinstance(dtype, np.dtype) else dtype
+    if not isinstance(dtype, str) or dtype not in ("float32", "float64"):
         msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
         raise ValueError(msg)
-    if method not in ("auto", "dense", "norms"):
+    if not isinstance(method, str) or method not in ("auto", "dense", "norms"):
         msg = f"method must be 'auto', 'dense' or 'norms', got {method!r}"
         raise ValueError(msg)
     source = choose_normals(normals, "float64" if method == "norms" else dtype)
@@ -185,27 +187,19 @@ def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.rando
     None is one input of all ones; an integer k is k Gaussian rows scaled to mean square 1, row by row from one
     stream, so that more inputs begin with the fewer.
     """
+    check_network(network, "the engine")
     if len(network.input_shape) != 1:
         msg = f"the engine takes flat inputs, this network's have shape {network.input_shape}"
         raise UnsupportedError(msg)
     size = network.input_shape[0]
-    if inputs is None:
+    given = check_inputs(inputs, size)
+    if given is None:
         return np.ones((1, size))
-    if isinstance(inputs, int | np.integer) and not isinstance(inputs, bool):
-        if inputs < 1:
-            msg = f"inputs must be at least 1 as a number of random inputs, got {inputs}"
-            raise ValueError(msg)
-        rows = input_generator(root).standard_normal((int(inputs), size))
+    if isinstance(given, int):
+        rows = input_generator(root).standard_normal((given, size))
         scaled: Float64Array = rows / np.sqrt(np.mean(rows**2, axis=1, keepdims=True))
         return scaled
-    x = np.asarray(inputs, dtype=np.float64)
-    if x.ndim != 2 or x.shape[1] != size or not len(x):
-        msg = f"inputs must be an array of shape (inputs, {size}), got shape {x.shape}; write inputs=x[None] for one"
-        raise ValueError(msg)
-    if not np.isfinite(x).all():
-        msg = "inputs must be finite; drop or fill NaN and infinity first"
-        raise ValueError(msg)
-    return x
+    return given
 
 
 def check_networks(n_networks: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,7 +36,7 @@ def simulate(
     quantities: Iterable[str] | None = None,
     per_input: bool = False,
     method: str = "auto",
-    dtype: str = "float32",
+    dtype: str | np.dtype[Any] = "float32",
     normals: str = "auto",
     executor: ExecutorLike = None,
     progress: Callable[[int], object] | None = None,
@@ -63,7 +64,7 @@ def simulate(
         law, and all others in full; "norms" draws nothing but the norms of the signals, which is exact too and costs the
         same at any width, for ReLU-like activations, Gaussian weights, no biases, one input, and second moments; "dense"
         draws every entry of every matrix.
-    dtype : {"float32", "float64"}
+    dtype : {"float32", "float64"} or numpy.dtype
         Of the signals; what is recorded is float64.
     normals : {"auto", "box-muller", "ziggurat"}
         How normal numbers are made of random bits: by `varprop.numerics.normals.box_muller`, or by NumPy. "auto" is the
@@ -83,6 +84,8 @@ def simulate(
         If an argument is out of its range, or a signal leaves the range of the number type.
     UnsupportedError
         If the engine has no rule for a layer, or ``method="norms"`` does not cover the network.
+    TypeError
+        If the network is none, or the inputs are no real numbers.
     BrokenExecutor
         If an executor that was handed in loses its workers, or worker processes keep dying.
 

@@ -147,31 +147,44 @@ class Custom:
 Law = Scaled | Constant | Orthogonal | Custom
 
 
+_LARGEST = 1e75
+"""Of weights: their fourth powers still are numbers, and no framework draws any beyond."""
+
+
+def _size(name: str, value: object, *, power: int = 1) -> float:
+    """The value as a float of 0, or of a size whose fourth power is a number; ``power=2`` of a variance."""
+    size, most = not_negative(name, value), _LARGEST**power
+    if size and not 1 / most <= size <= most:
+        msg = f"{name} must be 0 or lie between {1 / most:g} and {most:g}, got {size:g}"
+        raise ValueError(msg)
+    return size
+
+
 def _constant(value: float) -> Law:
     return Constant(finite_number("value", value))
 
 
 def _normal(std: float) -> Law:
-    return Scaled(NORMAL, not_negative("std", std))
+    return Scaled(NORMAL, _size("std", std))
 
 
 def _uniform(limit: float) -> Law:
-    return Scaled(UNIFORM, not_negative("limit", limit))
+    return Scaled(UNIFORM, _size("limit", limit))
 
 
 def _truncated_normal(std: float) -> Law:
-    return Scaled(TRUNCATED_NORMAL, not_negative("std", std))
+    return Scaled(TRUNCATED_NORMAL, _size("std", std))
 
 
 def _rademacher(std: float) -> Law:
-    return Scaled(RADEMACHER, not_negative("std", std))
+    return Scaled(RADEMACHER, _size("std", std))
 
 
 def _student_t(std: float, df: float = 5.0) -> Law:
     if finite_number("df", df) <= 2:
         msg = f"df must be > 2, got {df!r}: with fewer degrees of freedom Student's t has no variance"
         raise ValueError(msg)
-    return Scaled(StudentT(float(df)), not_negative("std", std))
+    return Scaled(StudentT(float(df)), _size("std", std))
 
 
 def _sparse(std: float, density: float = 0.1) -> Law:
@@ -179,15 +192,15 @@ def _sparse(std: float, density: float = 0.1) -> Law:
         msg = f"density, the probability that a weight is not 0, must lie in (0, 1], got {density!r}"
         raise ValueError(msg)
     # With no zeros it is the normal law, with all that is known of that.
-    return Scaled(NORMAL if density == 1 else Sparse(float(density)), not_negative("std", std))
+    return Scaled(NORMAL if density == 1 else Sparse(float(density)), _size("std", std))
 
 
 def _orthogonal(gain: float = 1.0) -> Law:
-    return Orthogonal(not_negative("gain", gain))
+    return Orthogonal(_size("gain", gain))
 
 
 def _variance_scaling(scale: float = 1.0, mode: FanMode = "fan_in", distribution: str = "normal") -> Law:
-    scale = not_negative("scale", scale)
+    scale = _size("scale", scale, power=2)
     if mode not in get_args(FanMode):
         msg = f"mode must be one of {', '.join(get_args(FanMode))}, got {mode!r}"
         raise ValueError(msg)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+_LONGEST = 100  # characters of a wrong name that a message quotes
+
 
 def label(name: str, parameters: Iterable[tuple[str, float | str]]) -> str:
     """``relu``, or with parameters ``leaky_relu(slope=0.1)``."""
@@ -17,9 +19,9 @@ def label(name: str, parameters: Iterable[tuple[str, float | str]]) -> str:
 
 def unknown_name(kind: str, name: object, known: Sequence[str]) -> str:
     """Message for a name that is not there: the nearest right one, and all of them."""
-    close = get_close_matches(str(name).lower(), known, n=1)
+    close = get_close_matches(str(name)[:_LONGEST].lower(), known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"there is no {kind} named {name!r}{hint} Known: {', '.join(known)}"
+    return f"there is no {kind} named {_quoted(name)}{hint} Known: {', '.join(known)}"
 
 
 def check_parameters(kind: str, name: str, given: Iterable[str], known: Sequence[str]) -> None:
@@ -27,7 +29,7 @@ def check_parameters(kind: str, name: str, given: Iterable[str], known: Sequence
     for key in given:
         if key not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            msg = f"{kind} {name!r} has no parameter {key!r}; {takes}"
+            msg = f"{kind} {name!r} has no parameter {_quoted(key)}; {takes}"
             raise ValueError(msg)
 
 
@@ -44,10 +46,15 @@ def finite_number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         msg = f"{name} must be a number, got {value!r}"
         raise TypeError(msg)
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # and Python refuses to print the longest of them
+        msg = f"{name} must be a number that float64 can hold, below 1.8e308, and is larger"
+        raise ValueError(msg) from None
+    if not math.isfinite(number):
         msg = f"{name} must be finite, got {value!r}"
         raise ValueError(msg)
-    return float(value)
+    return number
 
 
 def not_negative(name: str, value: object) -> float:
@@ -57,6 +64,12 @@ def not_negative(name: str, value: object) -> float:
         msg = f"{name} must be >= 0, got {value!r}"
         raise ValueError(msg)
     return number
+
+
+def _quoted(given: object) -> str:
+    """Quote what was given, unless it is longer than any name."""
+    text = repr(given)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _short(value: float | str) -> str:

@@ -32,12 +32,28 @@ def read_sites(network: Network, reader: str) -> tuple[Site, ...]:
     ------
     UnsupportedError
         If there is a layer of another type.
+    TypeError
+        If it is no network.
     """
+    check_network(network, reader)
     sites = network.sites
     for site in sites:
         if not isinstance(site.noun, _KNOWN):
             refuse_layer(reader, site.noun, _KNOWN, module=site.module)
     return sites
+
+
+def check_network(network: object, reader: str) -> None:
+    """Refuse what is no network; parameters as of `read_sites`.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(network, Network):
+        msg = f"{reader} takes a Network, got {type(network).__name__}; write for example vp.mlp([256] * 21, ...)"
+        raise TypeError(msg)
 
 
 def read_dense(network: Network, reader: str) -> tuple[tuple[Site, Dense], ...]:

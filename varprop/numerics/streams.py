@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import reprlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -45,10 +47,17 @@ def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
         return np.random.SeedSequence([int(word) for word in words])
     if rng is None:
         return np.random.SeedSequence()
-    if isinstance(rng, bool) or not (hasattr(rng, "__index__") or isinstance(rng, Sequence)) or isinstance(rng, str):
-        msg = f"rng must be an integer seed, a SeedSequence, a Generator or None, got {rng!r}; write for example rng=1"
+    several = isinstance(rng, Sequence) and not isinstance(rng, str | bytes)
+    seeds: list[Any] = list(rng) if isinstance(rng, Sequence) and several else [rng]
+    # No word at all would be a seed too, and a text would be read as a number.
+    if not seeds or not all(hasattr(word, "__index__") and not isinstance(word, bool) for word in seeds):
+        msg = (
+            "rng must be an integer seed, or several, a SeedSequence, a Generator or None, got "
+            f"{reprlib.repr(rng)}; write for example rng=1"
+        )
         raise TypeError(msg)
-    return np.random.SeedSequence(rng if isinstance(rng, Sequence) else rng.__index__())
+    numbers = [word.__index__() for word in seeds]
+    return np.random.SeedSequence(numbers if several else numbers[0])
 
 
 def block_generator(root: np.random.SeedSequence, content: Sequence[int], block: int) -> np.random.Generator:

@@ -18,7 +18,11 @@ def new_axes(figsize: tuple[float, float] | None = None) -> Axes:
 
 def legend_above(ax: Axes, content: dict[str, list[object]], *, columns: int) -> None:
     """A legend outside the axes, where it covers no data."""
-    ax.legend(**content, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2)
+    legend = ax.legend(
+        **content, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name may be anything, and half a formula would stop the drawing
 
 
 def choose(labels: Iterable[str], wanted: str | None) -> str:

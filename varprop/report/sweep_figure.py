@@ -112,7 +112,9 @@ def sweep_figure(frame: pd.DataFrame, *, log: bool) -> Figure:
             draw_sweep(axes, frame[frame["quantity"] == quantity], log=log, series=series)
         columns = 4 if len(quantities) > 1 else 2
         legend = sweep_legend(frame, with_one=any(quantity in GAINS for quantity in quantities))
-        figure.legend(**legend, loc="outside upper left", ncols=columns, frameon=False)
+        drawn = figure.legend(**legend, loc="outside upper left", ncols=columns, frameon=False)
+        for text in drawn.get_texts():
+            text.set_parse_math(False)
     return figure
 
 

@@ -82,7 +82,7 @@ def write_report(
         folder's, there is no audit in ``audits``, or one that cannot be read, or a file of the report is there already and
         is not varprop's.
     TypeError
-        If ``formats`` is a single string.
+        If ``formats`` is a single string, or something is given that is no run.
 
     Examples
     --------
@@ -167,6 +167,10 @@ def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
     if not runs:
         msg = "there is no run to report on; pass what vp.run_study or vp.load_run returns"
         raise ValueError(msg)
+    others = [run_or_runs] if isinstance(run_or_runs, str) else [run for run in runs if not hasattr(run, "study")]
+    if others:
+        msg = f"write_report takes runs, got {type(others[0]).__name__}; pass what vp.run_study or vp.load_run returns"
+        raise TypeError(msg)
     return sorted(runs, key=lambda run: run.study.name)
 
 

@@ -17,6 +17,11 @@ from varprop.stats.outcome import Outcome
 Verdict = Literal["supported", "refuted", "inconclusive"]
 Direction = Literal["below", "above"]
 
+MARGINS = (1e-9, 1e6)
+"""Smallest and largest margin of a claim: below, digits of float64 would decide; above, nothing could contradict."""
+MIN_ALPHA = 1e-300
+"""Smallest chance of a false verdict that is told apart from 0, once it is shared."""
+
 
 class LayersJointly(NamedTuple):
     """Evidence for and against a claim about all layers."""
@@ -252,10 +257,10 @@ def check_budget(alpha: float, m: int) -> None:
     Raises
     ------
     ValueError
-        If alpha is outside (0, 0.5] or m less than 1.
+        If alpha is outside [1e-300, 0.5] or m less than 1.
     """
-    if not 0.0 < alpha <= 0.5 or m < 1:
-        msg = f"alpha must lie in (0, 0.5] and m be a number of verdicts >= 1, got alpha={alpha} and m={m}"
+    if not MIN_ALPHA <= alpha <= 0.5 or m < 1:
+        msg = f"alpha must lie in [{MIN_ALPHA:g}, 0.5] and m be a number of verdicts >= 1, got alpha={alpha} and m={m}"
         raise ValueError(msg)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from varprop.stats import distances
 from varprop.stats.band import FEWEST_NETWORKS as FEWEST_IN_A_BAND
-from varprop.stats.equivalence import Direction, check_budget
+from varprop.stats.equivalence import MARGINS, Direction, check_budget
 from varprop.stats.floors import Units
 from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.outcome import Outcome
@@ -412,8 +412,9 @@ def _feasible(networks: float) -> int | None:
 
 def _delta(margin: float) -> float:
     """Half-width of a relative margin on the scale of theta."""
-    if not 0.0 < margin < math.inf:
-        msg = f"margin must be finite and > 0, got {margin}; for 5 % write 0.05"
+    low, high = MARGINS
+    if not low <= margin <= high:
+        msg = f"margin must lie between {low:g} and {high:g}, got {margin}; for 5 % write 0.05"
         raise ValueError(msg)
     return math.log1p(margin)
 

@@ -22,6 +22,8 @@ KEYS = ("activation", "weights", "biases", "widths")
 _PLAIN = ("activation", "weights", "widths")
 """Fields whose text says by itself what it is."""
 MAX_CONFIGURATIONS = 10_000
+MAX_LAYERS = 2**20
+"""Weight layers of all configurations together; each becomes an object, and a row of every table."""
 
 _EXAMPLES = {
     "widths": 'widths = "256x20"',
@@ -103,6 +105,7 @@ def cross(
     """
     problems: list[Problem] = []
     choices: dict[Choice, None] = {}
+    layers = 0
     for index, grid in enumerate(grids):
         path = f"grid[{index}]" if several else "grid"
         problems += _given_once(shared, grid, path, sweep)
@@ -111,12 +114,25 @@ def cross(
         if len(choices) + count > MAX_CONFIGURATIONS:
             msg = f"crosses to {count} configurations; a study has at most {MAX_CONFIGURATIONS}: write several studies"
             problems.append(Problem(path, msg))
+        elif (layers := layers + _layers(values, sweep)) > MAX_LAYERS:
+            msg = f"crosses to {layers} weight layers in all; a study has at most {MAX_LAYERS}: write several studies"
+            problems.append(Problem(path, msg))
         elif not problems:
             crossed = itertools.starmap(Choice, itertools.product(*values))
             choices.update(dict.fromkeys(crossed if sweep is None else _taken_through(crossed, sweep)))
     # A key that neither table has is missing once, however many grids there are.
     problems = list(dict.fromkeys(problems))
     return (() if problems else tuple(choices)), problems
+
+
+def _layers(values: Sequence[Sequence[Any]], sweep: Sweep | None) -> int:
+    """Weight layers of a grid's combinations, without making any of them."""
+    widths = values[KEYS.index("widths")]
+    others = math.prod(map(len, values)) // len(widths)
+    if sweep is not None and sweep.variable == "depth":
+        return others * len(widths) * int(sum(sweep.values))
+    points = 1 if sweep is None else len(sweep.values)
+    return others * points * sum(len(one) - 1 for one in widths if one is not None)
 
 
 def _given_once(shared: NetworkTable, grid: GridTable, path: str, sweep: Sweep | None) -> list[Problem]:

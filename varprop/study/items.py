@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -66,10 +67,15 @@ def forms(expected: str, **tags: str) -> Discriminator:
 # ---- activations and laws ----------------------------------------------------------------------------------------
 
 
+_LONGEST = 100  # characters of a text that may be a mode's name
+
+
 def _check_parameter(value: object) -> float | str:
     if isinstance(value, str):
+        if len(value) > _LONGEST:
+            reject(f"must be a number or the name of a mode, got {shown(value)}")
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         reject(f"must be a finite number (or a name, such as a mode), got {shown(value)}")
     return float(value)
 

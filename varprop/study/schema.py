@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from varprop.model.activations import activation_names
 from varprop.model.initializers import initializer_names
 from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
+from varprop.stats.equivalence import MARGINS
 from varprop.study.errors import shown, suggestion
 from varprop.study.items import (
     ActivationItem,
@@ -35,6 +36,8 @@ MAX_NETWORKS = 10**9
 MAX_SEED = 2**128 - 1
 """NumPy's seed sequences mix seeds into a pool of 128 bits."""
 MAX_INPUTS = 2**16
+MIN_STUDY_ALPHA = 1e-100
+"""Its shares, of thousands of claims at tens of looks, still are numbers."""
 
 Item = TypeVar("Item")
 
@@ -194,7 +197,7 @@ class ClaimTable(Table):
     ] = Field(examples=["preactivation_second_moment"])
     theory: Annotated[str, AfterValidator(_check_theory)] | None = Field(default=None, examples=["he"])
     test: Annotated[str, AfterValidator(_check_test)] = Field(examples=["cumulative_mean"])
-    margin: float = Field(default=0.05, gt=0, examples=[0.05])
+    margin: float = Field(default=0.05, ge=MARGINS[0], le=MARGINS[1], examples=[0.05])
     expect: Literal["supported", "refuted", "inconclusive"] | None = Field(default=None, examples=["supported"])
     layers: Annotated[list[Annotated[int, Field(ge=1, le=MAX_DEPTH)]], Field(min_length=2, max_length=2)] | None = (
         Field(default=None, description="first and last weight layer", examples=[[5, 20]])
@@ -287,7 +290,9 @@ class Document(Table):
     title: str = Field(min_length=1, max_length=300, examples=["Xavier and He"])
     seed: int = Field(ge=0, le=MAX_SEED, examples=[20150206])
     networks: int = Field(ge=1, le=MAX_NETWORKS, description="networks per configuration", examples=[2000])
-    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="chance of any false verdict", examples=[0.05])
+    alpha: float = Field(
+        default=0.05, ge=MIN_STUDY_ALPHA, lt=0.5, description="chance of any false verdict", examples=[0.05]
+    )
     stopping: Literal["fixed", "sequential"] = Field(
         default="fixed",
         description="whether a configuration is sampled until its claims are decided, networks being the most",

@@ -54,7 +54,11 @@ def top_problems(raw: Mapping[str, Any]) -> list[Problem]:
             problems.append(Problem(key, f"has no meaning with [training]: {why}; leave it out"))
     listed = raw.get("quantities")
     for index, name in enumerate(listed if isinstance(listed, list) else ()):
-        if name in (QUANTITIES | TRAINING_QUANTITIES) and (why := _unrecorded(name, trained=trained)):
+        if (
+            isinstance(name, str)
+            and name in (QUANTITIES | TRAINING_QUANTITIES)
+            and (why := _unrecorded(name, trained=trained))
+        ):
             problems.append(Problem(f"quantities[{index}]", why))
     return problems
 

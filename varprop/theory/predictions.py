@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
+from varprop.model.inputs import check_inputs
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site
 from varprop.model.quantities import QUANTITIES
-from varprop.model.reading import read_sites
+from varprop.model.reading import check_network, read_sites
 from varprop.theory.finite_width.predictions import finite_width_predictions
 from varprop.theory.readings import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
@@ -67,6 +68,8 @@ def predict(
     ------
     ValueError
         If a theory is unknown or the inputs do not fit.
+    TypeError
+        If the network is none, or the inputs are no real numbers.
     UnsupportedError
         If a law has a mean, or a theory does not cover a layer.
 
@@ -106,13 +109,11 @@ def said_of(network: Network, theory: Theory, inputs: ArrayLike | int | None) ->
 
 
 def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float64Array:
-    """Mean square of every input, shape (inputs,): 1 for the inputs that `simulate` makes itself."""
-    if inputs is None or isinstance(inputs, int | np.integer):
-        return np.ones(1 if inputs is None else int(inputs))
-    x = np.asarray(inputs, dtype=np.float64)
-    if x.ndim != 2 or x.shape[1:] != network.input_shape or not np.isfinite(x).all():
-        msg = f"inputs must be finite and of shape (inputs, {network.input_shape[0]}), got shape {x.shape}"
-        raise ValueError(msg)
+    """Mean square of every input, shape (inputs,): 1, once, for the inputs that `simulate` makes itself, which are alike."""
+    check_network(network, "theory")
+    x = check_inputs(inputs, math.prod(network.input_shape))
+    if x is None or isinstance(x, int):
+        return np.ones(1)
     return np.asarray(np.mean(x**2, axis=1), dtype=np.float64)
 
 

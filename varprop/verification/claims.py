@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
+from varprop.stats.equivalence import MARGINS
 from varprop.theory import get_theory
 from varprop.verification.reasons import REASONS
 
@@ -354,7 +356,7 @@ def claim_problems(
     said = {
         "quantity": _about_quantity(rule, quantity),
         "theory": _about_theory(rule, theory, quantity),
-        "margin": "" if _positive(margin) else f"must be a finite number > 0, got {margin!r}; write 0.05 for 5 %",
+        "margin": _about_margin(margin),
         "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
         "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
         "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
@@ -362,6 +364,13 @@ def claim_problems(
         "share": "" if share is None else _about_share(rule, share, reason),
     }
     return {part: problem for part, problem in said.items() if problem} | _about_threshold(rule, below, above)
+
+
+def _about_margin(margin: Any) -> str:
+    low, high = MARGINS
+    if _positive(margin) and low <= margin <= high:
+        return ""
+    return f"must be a number > 0, between {low:g} and {high:g}, got {margin!r}; write 0.05 for 5 %"
 
 
 def _about_quantity(rule: Test, quantity: Any) -> str:
@@ -449,7 +458,7 @@ def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
 def _is_range(layers: Any) -> bool:

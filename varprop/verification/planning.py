@@ -399,7 +399,7 @@ def _exact(claim: Claim, network: Network) -> bool:
         theirs, right = (_profile(claim, network, theory) for theory in (claim.theory or "", "mean-field"))
     except (UnsupportedError, ValueError):
         return False
-    if not theirs or theirs.keys() != right.keys():
+    if not theirs or theirs.keys() != right.keys() or not all(right.values()):  # 0 is where the float64 end
         return False
     ratios = [theirs[place] / right[place] for place in theirs]
     # Over depth the level counts too; of steps and rates only that it stays the same.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
+from varprop.model.inputs import check_inputs, real_array
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Site
 from varprop.model.reading import read_sites
@@ -144,6 +145,7 @@ def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) 
     if inputs is None:
         return np.ones((1, size))
     if isinstance(inputs, int | np.integer):
+        check_inputs(inputs, size)
         if chain.lead or not chain.stages[0].gaussian:
             msg = (
                 f"inputs={inputs} only counts them, but with this first layer more than their mean square matters; "
@@ -151,7 +153,7 @@ def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) 
             )
             raise ValueError(msg)
         return np.ones((1, size))
-    x = np.atleast_2d(np.asarray(inputs, dtype=np.float64))
+    x = np.atleast_2d(real_array(inputs))
     if x.ndim != 2 or x.shape[1] != size or not len(x) or not np.isfinite(x).all():
         msg = f"inputs must be finite and of shape (inputs, {size}), got shape {np.shape(inputs)}"
         raise ValueError(msg)

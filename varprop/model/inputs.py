@@ -1,0 +1,77 @@
+"""The inputs that a caller gives: none, a number of them, or rows of numbers, and nothing that only turns into numbers."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from varprop._typing import Float64Array
+
+MAX_NUMBERS = 2**28
+"""Of all inputs together, 2 GiB: what takes more is a slip of the keyboard, and is refused before it is drawn."""
+
+
+def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Array | None:
+    """Return inputs as they were given, rows as an array.
+
+    Parameters
+    ----------
+    inputs : None, int or array_like, shape (inputs, size)
+        As for `varprop.simulate`.
+    size : int
+        Numbers in one input.
+
+    Returns
+    -------
+    None, int or ndarray of float64, shape (inputs, size)
+
+    Raises
+    ------
+    ValueError
+        If there is no input or there are too many, a row has another length, or a number is not finite.
+    TypeError
+        If they are no real numbers, or would lose a part as such: a mask, an imaginary part, the order of a set.
+    """
+    if inputs is None:
+        return None
+    if isinstance(inputs, int | np.integer) and not isinstance(inputs, bool):
+        if not 1 <= inputs <= MAX_NUMBERS // size:
+            came = int(inputs) if abs(int(inputs)) < 10**18 else f"an integer of {int(inputs).bit_length()} bits"
+            msg = f"inputs must lie between 1 and {MAX_NUMBERS // size} as a number of random inputs of {size}, got {came}"
+            raise ValueError(msg)
+        return int(inputs)
+    x = real_array(inputs)
+    if x.ndim != 2 or x.shape[1] != size or not len(x):
+        msg = f"inputs must be an array of shape (inputs, {size}), got shape {x.shape}; write inputs=x[None] for one"
+        raise ValueError(msg)
+    if not np.isfinite(x).all():
+        msg = "inputs must be finite; drop or fill NaN and infinity first"
+        raise ValueError(msg)
+    return x
+
+
+def real_array(given: ArrayLike) -> Float64Array:
+    """Return what is given as float64, if that loses nothing; errors as of `check_inputs`."""
+    rows = given if isinstance(given, list | tuple) else [given]
+    if any(np.ma.isMaskedArray(part) for part in rows):
+        msg = "inputs must not be a masked array, whose mask would be lost; fill it first: inputs=x.filled(0.0)"
+        raise TypeError(msg)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        msg = f"inputs must be an array of real numbers, with rows of one length: {error}"
+        raise ValueError(msg) from error
+    alike = array.dtype.kind in "biuf" or (
+        array.dtype.kind == "O" and array.ndim > 0 and all(isinstance(one, numbers.Real) for one in array.flat)
+    )
+    if not alike:
+        kind = type(given).__name__ if array.ndim == 0 else array.dtype
+        msg = f"inputs must be an array of real numbers, got {kind}; convert them first: np.asarray(x, dtype=float)"
+        raise TypeError(msg)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        msg = "inputs must be numbers that float64 can hold, got an integer of more than 1024 bits"
+        raise ValueError(msg) from None
