@@ -193,4 +193,5 @@ def test_impatience_prints_no_traceback_either(study, tmp_path):
     _, err = process.communicate(timeout=15)  # no worker holds the streams
     assert process.returncode == 3, err
     assert "Traceback" not in err
-    assert err.splitlines()[-1].strip() == "varprop run small.toml --executor processes --workers 2"
+    # Not always last: what tidies up after a process that ended at once may say so on the same stream.
+    assert "varprop run small.toml --executor processes --workers 2" in map(str.strip, err.splitlines())

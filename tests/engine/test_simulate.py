@@ -237,7 +237,7 @@ def test_what_no_number_can_hold_is_refused_and_the_layer_named(activation, scal
         ({"n_networks": 0}, "n_networks must be an integer from 1"),
         ({"n_networks": 1.5}, "n_networks must be an integer"),
         ({"rng": "seven"}, "rng must be an integer seed"),
-        ({"inputs": 0}, "inputs must be at least 1"),
+        ({"inputs": 0}, "inputs must lie between 1 and"),
         ({"inputs": np.ones(12)}, "shape"),
         ({"inputs": np.full((1, 12), np.nan)}, "finite"),
         ({"quantities": []}, "empty"),

@@ -108,7 +108,7 @@ def test_progress_counts_networks():
         ({"steps": 2.5}, "steps must be an integer"),
         ({"learning_rate": -1.0}, "learning_rate must be a finite number > 0, got -1.0"),
         ({"n_networks": 0}, "n_networks must be an integer"),
-        ({"inputs": 0}, "inputs must be at least 1"),
+        ({"inputs": 0}, "inputs must lie between 1 and"),
         ({"inputs": [[1.0, 2.0]]}, r"shape \(inputs, 4\)"),
         ({"targets": [[1.0, 2.0]]}, r"targets must be an array of shape \(16, 2\)"),
         ({"targets": np.full((16, 2), np.nan)}, "targets must be finite"),

@@ -22,7 +22,7 @@ def test_a_good_claim_has_no_problem():
         ({"quantity": "activation_mean"}, "does not go with test 'step_mean'"),
         ({"theory": None}, "is missing"),
         ({"theory": "hee"}, "did you mean 'he'"),
-        ({"margin": 0}, "margin must be a finite number > 0"),
+        ({"margin": 0}, "margin must be a number > 0"),
         ({"margin": float("nan")}, "margin must be"),
         ({"expect": "suported"}, "did you mean 'supported'"),
         ({"layers": (5, 2)}, "first and last layer"),
