@@ -1,7 +1,11 @@
 """A part reads back as what was written, or is found to be damaged."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import varprop as vp
@@ -162,3 +166,31 @@ def test_only_temporary_files_are_removed(tmp_path):
         file.touch()
     remove_temporary_files(tmp_path)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["part-00000.parquet"]
+
+
+def test_a_part_is_written_in_little_more_memory_than_its_values_take():
+    """The file and one quantity's rows beside them; it took seven times the values."""
+    network = vp.mlp([4] * 60, activation="relu", weights="he_normal")
+    plan = make_plan(network, n_networks=600, rng=1)
+    values = {name: np.full((600, len(places)), 0.1) for name, places in plan.where.items()}
+    encode_part(plan, plan.blocks[0], values)  # imports
+    pool = pa.default_memory_pool()
+    before = pool.bytes_allocated()
+    tracemalloc.start()
+    try:
+        encode_part(plan, plan.blocks[0], values)
+        peak = tracemalloc.get_traced_memory()[1] + pool.max_memory() - before
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * sum(one.nbytes for one in values.values())
+
+
+def test_a_part_written_in_one_group_of_rows_is_read(tmp_path):
+    """As before each quantity had a group of its own."""
+    plan = make()
+    path, block, values = written(tmp_path, plan)
+    whole = pq.read_table(path)
+    pq.write_table(whole, path, compression="zstd", row_group_size=whole.num_rows)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    read = read_part(path, plan, block)
+    assert all(np.array_equal(read[name], values[name], equal_nan=True) for name in values)

@@ -208,7 +208,7 @@ class Moments:
         if not self.joint:
             msg = "these moments are those of each column alone; take them with Moments.of(table, joint=True)"
             raise ValueError(msg)
-        scatter = _about_means(self).cross
+        scatter = _crossed(self, -_own(self.total) / np.maximum(self.n, 1))
         scatter[self.constant] = scatter[:, self.constant] = 0.0
         return scatter
 
@@ -353,15 +353,23 @@ def _about_means(moments: Moments) -> Moments:
     return _about(moments, moments.centre + _own(moments.total) / np.maximum(moments.n, 1))
 
 
+def _crossed(moments: Moments, step: Float64Array) -> Float64Array:
+    """Sums of products of deviations to each of which `step` is added."""
+    rows, columns = (step[:, None], step[None, :]) if moments.joint else (step, step)
+    cross = moments.total * columns  # term by term in place: of many columns every copy counts
+    cross += moments.cross
+    cross += moments.total.T * rows
+    product = rows * columns
+    product *= moments.count
+    cross += product
+    return cross
+
+
 def _about(moments: Moments, centre: Float64Array) -> Moments:
     """The same moments with deviations from another centre."""
     step = moments.centre - centre
     rows, columns = (step[:, None], step[None, :]) if moments.joint else (step, step)
     n, total, square = moments.n, _own(moments.total), _own(moments.cross)
-    cross = moments.total * columns  # term by term in place: of many columns every copy counts
-    cross += moments.cross
-    cross += moments.total.T * rows
-    cross += rows * columns * moments.count
     squares, thirds = moments.squares, moments.thirds
     if squares is not None and thirds is not None:
         thirds = thirds + columns * squares + 2.0 * rows * moments.cross + 2.0 * rows * columns * moments.total
@@ -371,7 +379,7 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
         moments,
         centre=centre,
         total=moments.total + rows * moments.count,
-        cross=cross,
+        cross=_crossed(moments, step),
         cube=moments.cube + step * (3.0 * square + step * (3.0 * total + step * n)),
         fourth=moments.fourth + step * (4.0 * moments.cube + step * (6.0 * square + step * (4.0 * total + step * n))),
         squares=squares,

@@ -66,7 +66,8 @@ def chance_to_decide(
             f"got {networks}, level={level}, low={low}, high={high} and layers={layers}"
         )
         raise ValueError(msg)
-    inside, outside = outcome.radius(networks, level), outcome.radius(networks, level / layers)
+    inside = outcome.radius(networks, level)
+    outside = inside if layers == 1 else outcome.radius(networks, level / layers)
     if not math.isfinite(outside):
         return 0.0
     spread = math.sqrt(outcome.unit_variance * (1.0 / outcome.n - 1.0 / networks))

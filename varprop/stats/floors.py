@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 SMALL = 0.0025
 """Levels below this one, .05/20, ask for more networks."""
@@ -28,7 +28,8 @@ _ALLOWANCE = 1.5
 """Times the first-order excess of a t test's error, for what it leaves out."""
 # Networks, and networks times units; and units from which on no level is divided.
 _SOME, _SOME_UNITS, _PLENTY_OF_UNITS = 200, 3_200, 8_000
-_HALVINGS = 50
+_NARROW = 4.0 * float(np.finfo(np.float64).eps)
+"""How close, relative to a level, what is searched for is found."""
 
 
 class Floor(Protocol):
@@ -154,11 +155,11 @@ class Units:
         """Return the level at which the t law is used, or 0 where there are too few networks."""
         if not self._holds(level, networks):
             return 0.0
-        low, high = 0.0, level
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2.0
-            low, high = (middle, high) if self._dilated(middle, networks) <= level else (low, middle)
-        return low
+        return float(
+            optimize.brentq(
+                lambda raw: self._dilated(raw, networks) - level, 0.0, level, xtol=_NARROW * level, rtol=_NARROW
+            )
+        )
 
     def p(self, raw: float, networks: float) -> float:
         """Return the raw p-value with its excess, 1 where that is as large as itself."""

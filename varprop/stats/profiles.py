@@ -127,7 +127,7 @@ def with_biases(
     covariance = means.covariance
     size = len(means.estimate)
     log_mean, weights = math.log(start), np.zeros(size)
-    bias = 0.0
+    bias, variance, shared = 0.0, 0.0, np.zeros(size)  # the covariances of the sum so far with every column
     estimates, rows = [log_mean], [weights]
     for column, gain, added in zip(columns, gains, biases, strict=True):
         reaching = weights.copy()
@@ -141,9 +141,10 @@ def with_biases(
         log_kept = math.log(gain) + raw + log_mean
         log_next = float(np.logaddexp(log_kept, math.log(added))) if added > 0.0 else log_kept
         share = math.exp(log_kept - log_next)
-        variance = error(covariance, reaching) ** 2
+        variance = max(0.0, variance + 2.0 * float(shared[column]) + float(covariance[column, column]))
         bias = share * (bias + float(means.estimate[column]) - raw) - share * (1.0 - share) * variance / 2.0
         log_mean, weights = log_next, share * reaching
+        variance, shared = share * share * variance, share * (shared + covariance[column])
         estimates.append(log_mean + bias)
         rows.append(weights)
     return Part(np.array(estimates), np.array(rows))
@@ -180,21 +181,29 @@ class Profile:
     strict: bool = False
     refused: str = ""
     covariance: Float64Array = field(init=False, repr=False)
+    errors: Float64Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", self.means.covariance)  # the same for every place
+        covariance = self.means.covariance
+        missing = ~np.isfinite(self.means.estimate)  # which no place that has a weight of them gets a test of
+        covariance[missing] = covariance[:, missing] = 0.0
+        weights = self.part.weights
+        variances = np.einsum("ij,ij->i", weights @ covariance, weights)
+        object.__setattr__(self, "covariance", covariance)
+        object.__setattr__(self, "errors", np.sqrt(np.maximum(variances, 0.0)))  # of every place in one go
 
     def outcome(self, test: str, place: int) -> Outcome:
         """Test one place's mean."""
-        return self._outcome(test, float(self.part.estimate[place]), self.part.weights[place])
+        estimate, se = float(self.part.estimate[place]), float(self.errors[place])
+        return self._outcome(test, estimate, self.part.weights[place], se)
 
     def rate(self, test: str, first: int, last: int, *, steps: int, expected: float) -> Outcome:
         """Test the mean's growth per step between two places, less an expected log-rate."""
         estimate = float(self.part.estimate[last] - self.part.estimate[first]) / steps
         weights = (self.part.weights[last] - self.part.weights[first]) / steps
-        return self._outcome(test, estimate - expected, weights)
+        return self._outcome(test, estimate - expected, weights, error(self.covariance, weights))
 
-    def _outcome(self, test: str, theta: float, weights: Float64Array) -> Outcome:
+    def _outcome(self, test: str, theta: float, weights: Float64Array, se: float) -> Outcome:
         used = np.flatnonzero(weights)
         for column in used[~np.isfinite(self.means.estimate[used])]:
             raise ValueError(column_problem(self.means.moments, int(column)))
@@ -203,7 +212,7 @@ class Profile:
         return Outcome.from_estimate(
             test,
             theta=theta,
-            se=error(self.covariance, weights),
+            se=se,
             df=fewest - 1,
             n=self.means.moments.rows,
             floor=self._floor(len(used)),

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,26 +83,27 @@ def encode_part(plan: Plan, block: Block, values: dict[str, Float64Array]) -> by
     -------
     bytes
         Tidy rows ``network``, ``layer``, ``module``, (``input``,) ``quantity``, ``value``; a null where a network has
-        no value. Rows stand in the order quantity, network, place, input, so that they read back by shape alone. The
-        bytes depend on the arguments and on pyarrow's version, on nothing else.
+        no value. Rows stand in the order quantity, network, place, input, so that they read back by shape alone, those of
+        a quantity in a row group of their own. The bytes depend on the arguments and on pyarrow's version, on nothing else.
     """
     import pyarrow.parquet as pq
 
-    table = table_of(plan, block, values)
     about = _about(FORMAT, plan, block, block.networks)
-    about["values"] = _hash(about, np.concatenate([values[name].ravel() for name in plan.where]))
-    table = table.replace_schema_metadata({_METADATA: json.dumps(about, sort_keys=True)})
+    about["values"] = _hash(about, (values[name] for name in plan.where))
+    schema = _schema(plan).with_metadata({_METADATA: json.dumps(about, sort_keys=True)})
     buffer = io.BytesIO()
-    pq.write_table(
-        table,
+    with pq.ParquetWriter(
         buffer,
+        schema,
         compression="zstd",
         compression_level=_COMPRESSION_LEVEL,
-        use_dictionary=[name for name in table.column_names if name != "value"],
+        use_dictionary=[name for name in schema.names if name != "value"],
         use_byte_stream_split=["value"],
         write_page_checksum=True,
-        row_group_size=max(table.num_rows, 1),
-    )
+    ) as writer:
+        for name in plan.where:  # a row group for each quantity: rows take five times the memory of their values
+            rows = _rows_of(plan, block, name, values[name])
+            writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
     return buffer.getvalue()
 
 
@@ -111,10 +112,11 @@ def _about(version: int, plan: Plan, block: Block, networks: int) -> dict[str, A
     return {"format": version, "key": plan.key, "block": block.index, "networks": networks}
 
 
-def _hash(about: Mapping[str, Any], flat: Float64Array) -> str:
+def _hash(about: Mapping[str, Any], values: Iterable[Float64Array]) -> str:
     """Hash values and what they are said to be; a missing one counts as such, with whatever bits it is written."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    digest.update(np.where(np.isnan(flat), np.nan, flat).astype("<f8").tobytes())
+    for some in values:
+        digest.update(np.where(np.isnan(some), np.nan, some).astype("<f8", copy=False).tobytes())
     return digest.hexdigest()
 
 
@@ -122,30 +124,42 @@ def table_of(plan: Plan, block: Block, values: Mapping[str, Float64Array]) -> pa
     """Set the tidy rows of a block, as they are written."""
     import pyarrow as pa
 
-    modules = list(dict.fromkeys(module for places in plan.where.values() for _, module in places))
-    names = list(plan.where)
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("network", "layer", "module", "input", "quantity")}
-    for code, (name, places) in enumerate(plan.where.items()):
-        shape = _shape(plan, name, block.networks)
-        network, place, *inputs = (index.ravel() for index in np.indices(shape, dtype=np.int32))
-        columns["network"].append(network + np.int32(block.first))
-        columns["layer"].append(np.array([layer for layer, _ in places], dtype=np.int32)[place])
-        columns["module"].append(np.array([modules.index(module) for _, module in places], dtype=np.int32)[place])
-        columns["input"].append(inputs[0] if inputs else np.full(place.size, -1, dtype=np.int32))
-        columns["quantity"].append(np.full(place.size, code, dtype=np.int32))
-    flat = {name: np.concatenate(parts) for name, parts in columns.items()}
-    value = np.concatenate([values[name].ravel() for name in names])
-    arrays = {
-        "network": pa.array(flat["network"]),
-        "layer": pa.array(flat["layer"]),
-        "module": pa.DictionaryArray.from_arrays(pa.array(flat["module"]), pa.array(modules)),
-        "input": pa.array(flat["input"], mask=flat["input"] < 0),
-        "quantity": pa.DictionaryArray.from_arrays(pa.array(flat["quantity"]), pa.array(names)),
-        "value": pa.array(value, mask=np.isnan(value)),
-    }
+    return pa.concat_tables([_rows_of(plan, block, name, values[name]) for name in plan.where])
+
+
+def _schema(plan: Plan) -> pa.Schema:
+    """Columns of a part and their types."""
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    types = {"network": pa.int32(), "layer": pa.int32(), "module": text, "input": pa.int32(), "quantity": text}
     if not plan.per_input:
-        del arrays["input"]
-    return pa.table(arrays)
+        del types["input"]
+    return pa.schema([*types.items(), ("value", pa.float64())])
+
+
+def _rows_of(plan: Plan, block: Block, quantity: str, values: Float64Array) -> pa.Table:
+    """Set the tidy rows of one quantity."""
+    import pyarrow as pa
+
+    modules = list(dict.fromkeys(module for places in plan.where.values() for _, module in places))
+    places, names = plan.where[quantity], list(plan.where)
+    network, place, *inputs = (
+        index.ravel() for index in np.indices(_shape(plan, quantity, block.networks), dtype=np.int32)
+    )
+    code = np.full(place.size, names.index(quantity), dtype=np.int32)
+    at = np.array([modules.index(module) for _, module in places], dtype=np.int32)[place]
+    flat = values.ravel()
+    arrays = {
+        "network": pa.array(network + np.int32(block.first)),
+        "layer": pa.array(np.array([layer for layer, _ in places], dtype=np.int32)[place]),
+        "module": pa.DictionaryArray.from_arrays(pa.array(at), pa.array(modules)),
+        "input": pa.array(inputs[0]) if inputs else pa.nulls(place.size, pa.int32()),
+        "quantity": pa.DictionaryArray.from_arrays(pa.array(code), pa.array(names)),
+        "value": pa.array(flat, mask=np.isnan(flat)),
+    }
+    schema = _schema(plan)
+    return pa.table([arrays[name] for name in schema.names], schema=schema)
 
 
 def _shape(plan: Plan, quantity: str, networks: int) -> tuple[int, ...]:
@@ -246,7 +260,7 @@ def _decode(data: bytes, plan: Plan, block: Block) -> Part:
         raise DamagedPartError(_first_line(error)) from error
     # Nulls come back as NaN, which is what a missing value is in a Simulation.
     flat = column.to_numpy()
-    if version > 1 and given != _hash(about, flat):
+    if version > 1 and given != _hash(about, [flat]):
         msg = "its values are not those that were written"
         raise DamagedPartError(msg)
     return Part(networks, version > 1, _by_quantity(plan, flat, networks))

@@ -97,20 +97,22 @@ def forecast(evidence: Evidence, allowance: Allowance) -> Forecast:
         return Forecast(said="no larger number of networks is foreseen")
     counted = evidence.headline.outcome.n
     # A network that is dead where the claim is decided counts as one of the sample all the same.
-    chances = [
+    chances = (
         (networks, evidence.chance(counted * networks / allowance.networks, level))
         for networks, level in allowance.later
-    ]
-    for i, (networks, chance) in enumerate(chances):
+    )
+    possible = False
+    for networks, chance in chances:  # each found when it is asked for: of a thousand layers they take a while
+        possible = possible or chance > 0.0
         if chance < 0.5:
             continue
         said = f"{networks:,} networks decide with a chance of {_percent(chance)}"
         aside = f" ({allowance.aside})" if allowance.aside else ""
-        if i + 1 == len(chances):
+        more, surer = next(chances, (None, None))
+        if more is None or surer is None:
             return Forecast(networks, chance, said=said + aside)
-        more, surer = chances[i + 1]
         return Forecast(networks, chance, more, surer, f"{said}, {more:,} with {_percent(surer)}{aside}")
-    if not any(chance > 0.0 for _, chance in chances):
+    if not possible:
         return Forecast(said="how many networks would decide cannot be told from these")
     return Forecast(said="more than 10^9 networks would be needed")
 

@@ -167,7 +167,8 @@ def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[A
     for piece in simulation.chunks() if tallies else ():
         for tally in tallies:
             tally.add(piece)
-    return [tally.answer() for tally in tallies]
+    tallies.reverse()
+    return [tallies.pop().answer() for _ in range(len(tallies))]  # what was summed goes with each: it can be large
 
 
 def _summed(tables: Sequence[Table]) -> tuple[Summed, ...]:
