@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from varprop.model.activations import Activation, ActivationLike, as_activation
@@ -57,6 +57,8 @@ class Network:
 
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
+    sites: tuple[Site, ...] = field(init=False, compare=False)
+    """One entry per layer, in order: everything that reads a network goes through them, so they are worked out once."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class Network:
         if not self.depth:
             msg = f"a network needs at least one layer with weights, got {len(nouns)} layers without"
             raise ValueError(msg)
-        _ = self.sites  # every shape fits its neighbour, or this raises
+        object.__setattr__(self, "sites", sites_of(self.input_shape, nouns))
 
     def __repr__(self) -> str:
         return f"Network({self.label})"
@@ -85,18 +87,6 @@ class Network:
         from varprop.model.cards import network_card
 
         return network_card(self)
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """One entry per layer, in order."""
-        found: list[Site] = []
-        shape, depth = self.input_shape, 0
-        for index, noun in enumerate(self.layers):
-            depth += isinstance(noun, Dense)
-            after = noun.output_shape(shape)
-            found.append(Site(str(index), depth, noun, shape, after))
-            shape = after
-        return tuple(found)
 
     @property
     def depth(self) -> int:
@@ -124,6 +114,18 @@ class Network:
         its name and parameters alone.
         """
         return {"input_shape": list(self.input_shape), "layers": [_describe(layer) for layer in self.layers]}
+
+
+def sites_of(input_shape: tuple[int, ...], layers: Iterable[Layer]) -> tuple[Site, ...]:
+    """Find out where every layer stands; a shape that does not fit its neighbour is refused."""
+    found: list[Site] = []
+    shape, depth = input_shape, 0
+    for index, layer in enumerate(layers):
+        depth += isinstance(layer, Dense)
+        after = layer.output_shape(shape)
+        found.append(Site(str(index), depth, layer, shape, after))
+        shape = after
+    return tuple(found)
 
 
 def _describe(layer: Layer) -> dict[str, Any]:
