@@ -1,6 +1,7 @@
 """The measure of the package's structure, on a small package whose structure is known."""
 
 import pytest
+
 from benchmarks.structure import measured
 
 FILES = {

@@ -3,7 +3,7 @@ import pytest
 from scipy import special
 
 from varprop.numerics.moments import Moments
-from varprop.stats.growth import growth_columns, growth_rate, ols_rate, step_outcomes
+from varprop.stats.growth import growth_columns, growth_rate, step_outcomes
 from varprop.stats.means import cumulative_mean
 
 
@@ -120,46 +120,33 @@ def test_steady_growth_is_found_exactly():
     assert rate.mean_network.theta == pytest.approx(0.0, abs=1e-12)
     assert rate.typical_network.theta == pytest.approx(0.0, abs=1e-12)
     assert rate.expected == np.log(2.0)
-    assert ols_rate(values, expected=np.log(2.0)).theta == pytest.approx(0.0, abs=1e-12)
 
 
 def test_equal_networks_have_no_spread():
     values = np.tile([1.0, 2.0, 4.0], (4, 1))
     rate = growth_rate(values)
-    assert (rate.mean_network.se, rate.typical_network.se, ols_rate(values).se) == (0.0, 0.0, 0.0)
+    assert (rate.mean_network.se, rate.typical_network.se) == (0.0, 0.0)
     assert rate.typical_network.theta == pytest.approx(np.log(2.0))
-    assert ols_rate(values).theta == pytest.approx(np.log(2.0))
 
 
 def test_dead_networks_are_counted():
     values = np.array([[1.0, 2.0, 0.0], [1.0, 1.0, 1.0], [1.0, 1.0, 4.0]])
     rate = growth_rate(values)
-    assert rate.typical_network.note == ols_rate(values).note == "1 of 3 networks are dead and left out"
+    assert rate.typical_network.note == "1 of 3 networks are dead and left out"
     assert rate.typical_network.theta == pytest.approx(np.log(4.0) / 4)
     assert (rate.typical_network.n, rate.mean_network.n) == (2, 3)
 
 
-@pytest.mark.false_alarm(0)
-def test_regression_is_the_mean_of_the_networks_own_slopes(profiles, rng):
-    """Second road: in a balanced panel the clustered regression averages the networks' own slopes.
-
-    Its standard error is theirs, times statsmodels' factor for small samples.
-    """
-    values = profiles(rng, 40, 8, 32)
-    slopes = np.polyfit(np.arange(8), np.log(values).T, 1)[0]
-    outcome = ols_rate(values, expected=-0.1)
-    assert outcome.theta == pytest.approx(slopes.mean() + 0.1, rel=1e-9)
-    factor = np.sqrt((40 * 8 - 1) / (40 * 8 - 2))
-    assert outcome.se == pytest.approx(factor * slopes.std(ddof=1) / np.sqrt(40), rel=1e-9)
-    assert (outcome.df, outcome.n) == (39, 40)
-
-
 @pytest.mark.false_alarm(3e-9)
 def test_regression_and_increments_agree(profiles, rng):
-    """Where growth is steady both estimate the same rate. False alarm 3e-9 (their difference is less spread than either)."""
+    """Second road: where growth is steady, the networks' own slopes have the same mean.
+
+    False alarm 3e-9 (their difference is less spread than either).
+    """
     values = profiles(rng, 500, 6, 32)
-    increments, regression = growth_rate(values).typical_network, ols_rate(values)
-    assert abs(increments.theta - regression.theta) < 6 * max(increments.se, regression.se)
+    slopes = np.polyfit(np.arange(6), np.log(values).T, 1)[0]
+    increments = growth_rate(values).typical_network
+    assert abs(increments.theta - slopes.mean()) < 6 * max(increments.se, slopes.std(ddof=1) / np.sqrt(500))
 
 
 @pytest.mark.false_alarm(1e-7)
@@ -193,6 +180,5 @@ def test_ordinary_errors_are_too_small(he_steps, at_level, rng):
     ],
 )
 def test_what_has_no_rate_is_refused(values, expected, message):
-    for rate in (growth_rate, ols_rate):
-        with pytest.raises(ValueError, match=message):
-            rate(values, expected=expected)
+    with pytest.raises(ValueError, match=message):
+        growth_rate(values, expected=expected)

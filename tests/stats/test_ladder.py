@@ -33,7 +33,7 @@ def test_the_rung_is_the_highest_that_is_reached(first, networks):
     assert (networks >= ladder.size(first, rung)) if rung else networks < first
     above = list(ladder.above(first, rung))
     assert above == [(k, ladder.size(first, k)) for k in range(rung + 1, rung + 1 + len(above))]
-    assert all(networks < there <= ladder.MOST_NETWORKS for _, there in above)
+    assert all(networks < there <= ladder.MAX_NETWORKS for _, there in above)
 
 
 @pytest.mark.parametrize(("first", "rung"), [(0, 1), (5, 0)])
@@ -113,7 +113,7 @@ def _verdict(rng, alpha, go_on, first_share, first=1000):
         outcome = _outcome(networks, *sums)
         verdict = decide(p_equivalence(outcome, DELTA), p_refute(outcome, DELTA), level=level)
         rung, level, wanted = go_on(outcome, rung, alpha)
-        if verdict != "inconclusive" or wanted is None or wanted > ladder.MOST_NETWORKS:
+        if verdict != "inconclusive" or wanted is None or wanted > ladder.MAX_NETWORKS:
             return verdict
         networks = wanted
     return verdict

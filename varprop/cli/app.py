@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from varprop._limits import MAX_NETWORKS
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
@@ -65,7 +66,6 @@ FormatOption = Annotated[
         "--format", metavar="NAME", help="html, md, latex, pdf or png; may be given again. By default html and md."
     ),
 ]
-NETWORKS_MAX = 10**9
 _USUAL_FORMATS = ("html", "md")
 """What is committed with a project; a supplement or a PDF is made when it is wanted."""
 
@@ -101,7 +101,7 @@ def run(
     *,
     studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Study files (TOML).", show_default=False)],
     networks: Annotated[
-        int | None, typer.Option(min=1, max=NETWORKS_MAX, help="Networks per configuration, not the study's number.")
+        int | None, typer.Option(min=1, max=MAX_NETWORKS, help="Networks per configuration, not the study's number.")
     ] = None,
     executor: Annotated[
         ExecutorName | None, typer.Option(help="By default serial for short work, else processes.")
@@ -323,7 +323,7 @@ def verify(
     weights: WeightsOption,
     theory: Annotated[str, typer.Option(help="Such as he, xavier, preserved or mean-field.")],
     biases: BiasesOption = "zeros",
-    networks: Annotated[int, typer.Option(min=1, max=NETWORKS_MAX, help="How many to sample.")] = 2000,
+    networks: Annotated[int, typer.Option(min=1, max=MAX_NETWORKS, help="How many to sample.")] = 2000,
     seed: Annotated[int | None, typer.Option(min=0, help="A fresh one by default; it is printed.")] = None,
     margin: Annotated[float, typer.Option(help="Largest relative departure that counts as agreement.")] = 0.05,
     alpha: Annotated[float, typer.Option(help="Chance of any false verdict.")] = 0.05,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._limits import MAX_NETWORKS
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
@@ -29,7 +30,6 @@ from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequen
 Method = Literal["matrix-free", "dense", "norms", "trained"]
 """How weights are drawn: some not at all, all of them, nothing but the norms that they lead to, or all to be trained then."""
 
-MAX_NETWORKS = 10**9
 # Numbers in one layer's signal of a tile, 512 kB in float32: with a quarter of it NumPy's cost per call shows (a tenth of
 # the time at width 64), with more a smaller L2 cache than the measured 1 MB ends.
 _TILE_SIGNALS = 2**17

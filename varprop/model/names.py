@@ -17,11 +17,34 @@ def label(name: str, parameters: Iterable[tuple[str, float | str]]) -> str:
     return f"{name}({arguments})" if arguments else name
 
 
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The right name that a wrong one is closest to; None if none is near."""
+    return next(iter(get_close_matches(str(name)[:_LONGEST].lower(), list(known), n=1)), None)
+
+
+def hint(name: object, known: Iterable[str]) -> str:
+    """End of a message about a wrong name: the nearest right one, or all of them if none is near.
+
+    Examples
+    --------
+    >>> hint("rellu", ["relu", "tanh"]), hint("x", ["relu", "tanh"])
+    ("; did you mean 'relu'?", '; known are relu, tanh')
+    """
+    known = list(known)
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else f"; known are {', '.join(known)}"
+
+
+def in_turn(labels: Iterable[str]) -> str:
+    """Different labels, each once, as ``relu/tanh``."""
+    return "/".join(dict.fromkeys(labels))
+
+
 def unknown_name(kind: str, name: object, known: Sequence[str]) -> str:
     """Message for a name that is not there: the nearest right one, and all of them."""
-    close = get_close_matches(str(name)[:_LONGEST].lower(), known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"there is no {kind} named {_quoted(name)}{hint} Known: {', '.join(known)}"
+    near = nearest(name, known)
+    meant = f"; did you mean {near!r}?" if near else ";"
+    return f"there is no {kind} named {_quoted(name)}{meant} Known: {', '.join(known)}"
 
 
 def check_parameters(kind: str, name: str, given: Iterable[str], known: Sequence[str]) -> None:

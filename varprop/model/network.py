@@ -9,6 +9,7 @@ from typing import Any
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.initializers import Initializer, InitializerLike
 from varprop.model.layers import Dense, check_width, refuse_layer
+from varprop.model.names import in_turn
 
 Layer = Dense | Activation
 
@@ -101,9 +102,9 @@ class Network:
     @property
     def label(self) -> str:
         """Activations, laws and widths in one short text, for tables."""
-        activations = _distinct(layer.label for layer in self.layers if not isinstance(layer, Dense))
-        weights = _distinct(layer.weights.label for layer in self.layers if isinstance(layer, Dense))
-        biases = _distinct(layer.biases.label for layer in self.layers if isinstance(layer, Dense))
+        activations = in_turn(layer.label for layer in self.layers if not isinstance(layer, Dense))
+        weights = in_turn(layer.weights.label for layer in self.layers if isinstance(layer, Dense))
+        biases = in_turn(layer.biases.label for layer in self.layers if isinstance(layer, Dense))
         parts = [activations, weights, "" if biases == "zeros" else f"biases {biases}", widths_label(self.widths)]
         return ", ".join(part for part in parts if part)
 
@@ -138,10 +139,6 @@ def _describe(layer: Layer) -> dict[str, Any]:
 
 def _named(noun: Activation | Initializer) -> dict[str, Any]:
     return {"name": noun.name, "parameters": dict(noun.parameters)}
-
-
-def _distinct(labels: Iterable[str]) -> str:
-    return "/".join(dict.fromkeys(labels))
 
 
 def widths_label(widths: Sequence[int]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from varprop.model.names import hint
 
 Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
 
@@ -117,9 +118,7 @@ def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantit
         names = (names,)
     wanted = set(names)
     for name in sorted(wanted - set(known)):
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-        msg = f"unknown quantity {name!r}{hint}"
+        msg = f"unknown quantity {name!r}{hint(name, known)}"
         raise ValueError(msg)
     if not wanted:
         msg = "quantities is empty; name at least one, or pass None for all"

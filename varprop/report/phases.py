@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
+from varprop.model.names import in_turn
 from varprop.model.network import Network, widths_label
 from varprop.model.reading import read_activations, read_dense
 from varprop.report.document import Column, Picture, Table
@@ -323,18 +324,14 @@ def point_names(networks: Mapping[str, Network]) -> dict[str, str]:
     """Call each network by its weights, and by what else of it is not the same in all."""
     parts = {
         label: {
-            "weights": _distinct(layer.weights.label for _, layer in read_dense(network, _READER)),
-            "biases": "biases " + _distinct(layer.biases.label for _, layer in read_dense(network, _READER)),
+            "weights": in_turn(layer.weights.label for _, layer in read_dense(network, _READER)),
+            "biases": "biases " + in_turn(layer.biases.label for _, layer in read_dense(network, _READER)),
             "widths": widths_label(network.widths),
         }
         for label, network in networks.items()
     }
     varied = [key for key in ("biases", "widths") if len({told[key] for told in parts.values()}) > 1]
     return {label: ", ".join(told[key] for key in ("weights", *varied)) for label, told in parts.items()}
-
-
-def _distinct(labels: Iterable[str]) -> str:
-    return "/".join(dict.fromkeys(labels))
 
 
 def _activation(network: Network) -> Activation:

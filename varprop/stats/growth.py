@@ -206,68 +206,6 @@ def step_outcomes(means: Moments, *, expected: float, product: bool) -> list[Out
     return [_two_layers(means.take(i - 1, i), expected) for i in range(1, len(means.low))]
 
 
-def ols_rate(values: ArrayLike, *, expected: float = 0.0) -> Outcome:
-    """Regress log q on depth, with standard errors clustered by network: a cross-check of the typical network's rate.
-
-    Parameters
-    ----------
-    values : array_like, shape (networks, layers)
-        As in `growth_rate`.
-    expected : float
-        Log-rate per layer under the null.
-
-    Returns
-    -------
-    Outcome
-        theta is the slope minus `expected`, with one degree of freedom less than there are living networks.
-
-    Raises
-    ------
-    ValueError
-        If a value is NaN, negative or infinite, fewer than two networks stay alive, or `expected` is not finite.
-
-    Notes
-    -----
-    Ordinary standard errors take the layers of a network for independent; they cover 45 % where they promise 95 %. The
-    slope weights the layers differently from `growth_rate`, so the two agree in expectation only where growth is steady.
-
-    Examples
-    --------
-    >>> ols_rate([[1.0, 2.0, 4.0], [1.0, 1.0, 1.0]]).theta
-    0.347
-    """
-    table = as_table(values)
-    _check_depth(table)
-    _check_rate(expected)
-    alive = (table > 0.0).all(axis=1)
-    dropped = int((~alive).sum())
-    _check_alive(len(table) - dropped, len(table))
-    logs = np.log(table[alive])
-    n_networks, n_layers = logs.shape
-    note = dropped_note(dropped, len(table))
-    if (logs == logs[0]).all():
-        slope = float(np.polynomial.Polynomial.fit(np.arange(n_layers), logs[0], 1).convert().coef[1])
-        return Outcome.from_estimate(
-            "growth_rate_ols", theta=slope - expected, se=0.0, df=n_networks - 1, n=n_networks, note=note
-        )
-
-    from statsmodels.regression.linear_model import OLS
-
-    depth = np.tile(np.arange(n_layers, dtype=np.float64), n_networks)
-    design = np.column_stack([np.ones_like(depth), depth])
-    groups = np.repeat(np.arange(n_networks), n_layers)
-    fit = OLS(logs.ravel(), design).fit(cov_type="cluster", cov_kwds={"groups": groups})
-    variance = max(float(fit.cov_params()[1, 1]), 0.0)  # of equal slopes, rounding can leave it below 0
-    return Outcome.from_estimate(
-        "growth_rate_ols",
-        theta=float(fit.params[1]) - expected,
-        se=np.sqrt(variance),
-        df=n_networks - 1,
-        n=n_networks,
-        note=note,
-    )
-
-
 def _check_depth(table: Float64Array) -> None:
     """Refuse values that no growth can be told from."""
     check_measured(table)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from varprop._limits import MAX_NETWORKS
 from varprop.stats.equivalence import check_budget
-from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.outcome import Guarantee, Outcome
 from varprop.stats.proportions import Proportion
 
@@ -328,7 +328,7 @@ def networks_to_show(found: Proportion, *, alpha: float, m: int) -> int | None:
     high = 2
     while not decides(high):
         high *= 2
-        if high > MOST_NETWORKS:
+        if high > MAX_NETWORKS:
             return None
     low = high // 2
     while high - low > 1:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from varprop._limits import MAX_NETWORKS
+
 STEP = 4
 """Times as many networks on each rung as on the one before: a look that follows soon on another tells little that is new."""
 FIRST_SHARE = 0.8
 """Of alpha, for the look that most studies leave it at: it costs 4 to 13 % more networks than all of alpha would."""
 _FURTHER = 0.2
 """Of alpha, for all others."""
-MOST_NETWORKS = 10**9
-"""Beyond this nobody samples."""
 
 
 def share(rung: int) -> float:
@@ -125,6 +125,6 @@ def above(first: int, rung: int) -> Iterator[tuple[int, int]]:
     >>> list(above(10**8, 1))
     [(2, 400000000)]
     """
-    while (networks := size(first, rung + 1)) <= MOST_NETWORKS:
+    while (networks := size(first, rung + 1)) <= MAX_NETWORKS:
         rung += 1
         yield rung, networks

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from varprop._limits import MAX_NETWORKS
 from varprop._typing import Float64Array
 from varprop.stats.equivalence import check_budget
 from varprop.stats.floors import Floor
@@ -141,7 +142,7 @@ class LawFit(Outcome):
             needed = (chance + math.sqrt(math.log(2.0 * m * layers / alpha) / 2.0)) / (distance - margin)
         else:
             return None
-        return max(2, math.ceil(needed**2)) if needed**2 <= 10**9 else None
+        return max(2, math.ceil(needed**2)) if needed**2 <= MAX_NETWORKS else None
 
 
 def law_fit(

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from varprop._limits import MAX_NETWORKS
 from varprop.stats import distances
 from varprop.stats.band import FEWEST_NETWORKS as FEWEST_IN_A_BAND
 from varprop.stats.equivalence import MARGINS, Direction, check_budget
 from varprop.stats.floors import Units
-from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.outcome import Outcome
 from varprop.stats.variances import Known, known_variance
 
@@ -407,7 +407,7 @@ def _networks(known: Known, delta: float, theta: float, *, alpha: float, m: int,
 
 def _feasible(networks: float) -> int | None:
     """Round up to a number of networks, or None beyond what can be sampled."""
-    return max(2, math.ceil(networks)) if networks <= MOST_NETWORKS else None
+    return max(2, math.ceil(networks)) if networks <= MAX_NETWORKS else None
 
 
 def _delta(margin: float) -> float:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from varprop._typing import Float64Array
 from varprop.stats import equivalence
 from varprop.stats.capital import CapitalMean
 from varprop.stats.floors import AtRisk
@@ -24,62 +23,6 @@ from varprop.stats.skewed import SkewedMean
 
 MIN_NETWORKS = 50
 """Before as many, a mean over its standard error is not yet close to normal, on which every look relies."""
-
-
-def confidence_sequence(
-    mean: ArrayLike, variance: ArrayLike, n: ArrayLike, *, level: float, mixture: NormalMixture
-) -> tuple[Float64Array, Float64Array]:
-    r"""Return intervals for a mean that hold at all looks at once.
-
-    Parameters
-    ----------
-    mean, variance : array_like
-        Running sample means and variances (ddof 1); for an estimator that is asymptotically a mean, the estimate and n times
-        its squared standard error.
-    n : array_like of int
-        Numbers of networks behind them, each at least `MIN_NETWORKS`.
-    level : float
-        Probability that no interval misses the mean, in [0.5, 1).
-    mixture : NormalMixture
-        Chosen before the data were seen.
-
-    Returns
-    -------
-    low, high : ndarray
-        Of the broadcast shape.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range, or a look has fewer than 50 networks.
-
-    Notes
-    -----
-    .. math:: \hat\mu_n \pm s_n \sqrt{\frac{2 (n \rho^2 + 1)}{n^2 \rho^2} \log \frac{\sqrt{n \rho^2 + 1}}{1 - level}}
-
-    Exact for normal observations of variance s^2. Otherwise asymptotic in this sense: on a rich enough probability space the
-    centred sums stay within o(sqrt(n log log n)) of a Brownian motion's, and s_n tends to the standard deviation, both almost
-    surely and for all n at once, so that the interval's edges differ from those of a valid sequence by less and less of its
-    width. How much is lost depends on the first look, hence the 50 networks. A sum of logarithms of means is asymptotically
-    linear: it is the mean of the networks' influences up to a term of order 1 / n, which a width of order
-    sqrt(log(n) / n) absorbs likewise.
-
-    Examples
-    --------
-    >>> mixture = NormalMixture.tuned(1000, alpha=0.05)
-    >>> low, high = confidence_sequence([1.1, 1.02], [2.0, 2.0], [100, 1000], level=0.95, mixture=mixture)
-    >>> low.tolist(), high.tolist()
-    ([0.559, 0.884], [1.64, 1.16])
-    """
-    centre, spread, number = (np.asarray(values, dtype=np.float64) for values in (mean, variance, n))
-    if not (np.isfinite(centre).all() and (spread >= 0.0).all() and np.isfinite(spread).all()):
-        msg = "means must be finite, and variances finite and >= 0; a NaN here comes from the values that were averaged"
-        raise ValueError(msg)
-    if not (number >= MIN_NETWORKS).all():
-        msg = f"a confidence sequence starts at {MIN_NETWORKS} networks, got a look at {number.min():g}; look later"
-        raise ValueError(msg)
-    radius = mixture.bound(number, alpha=1.0 - level, alternative="two-sided") * np.sqrt(spread / number)
-    return np.asarray(centre - radius), np.asarray(centre + radius)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +37,15 @@ class SequentialOutcome(Outcome):
     ----------
     mixture : NormalMixture
         What the bounds are taken from; fixed before the data were seen.
+
+    Notes
+    -----
+    The bounds are exact for normal observations of known variance. Otherwise they are asymptotic in this sense: on a rich enough
+    probability space the centred sums stay within o(sqrt(n log log n)) of a Brownian motion's, and the sample's standard deviation
+    tends to the true one, both almost surely and for all n at once, so that the interval's edges differ from those of a
+    valid sequence by less and less of its width. How much is lost depends on the first look, hence the 50 networks. A sum
+    of logarithms of means is asymptotically linear: it is the mean of the networks' influences up to a term of order 1 / n,
+    which a width of order sqrt(log(n) / n) absorbs likewise.
 
     Examples
     --------

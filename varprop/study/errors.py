@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from varprop.model.names import nearest
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
@@ -79,8 +80,8 @@ def suggestion(wrong: object, known: Iterable[str]) -> str:
     "did you mean 'relu'?"
     """
     known = list(known)
-    near = difflib.get_close_matches(str(wrong)[:_SHOWN].lower(), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(known)}"
+    near = nearest(wrong, known)
+    return f"did you mean {near!r}?" if near else f"write one of {', '.join(known)}"
 
 
 def shown(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import threadpoolctl
 
 import varprop as vp
+from varprop._limits import MAX_NETWORKS
 from varprop.engine.plan import Plan
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.study.commit import commit_of
@@ -23,7 +24,7 @@ from varprop.study.store import FORMAT, write_atomically
 from varprop.study.study import Study
 
 _MAX_BYTES = 2**28
-_MOST_NETWORKS = 10**9
+
 _LIBRARIES = ("numpy", "scipy", "pandas", "statsmodels", "pyarrow", "pydantic")
 
 
@@ -211,12 +212,12 @@ def _is_name(value: str) -> bool:
     return bool(value) and value.isprintable() and not value.startswith(".") and not set(value) & set("/\\")
 
 
-_COUNT = (lambda value: type(value) is int and 0 <= value <= _MOST_NETWORKS, "an integer from 0 to 1,000,000,000")
+_COUNT = (lambda value: type(value) is int and 0 <= value <= MAX_NETWORKS, "an integer from 0 to 1,000,000,000")
 _TEXT = (lambda value: isinstance(value, str) and bool(value), "a text")
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "study": (lambda value: isinstance(value, str) and _is_name(value), "the name of a study"),
     "networks": (
-        lambda value: type(value) is int and 1 <= value <= _MOST_NETWORKS,
+        lambda value: type(value) is int and 1 <= value <= MAX_NETWORKS,
         "an integer from 1 to 1,000,000,000",
     ),
     "configurations": (lambda value: isinstance(value, list), "a list of tables"),
@@ -225,7 +226,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, list) and all(map(_is_environment, value)),
         "a list of such tables as environment",
     ),
-    "draws_version": (lambda value: type(value) is int and 0 < value < _MOST_NETWORKS, "a positive integer"),
+    "draws_version": (lambda value: type(value) is int and 0 < value < MAX_NETWORKS, "a positive integer"),
     "complete": (lambda value: isinstance(value, bool), "true or false"),
 }
 _REQUIRED = frozenset({"study", "networks", "configurations", "environment"})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._limits import MAX_NETWORKS
 from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
@@ -20,7 +21,6 @@ from varprop.study.errors import Problem, StudyError
 from varprop.study.judgement import judgement
 from varprop.study.looks import Look, ladder_told, read_looks
 from varprop.study.manifest import looks_so_far, networks_used, read_manifest
-from varprop.study.schema import MAX_NETWORKS
 from varprop.study.standing import Standing, stand
 from varprop.study.store import encode_part
 from varprop.study.study import Study

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from varprop._limits import MAX_NETWORKS
 from varprop.model.activations import activation_names
 from varprop.model.initializers import initializer_names
 from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
@@ -32,7 +33,6 @@ from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems
 from varprop.verification.reasons import REASONS
 
-MAX_NETWORKS = 10**9
 MAX_SEED = 2**128 - 1
 """NumPy's seed sequences mix seeds into a pool of 128 bits."""
 MAX_INPUTS = 2**16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
+from varprop.model.names import hint
 
 MomentRule = Callable[[Activation, Float64Array], Float64Array]
 """From an activation and second moments q of z ~ N(0, q) to a moment of phi(z) or phi'(z), elementwise in q."""
@@ -181,9 +181,7 @@ def get_theory(name: str) -> Theory:
     "rectifiers after He et al. 2015: E[phi(z)^2] = E[z^2]/2 and E[phi'(z)^2] = 1/2"
     """
     if name not in THEORIES:
-        near = difflib.get_close_matches(str(name), THEORIES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(THEORIES)}"
-        msg = f"unknown theory {name!r}{hint}"
+        msg = f"unknown theory {name!r}{hint(name, THEORIES)}"
         raise ValueError(msg)
     return THEORIES[name]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from varprop.model.names import hint
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
-from varprop.stats.equivalence import MARGINS
+from varprop.stats.equivalence import MARGINS, Verdict
 from varprop.theory import get_theory
 from varprop.verification.reasons import REASONS
 
-Verdict = Literal["supported", "refuted", "inconclusive"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SYMBOLS: dict[str, str] = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 """A verdict is never told by colour alone; in this order verdicts are listed."""
@@ -351,13 +350,13 @@ def claim_problems(
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
     if test not in TESTS:
-        return {"test": f"{test!r} is unknown{_near(test, TESTS)}"}
+        return {"test": f"{test!r} is unknown{hint(test, TESTS)}"}
     rule = TESTS[test]
     said = {
         "quantity": _about_quantity(rule, quantity),
         "theory": _about_theory(rule, theory, quantity),
         "margin": _about_margin(margin),
-        "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
+        "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{hint(expect, VERDICTS)}",
         "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
         "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
         "reason": "" if reason is None else _about_reason(rule, reason, quantity),
@@ -377,7 +376,7 @@ def _about_quantity(rule: Test, quantity: Any) -> str:
     if quantity in rule.quantities:
         return ""
     known = quantity in ALL_QUANTITIES or quantity == "weights"
-    why = f"does not go with test {rule.name!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
+    why = f"does not go with test {rule.name!r}" if known else f"is unknown{hint(quantity, rule.quantities)}"
     return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
 
 
@@ -424,7 +423,7 @@ def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
     if rule.name != "identity":
         return f"goes with test 'identity' only, not with {rule.name!r}"
     if reason not in REASONS:
-        return f"{reason!r} is no reason{_near(reason, REASONS)}"
+        return f"{reason!r} is no reason{hint(reason, REASONS)}"
     if quantity in REASONS[reason].quantities:
         return ""
     return (
@@ -464,11 +463,6 @@ def _positive(value: object) -> bool:
 def _is_range(layers: Any) -> bool:
     ints = isinstance(layers, tuple | list) and len(layers) == 2 and all(type(x) is int for x in layers)
     return ints and 1 <= layers[0] <= layers[1]
-
-
-def _near(name: object, known: Any) -> str:
-    near = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
 
 
 def as_claim(given: Claim | dict[str, Any]) -> Claim:

@@ -348,11 +348,6 @@ def _rows(
     return [first, *explored]
 
 
-def _coverage(error: float) -> float:
-    """Level of an interval that errs so rarely; where that is closer to 1 than any number, the largest below it."""
-    return min(1.0 - error, math.nextafter(1.0, 0.0))
-
-
 def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
     """What every row of a claim says."""
     return {

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from scipy import special
 
+from varprop._limits import MAX_NETWORKS
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.stats import power
+from varprop.stats.equivalence import Verdict
 from varprop.stats.identity import networks_to_show
-from varprop.stats.ladder import MOST_NETWORKS
 from varprop.stats.laws import LawFit
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
@@ -26,7 +27,7 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.allowance import Allowance, forecast
 from varprop.verification.chain import links
-from varprop.verification.claims import BOUNDED, Claim, Verdict
+from varprop.verification.claims import BOUNDED, Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def first_rung(need: Need, rungs: Sequence[tuple[int, float]], *, ladder: bool =
     if not ladder:
         given, level = rungs[0]
         needed = need(level)
-        return None if needed is None or needed > MOST_NETWORKS else max(given, needed)
+        return None if needed is None or needed > MAX_NETWORKS else max(given, needed)
     by_level = functools.cache(need)  # rungs share levels
     for networks, level in rungs:
         needed = by_level(level)
