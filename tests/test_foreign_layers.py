@@ -244,7 +244,7 @@ def test_a_verdict_says_whether_laws_were_declared_and_so_reads_them():
 
 
 def test_nothing_else_walks_the_layers():
-    """Only `model.reading`, which refuses, looks at `sites`, or at the layers of a network."""
+    """Only `model.network`, which refuses what a part does not know, looks at `sites`, or at the layers of a network."""
     root = Path(vp.__file__).parent
     walks = set()
     for path in root.rglob("*.py"):
@@ -253,7 +253,7 @@ def test_nothing_else_walks_the_layers():
             continue  # most files: parsing takes time
         if any(is_walk(node) for node in ast.walk(ast.parse(text))):
             walks.add(path.relative_to(root).as_posix())
-    assert walks == {"model/reading.py"}
+    assert walks == {"model/network.py"}
 
 
 def is_walk(node):

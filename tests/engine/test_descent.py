@@ -9,7 +9,7 @@ from varprop.engine.descent import Task, backward, dense_sites, draw, forward, o
 from varprop.engine.signal import Signal
 from varprop.engine.streams import Streams
 from varprop.model.layers import Dense
-from varprop.model.simulation import site_place
+from varprop.model.network import site_place
 from varprop.model.training import Training
 
 pytestmark = pytest.mark.false_alarm(0)

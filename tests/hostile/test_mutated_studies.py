@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from varprop.study.errors import StudyError
-from varprop.study.study import parse_study
+from varprop.study.parsing import parse_study
 
 SOUND = {
     "schema": 1,

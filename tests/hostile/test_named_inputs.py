@@ -5,7 +5,7 @@ import pytest
 
 import varprop as vp
 from varprop.study.errors import StudyError
-from varprop.study.study import parse_study
+from varprop.study.parsing import parse_study
 
 pytestmark = pytest.mark.false_alarm(0)  # whatever is drawn, the question is what is said
 

@@ -11,8 +11,9 @@ import pytest
 from varprop.model.simulation import Samples, Simulation
 from varprop.study.fingerprint import fingerprint_of
 from varprop.study.looks import Look
+from varprop.study.parsing import parse_study
 from varprop.study.standing import Standing, stand
-from varprop.study.study import Study, parse_study
+from varprop.study.study import Study
 
 STUDY = """\
 schema = 1

@@ -10,7 +10,7 @@ from varprop.report.content import study_document
 from varprop.report.html import study_html
 from varprop.report.index import index_document
 from varprop.report.markdown import study_markdown
-from varprop.study.study import parse_study
+from varprop.study.parsing import parse_study
 
 CLAIMLESS = """\
 schema = 1

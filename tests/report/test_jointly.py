@@ -153,7 +153,7 @@ def test_deleted_statements_count_in_m(study):
 
 
 def test_an_index_of_nothing_promises_nothing(make_run):
-    from varprop.study.study import parse_study
+    from varprop.study.parsing import parse_study
 
     run = make_run()
     run.study = parse_study(

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from varprop.study.study import parse_study
+from varprop.study.parsing import parse_study
 
 HEAD = """
 schema = 1

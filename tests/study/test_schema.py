@@ -9,8 +9,8 @@ import pytest
 from varprop.model.activations import activation_names
 from varprop.study import StudyError, json_schema, load_study
 from varprop.study.messages import TABLES
+from varprop.study.parsing import parse_study
 from varprop.study.schema import ClaimTable, Document
-from varprop.study.study import parse_study
 
 HEAD = 'schema = 1\ntitle = "t"\nseed = 1\nnetworks = 10\n'
 NETWORK = '[network]\nwidths = "6x3"\nactivation = "relu"\nweights = "he_normal"\n'

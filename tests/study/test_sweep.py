@@ -6,7 +6,7 @@ import pytest
 import varprop as vp
 from varprop.model.initializers import get_initializer
 from varprop.study import StudyError
-from varprop.study.study import parse_study
+from varprop.study.parsing import parse_study
 from varprop.study.sweep import SweepTable, value_text
 
 HEAD = 'schema = 1\ntitle = "t"\nseed = 1\nnetworks = 10\n'

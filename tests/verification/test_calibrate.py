@@ -9,11 +9,11 @@ from scipy import special, stats
 import varprop as vp
 from varprop.model.layers import UnsupportedError
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibrate import COLUMNS, calibrate
 from varprop.verification.calibration import bounds
 from varprop.verification.calibration import selfcheck as checks
 from varprop.verification.calibration.judges import JUDGES, claim_of, judged, null_is_exact
 from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
+from varprop.verification.calibration.studies import COLUMNS, calibrate
 from varprop.verification.calibration.truths import draw, has_law, layer_norms
 from varprop.verification.claims import BOUNDED, TESTS
 from varprop.verification.evidence import gather

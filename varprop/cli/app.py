@@ -13,6 +13,7 @@ from varprop._limits import MAX_NETWORKS
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
+from varprop.cli.catalogue import Catalogue, entries
 from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.folders import folder
@@ -38,17 +39,6 @@ class ExecutorName(StrEnum):
     threads = "threads"
     processes = "processes"
     dask = "dask"
-
-
-class Catalogue(StrEnum):
-    """What can be listed."""
-
-    activations = "activations"
-    initializers = "initializers"
-    theories = "theories"
-    tests = "tests"
-    reasons = "reasons"
-    studies = "studies"
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
@@ -376,7 +366,6 @@ def list_command(
 ) -> None:
     """List what can be named in a study, or the studies in a folder."""
     with guarded():
-        from varprop.cli.catalogue import entries
         from varprop.cli.show import print_json, print_table
 
         rows: list[dict[str, Any]] = entries(what, studies)

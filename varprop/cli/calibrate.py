@@ -122,7 +122,7 @@ def _wrong_levels(levels: pd.DataFrame | None) -> tuple[int, int]:
 
 def _one_test(test: str, *, widths: str, nouns: dict[str, str], networks: int, **options: Any) -> pd.DataFrame:
     from varprop.study.notation import parse_network
-    from varprop.verification.calibrate import calibrate_network
+    from varprop.verification.calibration.studies import calibrate_network
 
     network = parse_network(widths=widths, **nouns)
     seed = options.pop("seed")

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from varprop.cli.app import Catalogue
+
+class Catalogue(StrEnum):
+    """What can be listed."""
+
+    activations = "activations"
+    initializers = "initializers"
+    theories = "theories"
+    tests = "tests"
+    reasons = "reasons"
+    studies = "studies"
+
 
 Entries = list[dict[str, Any]]
 

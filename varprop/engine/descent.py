@@ -17,9 +17,7 @@ from varprop.engine.signal import Signal, SignalRangeError
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense
-from varprop.model.network import Network, Site
-from varprop.model.reading import read_dense, read_sites
-from varprop.model.simulation import Place, site_place
+from varprop.model.network import Network, Place, Site, read_dense, read_sites, site_place
 from varprop.model.training import Training
 
 Recorded = dict[str, dict[Place, Float64Array]]

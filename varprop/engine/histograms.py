@@ -11,9 +11,7 @@ from varprop.engine.propagate import propagate
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.histograms import Histograms, Scale, UnitCounts, UnitQuantity
-from varprop.model.network import Network
-from varprop.model.reading import read_activations
-from varprop.model.simulation import Place
+from varprop.model.network import Network, Place, read_activations
 from varprop.numerics.streams import block_generator
 
 _PER_DECADE = 20

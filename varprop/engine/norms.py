@@ -14,10 +14,8 @@ from varprop.engine.signal import SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
-from varprop.model.network import Network, Site
+from varprop.model.network import Network, Place, Site, read_sites, site_place
 from varprop.model.quantities import QUANTITIES
-from varprop.model.reading import read_sites
-from varprop.model.simulation import Place, site_place
 
 NORMS = (
     "preactivation_second_moment",

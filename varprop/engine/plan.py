@@ -20,10 +20,8 @@ from varprop.engine.rules import is_undrawn
 from varprop.engine.segments import least_bytes
 from varprop.model.inputs import check_inputs
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
+from varprop.model.network import Network, Place, check_network, read_dense, read_sites
 from varprop.model.quantities import check_quantities
-from varprop.model.reading import check_network, read_dense, read_sites
-from varprop.model.simulation import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 

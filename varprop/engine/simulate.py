@@ -17,9 +17,9 @@ from varprop.engine.norms import sample_norms
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import Recorded, propagate
 from varprop.engine.streams import Streams
-from varprop.model.network import Network
+from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.simulation import Measurements, Place, Samples, Simulation
+from varprop.model.simulation import Measurements, Samples, Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
 

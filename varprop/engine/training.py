@@ -21,9 +21,9 @@ from varprop.engine.plan import (
 )
 from varprop.engine.propagate import places
 from varprop.engine.simulate import sample
-from varprop.model.network import Network
+from varprop.model.network import Network, Place, site_place
 from varprop.model.quantities import TRAINING_QUANTITIES, check_quantities
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.simulation import Simulation
 from varprop.model.training import Training
 from varprop.numerics.streams import DRAWS_VERSION, root_sequence, teacher_generator
 

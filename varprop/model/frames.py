@@ -15,9 +15,8 @@ from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
-from varprop.model.network import Network
+from varprop.model.network import Network, read_sites
 from varprop.model.quantities import ALL_QUANTITIES, Quantity, check_quantities
-from varprop.model.reading import read_sites
 
 if TYPE_CHECKING:
     import pandas as pd

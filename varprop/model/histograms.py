@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network
-from varprop.model.simulation import Place
+from varprop.model.network import Network, Place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.model.cards import card, count
 from varprop.model.initializers import Initializer, InitializerLike
 from varprop.model.layers import Dense, check_width, refuse_layer
 from varprop.model.names import in_turn
 
 Layer = Dense | Activation
+Place = tuple[int, str]
+"""(layer, module): where a column of an array of values was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Site:
     def fans(self) -> tuple[int, int]:
         """(fan_in, fan_out) of a dense layer."""
         return self.input_shape[0], self.output_shape[0]
+
+
+def site_place(site: Site) -> Place:
+    """(layer, module) of a network's site."""
+    return site.layer, site.module
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -85,9 +94,7 @@ class Network:
         return f"Network({self.label})"
 
     def _repr_html_(self) -> str:
-        from varprop.model.cards import network_card
-
-        return network_card(self)
+        return _card(self)
 
     @property
     def depth(self) -> int:
@@ -197,3 +204,104 @@ def mlp(
     for units in widths[1:]:
         layers += [Dense(check_width(units, "widths"), weights=weights, biases=biases), noun]
     return Network(check_width(widths[0], "widths"), layers)
+
+
+# ---- how the parts of varprop read layers --------------------------------------------------------------------------
+# A part that looks for the layers it knows and passes over the others answers about another network than it was asked about.
+# So no part walks `Network.layers` on its own, and each refuses a type of layer that it has no rule for.
+
+_KNOWN = (Dense, Activation)
+
+
+def read_sites(network: Network, reader: str) -> tuple[Site, ...]:
+    """Sites of a network, for a part of varprop that knows dense layers and activations.
+
+    Parameters
+    ----------
+    network : Network
+        To be read.
+    reader : str
+        Which part, as an error names it.
+
+    Returns
+    -------
+    tuple of Site
+        In order.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is a layer of another type.
+    TypeError
+        If it is no network.
+    """
+    check_network(network, reader)
+    sites = network.sites
+    for site in sites:
+        if not isinstance(site.noun, _KNOWN):
+            refuse_layer(reader, site.noun, _KNOWN, module=site.module)
+    return sites
+
+
+def check_network(network: object, reader: str) -> None:
+    """Refuse what is no network; parameters as of `read_sites`.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(network, Network):
+        msg = f"{reader} takes a Network, got {type(network).__name__}; write for example vp.mlp([256] * 21, ...)"
+        raise TypeError(msg)
+
+
+def read_dense(network: Network, reader: str) -> tuple[tuple[Site, Dense], ...]:
+    """Dense layers and where they stand; parameters and errors as of `read_sites`."""
+    return tuple((site, site.noun) for site in read_sites(network, reader) if isinstance(site.noun, Dense))
+
+
+def read_activations(network: Network, reader: str) -> tuple[Activation, ...]:
+    """Activations in order; parameters and errors as of `read_sites`."""
+    return tuple(site.noun for site in read_sites(network, reader) if isinstance(site.noun, Activation))
+
+
+# ---- what a notebook shows ---------------------------------------------------------------------------------------
+
+
+def _card(network: Network) -> str:
+    """What a notebook shows of a network: for its layers with weights the fans, the law and its variance; layers alike share a row."""
+    rows = []
+    for (_, fans, *said), alike in itertools.groupby(_blocks(network), key=lambda block: (None, *block[1:])):
+        layers = [block[0] for block in alike]
+        span = f"{layers[0]}" if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
+        rows.append((span, *fans, *said))
+    before = [site.noun.label for site in read_sites(network, "a card") if site.layer == 0]
+    facts = {"label": network.label, "input": " x ".join(map(str, network.input_shape))}
+    if before:
+        facts["before layer 1"] = ", ".join(before)
+    columns = ("layer", "fan_in", "fan_out", "weights", "Var(W)", "biases", "then")
+    return card(f"Network of {count(network.depth, 'layer')} with weights", facts, columns, rows)
+
+
+_Block = tuple[int, tuple[int, int], str, str, str, str]
+"""Of a layer with weights: its number, fans, law, variance, law of the biases, and what follows it."""
+
+
+def _blocks(network: Network) -> Iterator[_Block]:
+    for layer, group in itertools.groupby(read_sites(network, "a card"), key=lambda site: site.layer):
+        if layer:
+            yield _block(layer, *group)
+
+
+def _block(layer: int, dense: Site, *after: Site) -> _Block:
+    noun = dense.noun
+    assert isinstance(noun, Dense)  # noqa: S101 - a layer's number counts them
+    variance = f"{noun.weights.variance(*dense.fans):.4g}" if noun.weights.has_variance else "not stated"
+    then = ", ".join(site.noun.label for site in after if isinstance(site.noun, Activation))
+    return layer, dense.fans, _law(noun.weights), variance, _law(noun.biases), then
+
+
+def _law(law: Initializer) -> str:
+    """Its label, and whatever is known of it by its author's word alone."""
+    return f"{law.label}, declared symmetric" if law.symmetry_declared else law.label

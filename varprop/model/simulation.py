@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from varprop._typing import Float64Array
+from varprop.model.cards import card, count
 from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
-from varprop.model.network import Network, Site
+from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES, check_quantities
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Place = tuple[int, str]
-"""(layer, module): where a column of an array of values was measured."""
 
 
 class Measurements(Protocol):
@@ -122,9 +120,7 @@ class Simulation:
         )
 
     def _repr_html_(self) -> str:
-        from varprop.model.cards import simulation_card
-
-        return simulation_card(self)
+        return _card(self)
 
     @property
     def architecture(self) -> Network:
@@ -241,7 +237,9 @@ class Simulation:
         """
         from varprop.model.summary import summarise
 
-        return summarise(self, quantities)
+        names = self.quantities if quantities is None else check_quantities(quantities, known=ALL_QUANTITIES)
+        pieces = ({name: piece.values(name) for name in names} for piece in self.chunks())
+        return summarise(pieces, {name: self.places(name) for name in names})
 
     def places(self, quantity: str) -> tuple[Place, ...]:
         """(layer, module) of every column of `values`."""
@@ -338,6 +336,21 @@ def _integers(columns: Sequence[np.ndarray], rows: np.ndarray) -> list[NDArray[n
     return [column[rows].astype(np.int64) for column in columns]
 
 
-def site_place(site: Site) -> Place:
-    """(layer, module) of a network's site."""
-    return site.layer, site.module
+def _card(simulation: Simulation) -> str:
+    """What a notebook shows of a sample: of what it is, how it was drawn, and a row for each quantity with the layers that have it."""
+    facts = {
+        "of": simulation.network.label,
+        "networks": f"{simulation.n_networks:,}",
+        "inputs": f"{len(simulation.inputs):,}, {'kept apart' if simulation.per_input else 'averaged'}",
+        "method": f"{simulation.method}, normals {simulation.normals}",
+        "seed": simulation.seed,
+    }
+    rows = []
+    for name in simulation.quantities:
+        layers = simulation.layers(name)
+        rows.append(
+            (name, f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else layers[0], ALL_QUANTITIES[name].meaning)
+        )
+    return card(
+        f"Simulation of {count(simulation.n_networks, 'network')}", facts, ("quantity", "layers", "meaning"), rows
+    )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.quantities import ALL_QUANTITIES, check_quantities
+from varprop.model.network import Place
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.moments import Moments
 from varprop.numerics.quantiles import Quantiles
@@ -18,7 +18,6 @@ from varprop.numerics.quantiles import Quantiles
 if TYPE_CHECKING:
     import pandas as pd
 
-    from varprop.model.simulation import Place, Simulation
 
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the quantiles."""
@@ -61,20 +60,17 @@ class Distribution:
         return Distribution(self.values + other.values, self.logs + other.logs, self.zeros + other.zeros, quantiles)
 
 
-def summarise(simulation: Simulation, quantities: Iterable[str] | None = None) -> pd.DataFrame:
-    """Describe the distribution of every quantity over the networks; see `Simulation.summary`."""
+def summarise(pieces: Iterable[Mapping[str, Float64Array]], places: Mapping[str, tuple[Place, ...]]) -> pd.DataFrame:
+    """Describe the distribution of every quantity over the networks, piece by piece; see `Simulation.summary`."""
     import pandas as pd
 
-    names = simulation.quantities if quantities is None else check_quantities(quantities, known=ALL_QUANTITIES)
-    places = {name: simulation.places(name) for name in names}
     found: dict[str, Distribution] = {}
-    for piece in simulation.chunks():
-        for name in names:
-            values = piece.values(name)
+    for piece in pieces:
+        for name, values in piece.items():
             # Several inputs of one network are no replicates: they are averaged, those that there are.
             taken = Distribution.of(mean_of_present(values) if values.ndim == 3 else values)
             found[name] = found[name] + taken if name in found else taken
-    return pd.concat([_frame(name, places[name], found[name]) for name in names], ignore_index=True)
+    return pd.concat([_frame(name, places[name], found[name]) for name in places], ignore_index=True)
 
 
 def describe(table: Float64Array, quantity: str, places: tuple[Place, ...]) -> pd.DataFrame:

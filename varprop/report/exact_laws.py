@@ -11,8 +11,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
-from varprop.model.reading import read_sites
+from varprop.model.network import Network, read_sites
 from varprop.model.simulation import Simulation
 from varprop.report.distributions import draw_quantiles
 from varprop.report.document import Picture

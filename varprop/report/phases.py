@@ -12,8 +12,7 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.names import in_turn
-from varprop.model.network import Network, widths_label
-from varprop.model.reading import read_activations, read_dense
+from varprop.model.network import Network, read_activations, read_dense, widths_label
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
 from varprop.report.labels import label_points

@@ -13,8 +13,7 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network
-from varprop.model.reading import read_activations, read_dense, read_sites
+from varprop.model.network import Network, read_activations, read_dense, read_sites
 from varprop.model.simulation import Simulation
 from varprop.stats.means import mean_outcome
 from varprop.theory import get_theory

@@ -1,4 +1,4 @@
-"""What a notebook shows of a study and of a run: its claims, with the verdicts that are known already."""
+"""What a notebook shows of a run: its claims, with the verdicts that are known already."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from varprop.model.cards import card, count
-from varprop.study.study import Scope, Study
+from varprop.model.cards import card
+from varprop.study.study import Scope, Study, facts_of, held_against, statement_of
 from varprop.verification.claims import SYMBOLS, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNTESTED = "not tested yet: verdicts() does"
-
-
-def study_card(study: Study) -> str:
-    """Describe a study: what it samples, and a row for each claim."""
-    facts = {"networks": f"{study.networks:,} of each configuration", **_facts(study)}
-    rows = [
-        (scope.claim.id, _statement(scope), _held_against(scope), scope.claim.expect or "") for scope in study.scopes
-    ]
-    return card(f"Study: {study.title}", facts, ("claim", "statement", "test", "expected"), rows)
 
 
 def run_card(study: Study, folder: str, used: Mapping[str, int], verdicts: pd.DataFrame | None) -> str:
@@ -46,28 +37,13 @@ def run_card(study: Study, folder: str, used: Mapping[str, int], verdicts: pd.Da
     """
     fewest, most = min(used.values()), max(used.values())
     sampled = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    facts = {"networks": f"{sampled} of each configuration", **_facts(study), "folder": folder}
+    facts = {"networks": f"{sampled} of each configuration", **facts_of(study), "folder": folder}
     found = None if verdicts is None else _by_claim(verdicts)
     rows = [
-        (scope.claim.id, _statement(scope), _held_against(scope), _told(found, scope), scope.claim.expect or "")
+        (scope.claim.id, statement_of(scope), held_against(scope), _told(found, scope), scope.claim.expect or "")
         for scope in study.scopes
     ]
     return card(f"Run: {study.title}", facts, ("claim", "statement", "test", "verdicts", "expected"), rows)
-
-
-def _facts(study: Study) -> dict[str, object]:
-    labels = [configuration.label for configuration in study.configurations]
-    shown = "; ".join(labels[:6]) + (f"; … ({len(labels) - 6} more)" if len(labels) > 6 else "")
-    return {"configurations": f"{len(labels)}: {shown}", "seed": study.seed, "method": study.method}
-
-
-def _statement(scope: Scope) -> str:
-    return scope.claim.statement or f"{scope.claim.quantity}, {count(len(scope.labels), 'configuration')}"
-
-
-def _held_against(scope: Scope) -> str:
-    claim = scope.claim
-    return f"{claim.test} of {claim.quantity}" + (f", {claim.theory}" if claim.theory else "")
 
 
 def _by_claim(verdicts: pd.DataFrame) -> dict[tuple[str, str], Counter[str]]:

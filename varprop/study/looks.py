@@ -12,8 +12,9 @@ from varprop.numerics.streams import DRAWS_VERSION
 from varprop.stats import ladder
 from varprop.study.errors import Problem, StudyError
 from varprop.study.files import read_text
+from varprop.study.parsing import MAX_BYTES, parse_study
 from varprop.study.statements import TOLERANCES, Sighting, sightings
-from varprop.study.study import MAX_BYTES, Study, parse_study
+from varprop.study.study import Study
 
 Design = Literal["ladder", "one"]
 """Looks on a ladder, with shares of alpha; or one look with all of it."""

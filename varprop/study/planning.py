@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from varprop._limits import MAX_NETWORKS
 from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
 from varprop.model.simulation import Simulation
-from varprop.stats.mixture import NormalMixture
 from varprop.study.errors import Problem, StudyError
 from varprop.study.judgement import judgement
-from varprop.study.looks import Look, ladder_told, read_looks
+from varprop.study.looks import read_looks
 from varprop.study.manifest import looks_so_far, networks_used, read_manifest
-from varprop.study.standing import Standing, stand
+from varprop.study.standing import mixture_of, stand
 from varprop.study.store import encode_part
 from varprop.study.study import Study
 from varprop.verification.compare import Case, judge
-from varprop.verification.planning import Planned, first_rung, known_before, plan_table, watched_need
-from varprop.verification.sequential import look_schedule, mixture_for
+from varprop.verification.planning import Planned, plan_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +138,7 @@ def plan_study(
 
     Examples
     --------
-    >>> from varprop.study.study import parse_study
+    >>> from varprop.study.parsing import parse_study
     >>> text = '''
     ... schema = 1
     ... title = "He"
@@ -234,59 +231,10 @@ def _planned_by_pilot(study: Study, folder: Path | None, samples: Mapping[str, S
             allowance=allowance,
             fresh=not standing.looks,
             ladder=standing.design == "ladder" or bool(standing.looks),
-            mixture=_mixture(standing) if stated.watched else None,
+            mixture=mixture_of(standing) if stated.watched else None,
         )
         for (label, claim, evidence), stated, allowance in rows
     ]
-
-
-def _mixture(standing: Standing) -> NormalMixture:
-    """What a sequential study's bounds are made of, to plan with."""
-    return mixture_for(look_schedule(standing.networks), alpha=standing.alpha, m=standing.m)
-
-
-def too_few(study: Study, networks: int | None = None, *, looks: Sequence[Look] = ()) -> str:
-    """Warn, before anything is sampled, that a study cannot decide some of its claims.
-
-    Parameters
-    ----------
-    study : Study
-        What is about to run.
-    networks : int, optional
-        Networks per configuration, in place of the study's own number.
-    looks : sequence of Look
-        That there have been. After one, its own table says how many networks decide what it left open.
-
-    Returns
-    -------
-    str
-        One sentence; empty if nothing is known to be too few. It takes arithmetic alone, and names the number that `plan_study`
-        names before there is a run.
-    """
-    given = study.networks if networks is None else networks
-    if looks:
-        return ""
-    standing, networks_of = stand(study, (), given), {c.label: c.network for c in study.configurations}
-    claims = [(c.label, claim) for c in study.configurations for claim in study.claims_about(c.label)]
-    needed: dict[str, int | None] = {}
-    for (label, claim), stated, allowance in zip(claims, standing.stated, standing.prospects(), strict=True):
-        prospect = known_before(claim, networks_of[label], inputs=study.n_inputs)
-        if prospect is not None:
-            need = watched_need(prospect.need, _mixture(standing)) if stated.watched else prospect.need
-            needed[f"{claim.id} ({label}, {claim.quantity})"] = first_rung(
-                need, allowance.later, ladder=standing.design == "ladder"
-            )
-    short = {name: MAX_NETWORKS + 1 if count is None else count for name, count in needed.items() if count != given}
-    if not short:
-        return ""
-    worst = max(short, key=lambda name: short[name])
-    others = f" and {len(short) - 1} more" if len(short) > 1 else ""
-    enough = f"{short[worst]:,} do" if short[worst] <= MAX_NETWORKS else "more than 10^9 would"
-    of_ladder = f"of its ladder, {ladder_told(given)}, " if standing.design == "ladder" else ""
-    return (
-        f"{given:,} networks are too few to decide {worst}{others} with probability .9: {of_ladder}{enough}; "
-        "`varprop plan` says what each claim takes"
-    )
 
 
 def _pilot(plan: Plan, seed: int, label: str) -> tuple[Simulation, Cost]:

@@ -24,12 +24,12 @@ from varprop.study.judgement import Judgement, judgement
 from varprop.study.lock import locked
 from varprop.study.looks import Look, read_looks
 from varprop.study.manifest import looks_so_far, networks_used, read_manifest, record_looks
-from varprop.study.planning import too_few
-from varprop.study.standing import Standing, stand
+from varprop.study.parsing import MAX_BYTES, parse_study
+from varprop.study.standing import Standing, stand, too_few
 from varprop.study.stopping import follow
 from varprop.study.store import write_atomically
 from varprop.study.stored import Store
-from varprop.study.study import MAX_BYTES, Study, parse_study
+from varprop.study.study import Study
 from varprop.verification.compare import Case, Found, judge
 from varprop.verification.sequential import Watch
 

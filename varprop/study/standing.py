@@ -11,11 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from varprop._limits import MAX_NETWORKS
 from varprop.stats import ladder
+from varprop.stats.mixture import NormalMixture
 from varprop.study.looks import Design, Look, ladder_told, look_at
 from varprop.study.statements import Sighting, sightings
 from varprop.study.study import Study
 from varprop.verification.allowance import Allowance
+from varprop.verification.planning import first_rung, known_before, watched_need
+from varprop.verification.sequential import look_schedule, mixture_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,3 +334,52 @@ def stand(study: Study, looks: Sequence[Look], networks: int) -> Standing:
     Standing
     """
     return Standing(study=study, networks=networks, looks=tuple(looks), stated=sightings(study))
+
+
+def mixture_of(standing: Standing) -> NormalMixture:
+    """What a sequential study's bounds are made of, to plan with."""
+    return mixture_for(look_schedule(standing.networks), alpha=standing.alpha, m=standing.m)
+
+
+def too_few(study: Study, networks: int | None = None, *, looks: Sequence[Look] = ()) -> str:
+    """Warn, before anything is sampled, that a study cannot decide some of its claims.
+
+    Parameters
+    ----------
+    study : Study
+        What is about to run.
+    networks : int, optional
+        Networks per configuration, in place of the study's own number.
+    looks : sequence of Look
+        That there have been. After one, its own table says how many networks decide what it left open.
+
+    Returns
+    -------
+    str
+        One sentence; empty if nothing is known to be too few. It takes arithmetic alone, and names the number that `plan_study`
+        names before there is a run.
+    """
+    given = study.networks if networks is None else networks
+    if looks:
+        return ""
+    standing, networks_of = stand(study, (), given), {c.label: c.network for c in study.configurations}
+    claims = [(c.label, claim) for c in study.configurations for claim in study.claims_about(c.label)]
+    needed: dict[str, int | None] = {}
+    for (label, claim), stated, allowance in zip(claims, standing.stated, standing.prospects(), strict=True):
+        prospect = known_before(claim, networks_of[label], inputs=study.n_inputs)
+        if prospect is not None:
+            need = watched_need(prospect.need, mixture_of(standing)) if stated.watched else prospect.need
+            needed[f"{claim.id} ({label}, {claim.quantity})"] = first_rung(
+                need, allowance.later, ladder=standing.design == "ladder"
+            )
+    short = {name: MAX_NETWORKS + 1 if count is None else count for name, count in needed.items() if count != given}
+    if not short:
+        return ""
+    worst = max(short, key=lambda name: short[name])
+    others = f" and {len(short) - 1} more" if len(short) > 1 else ""
+    enough = f"{short[worst]:,} do" if short[worst] <= MAX_NETWORKS else "more than 10^9 would"
+    of_ladder = f"of its ladder, {ladder_told(given)}, " if standing.design == "ladder" else ""
+    return (
+        f"{given:,} networks are too few to decide {worst}{others} with probability .9: {of_ladder}{enough}; "
+        "`varprop plan` says what each claim takes"
+    )

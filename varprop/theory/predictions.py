@@ -15,9 +15,8 @@ from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.inputs import check_inputs
 from varprop.model.layers import Dense
-from varprop.model.network import Network, Site
+from varprop.model.network import Network, Site, check_network, read_sites
 from varprop.model.quantities import QUANTITIES
-from varprop.model.reading import check_network, read_sites
 from varprop.theory.finite_width.predictions import finite_width_predictions
 from varprop.theory.readings import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory

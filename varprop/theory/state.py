@@ -13,8 +13,7 @@ from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense, UnsupportedError, refuse_layer
-from varprop.model.network import Network, Site
-from varprop.model.reading import read_dense, read_sites
+from varprop.model.network import Network, Site, read_dense, read_sites
 from varprop.theory.rules import Theory, own_slope
 
 

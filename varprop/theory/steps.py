@@ -14,9 +14,7 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Site
-from varprop.model.reading import read_dense, read_sites
-from varprop.model.simulation import Place, site_place
+from varprop.model.network import Network, Place, Site, read_dense, read_sites, site_place
 from varprop.theory.finite_width.steps import measured_steps
 from varprop.theory.readings import ACTIVATION, PREACTIVATION
 from varprop.theory.rules import THEORIES, Theory

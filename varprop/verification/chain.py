@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, get_activation
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Site
+from varprop.model.network import Network, Place, Site, read_sites
 from varprop.model.quantities import QUANTITIES
-from varprop.model.reading import read_sites
-from varprop.model.simulation import Place, Simulation
+from varprop.model.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from varprop.model.names import hint
+from varprop.model.network import Place
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
-from varprop.model.simulation import Place
 from varprop.stats.equivalence import MARGINS, Verdict
 from varprop.theory import get_theory
 from varprop.verification.reasons import REASONS

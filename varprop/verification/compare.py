@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from varprop.model.modules import ModuleNetwork
-from varprop.model.simulation import Place, Simulation
+from varprop.model.network import Place
+from varprop.model.simulation import Simulation
 from varprop.stats import equivalence
 from varprop.stats.identity import Identity
 from varprop.stats.outcome import Outcome

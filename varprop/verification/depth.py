@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network
-from varprop.model.reading import read_activations
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.network import Network, Place, read_activations, site_place
+from varprop.model.simulation import Simulation
 from varprop.stats.influence import LogMeans, log_means
 from varprop.stats.profiles import Part, Profile, known, running, single, with_biases
 from varprop.verification import validity

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from varprop._typing import FloatArray
 from varprop.model.initializers import Initializer
-from varprop.model.network import Site
-from varprop.model.reading import read_dense
+from varprop.model.network import Site, read_dense
 from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 

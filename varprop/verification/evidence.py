@@ -12,9 +12,9 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
+from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.simulation import Place, Samples, Simulation
+from varprop.model.simulation import Samples, Simulation
 from varprop.stats import effects, equivalence, growth, means, zero_mean
 from varprop.stats.influence import check_measured, column_problem
 from varprop.stats.outcome import Outcome

@@ -13,9 +13,8 @@ from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.laws import Orthogonal
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
-from varprop.model.reading import read_sites
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.network import Network, Place, read_sites, site_place
+from varprop.model.simulation import Simulation
 from varprop.stats import laws, proportions
 from varprop.stats.chances import chance_of_distance
 from varprop.stats.floors import Units

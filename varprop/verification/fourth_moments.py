@@ -12,8 +12,9 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Scaled
+from varprop.model.network import Place, site_place
 from varprop.model.shapes import RADEMACHER, TRUNCATED_NORMAL, UNIFORM
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 from varprop.verification.chain import Link, links
 from varprop.verification.findings import UndecidableError

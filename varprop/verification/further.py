@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
+from varprop.model.network import Place, site_place
 from varprop.model.quantities import TRAINING_QUANTITIES
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 from varprop.stats import means
 from varprop.stats.band import FEWEST_UNITS, band

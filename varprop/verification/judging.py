@@ -9,8 +9,8 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
-from varprop.model.simulation import Place, Simulation
+from varprop.model.network import Network, Place
+from varprop.model.simulation import Simulation
 from varprop.stats.floors import Floor, Skewed
 from varprop.theory import get_theory
 from varprop.verification import validity

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from varprop.model.simulation import Place, Simulation
+from varprop.model.network import Place
+from varprop.model.simulation import Simulation
 from varprop.stats import equivalence
 from varprop.stats.outcome import Outcome
 from varprop.verification.claims import Claim

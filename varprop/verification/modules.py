@@ -10,7 +10,8 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
-from varprop.model.simulation import Place, Simulation
+from varprop.model.network import Place
+from varprop.model.simulation import Simulation
 from varprop.numerics.moments import Moments
 from varprop.stats.floors import Skewed
 from varprop.stats.means import step_mean

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network
+from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.simulation import Place, Simulation
+from varprop.model.simulation import Simulation
 from varprop.stats import means
 from varprop.stats.influence import column_problem, step_ratios
 from varprop.stats.outcome import Outcome

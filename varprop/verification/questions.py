@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from varprop._typing import Float64Array
-from varprop.model.simulation import Place, Simulation
+from varprop.model.network import Place
+from varprop.model.simulation import Simulation
 from varprop.numerics.moments import Moments
 from varprop.stats.capital import Capital
 from varprop.verification.findings import UndecidableError, judging

@@ -12,10 +12,9 @@ import numpy as np
 
 from varprop.model.activations import Activation
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
+from varprop.model.network import Network, Place, read_sites, site_place
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.model.reading import read_sites
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.simulation import Simulation
 from varprop.stats.capital import Scale, capital_means
 from varprop.stats.means import absent_note
 from varprop.stats.outcome import Outcome

@@ -6,7 +6,8 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.modules import ModuleNetwork
-from varprop.model.simulation import Place, Simulation, site_place
+from varprop.model.network import Place, site_place
+from varprop.model.simulation import Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.theory import Theory
 from varprop.theory.steps import expected_steps

@@ -15,10 +15,8 @@ import numpy as np
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Custom, Orthogonal, Scaled
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network
-from varprop.model.reading import read_activations, read_dense, read_sites
+from varprop.model.network import Network, Place, read_activations, read_dense, read_sites, site_place
 from varprop.model.shapes import Sparse, StudentT
-from varprop.model.simulation import Place, site_place
 from varprop.stats.floors import Floor, FromNetworks, Refused, Units
 from varprop.verification.chain import links
 

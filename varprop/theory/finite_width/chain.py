@@ -14,8 +14,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.inputs import check_inputs, real_array
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Site
-from varprop.model.reading import read_sites
+from varprop.model.network import Network, Site, read_sites
 
 
 class Slopes(NamedTuple):

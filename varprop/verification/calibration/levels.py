@@ -14,8 +14,8 @@ from varprop.model.simulation import Simulation
 from varprop.stats.acceptance import acceptance_region, share_interval
 from varprop.stats.laws import LawFit
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibrate import Setting, measured_truth, taken_for
 from varprop.verification.calibration.judges import claim_of, judged, null_is_exact
+from varprop.verification.calibration.studies import Setting, measured_truth, taken_for
 from varprop.verification.calibration.truths import draw
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import needed_quantities

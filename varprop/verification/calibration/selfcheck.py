@@ -17,11 +17,18 @@ from varprop.model.network import Network, mlp
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import required_networks
-from varprop.verification.calibrate import Setting, judge_studies, measured_truth, needs_truth, rates_frame, rates_of
 from varprop.verification.calibration.bounds import mean_activation, mean_gain
 from varprop.verification.calibration.controls import WRONG_TESTS
 from varprop.verification.calibration.judges import claim_of
 from varprop.verification.calibration.rates import Rate
+from varprop.verification.calibration.studies import (
+    Setting,
+    judge_studies,
+    measured_truth,
+    needs_truth,
+    rates_frame,
+    rates_of,
+)
 from varprop.verification.calibration.truths import layer_norms
 from varprop.verification.claims import Claim
 

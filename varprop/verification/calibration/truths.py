@@ -10,8 +10,8 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.engine.simulate import simulate
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
-from varprop.model.simulation import Place, Samples, Simulation, site_place
+from varprop.model.network import Network, Place, site_place
+from varprop.model.simulation import Samples, Simulation
 from varprop.verification.chain import links
 
 Source = Literal["auto", "law", "norms", "engine"]
