@@ -30,10 +30,10 @@ from varprop.verification.chain import links
 from varprop.verification.claims import TESTS, Claim
 from varprop.verification.depth import is_product
 from varprop.verification.draws import draw_weights
-from varprop.verification.exact import dead_probabilities
 from varprop.verification.planning import known_before
 from varprop.verification.reasons import check_reason
 from varprop.verification.standing import columns_of
+from varprop.verification.validity import dead_probabilities
 
 pytestmark = pytest.mark.false_alarm(0)
 

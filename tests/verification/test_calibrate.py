@@ -9,17 +9,20 @@ from scipy import special, stats
 import varprop as vp
 from varprop.model.layers import UnsupportedError
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration import bounds
 from varprop.verification.calibration import selfcheck as checks
-from varprop.verification.calibration.judges import JUDGES, claim_of, judged, null_is_exact
+from varprop.verification.calibration.judges import claim_of, judged, null_is_exact
 from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
 from varprop.verification.calibration.studies import COLUMNS, calibrate
-from varprop.verification.calibration.truths import draw, has_law, layer_norms
-from varprop.verification.claims import BOUNDED, TESTS
+from varprop.verification.calibration.truths import draw, layer_norms
+from varprop.verification.claims import TESTS
 from varprop.verification.evidence import gather
+from varprop.verification.tests import of_bounds as bounds
+from varprop.verification.validity import has_law
 
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")
 RATES = ["level", "coverage", *["false support", "false refutation"] * 2, "support", "refutation"]
+CALIBRATED = [name for name, rule in TESTS.items() if rule.null is not None]
+BOUNDED = [name for name, rule in TESTS.items() if rule.bound is not None]
 BOUND_RATES = ["level", "coverage", "false support", "false refutation", "support", "refutation"]
 
 
@@ -73,13 +76,13 @@ def test_the_law_knows_no_other_networks(rng):
 
 
 @pytest.mark.false_alarm(0)
-@pytest.mark.parametrize("test", sorted(JUDGES))
+@pytest.mark.parametrize("test", CALIBRATED)
 def test_a_study_cut_out_is_judged_as_it_would_be_alone(test):
     """What is judged in bulk is what `gather` says of the same networks on their own."""
     network = vp.mlp([16] * 6, activation="relu", weights="he_normal")
     claim = claim_of(test, network, margin=0.1)
     drawn = draw(
-        network, n_networks=600, seed=np.random.SeedSequence(5), source="engine", quantities=JUDGES[test].reads
+        network, n_networks=600, seed=np.random.SeedSequence(5), source="engine", quantities=TESTS[test].null.reads
     )
     bulk = list(judged(claim, drawn, 2))
     samples = {name: type(s)(s.values[300:], s.places) for name, s in drawn.samples.items()}
@@ -89,8 +92,8 @@ def test_a_study_cut_out_is_judged_as_it_would_be_alone(test):
 
 
 def test_every_test_is_calibrated_or_said_why_not():
-    assert set(TESTS) - set(JUDGES) == {"identity", "weights_law"}
-    assert {test for test, judge in JUDGES.items() if judge.bound} == set(BOUNDED)
+    assert set(TESTS) - set(CALIBRATED) == {"identity", "weights_law"}
+    assert {test for test in CALIBRATED if TESTS[test].null.bound} == set(BOUNDED)
 
 
 @pytest.mark.parametrize("width", [2, 5, 16])

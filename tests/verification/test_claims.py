@@ -63,12 +63,6 @@ def test_every_problem_is_reported_at_once():
     assert set(found) == {"quantity", "theory", "margin", "expect", "layers"}
 
 
-def test_every_test_has_its_evidence():
-    from varprop.verification.evidence import GATHER
-
-    assert set(GATHER) == set(TESTS)
-
-
 def test_a_claim_knows_its_layers_and_its_margin():
     claim = Claim(**GOOD, layers=(2, 4), margin=0.1)
     assert [claim.covers((layer, "0")) for layer in (1, 2, 4, 5)] == [False, True, True, False]

@@ -8,7 +8,7 @@ import pytest
 import varprop as vp
 from varprop.model.layers import UnsupportedError
 from varprop.stats.laws import exact_law, pivot_law
-from varprop.verification.exact import dead_probabilities
+from varprop.verification.validity import dead_probabilities
 
 NARROW = vp.mlp([8] * 4, activation="relu", weights="he_normal")
 QUANTITIES = ("pivot", "preactivation_second_moment", "activation_second_moment", "gradient_second_moment")

@@ -7,7 +7,7 @@ import varprop as vp
 from varprop.model.layers import UnsupportedError
 from varprop.stats.means import pooled_step_mean, step_mean
 from varprop.theory import get_theory
-from varprop.verification.steps import step_ratios
+from varprop.verification.columns import step_ratios
 
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")
 FORWARD = "preactivation_second_moment"

@@ -9,12 +9,11 @@ import pytest
 
 import varprop as vp
 from varprop.stats.equivalence import decide
+from varprop.verification.claims import TESTS
 from varprop.verification.evidence import gather
 from varprop.verification.findings import UndecidableError
 from varprop.verification.sequential import (
-    EVERY_LAYER,
     FIRST_LOOK,
-    WATCHED,
     Watch,
     at_any_look,
     look_schedule,
@@ -107,7 +106,7 @@ FALSE = (
 
 
 def test_every_watched_test_is_tried():
-    assert {one.test for one in TRUE} == set(WATCHED)
+    assert {one.test for one in TRUE} == {name for name, rule in TESTS.items() if rule.watched}
 
 
 @pytest.mark.false_alarm(1e-8)
@@ -230,4 +229,4 @@ def test_misuse_is_named(he):
     bare = vp.simulate(RELU, n_networks=500, rng=1, quantities=["pivot"])
     with pytest.raises(ValueError, match="claim 'c' on 'here'"):
         follow(bare, [claim()])
-    assert "step_mean" in EVERY_LAYER
+    assert TESTS["step_mean"].scope == "every layer"

@@ -5,7 +5,7 @@ import pytest
 
 import varprop as vp
 from varprop.theory import get_theory
-from varprop.verification.steps import step_ratios
+from varprop.verification.columns import step_ratios
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

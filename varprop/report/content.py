@@ -188,26 +188,25 @@ def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Cla
 
 def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
     """How the claim is tested, in short sentences."""
-    from varprop.verification.claims import TESTS
     from varprop.verification.reasons import REASONS
 
     claim = claims[0]
     against = f" (theory: {claim.theory})" if claim.theory else ""
-    facts = [f"Test {claim.test}: {TESTS[claim.test].meaning}{against}."]
+    facts = [f"Test {claim.test}: {claim.rule.meaning}{against}."]
     facts += [f"{one.quantity} is the {meaning(one.quantity)}." for one in claims]
     if claim.layers is not None:
         facts.append(f"Layers {claim.layers[0]} to {claim.layers[1]}.")
     for side in ("below", "above"):
         threshold = getattr(claim, side)
         if threshold is not None:
-            facts.append(f"Claimed: {side} {number(threshold)}{'' if claim.test == 'level' else ' a layer'}.")
+            facts.append(f"Claimed: {side} {number(threshold)}{claim.rule.bound.told if claim.rule.bound else ''}.")
     if claim.equals is not None:
         facts.append(f"Claimed: exactly {claim.equals:.10g}{'' if claim.counts else ' in every network'}.")
     if claim.reason is not None:
         facts.append(f"Reason {claim.reason}: {REASONS[claim.reason].meaning}.")
-    elif claim.test == "identity" and claim.counts:
+    elif claim.rule.equality and claim.counts:
         facts.append(f"Claimed of at least {percent(claim.least_share)} of all networks.")
-    elif claim.test == "identity":
+    elif claim.rule.equality:
         facts.append(
             "Claimed of all networks without a reason: one exception refutes it, and no number of networks supports it."
         )

@@ -30,7 +30,8 @@ def text_in(record: Record, name: str) -> str:
 
 def is_standardised(record: Record) -> bool:
     """Tell whether the row's estimate is a standardised mean, for which there is no ratio to a prediction of 0."""
-    return record["test"] in {"zero_mean", "weights_law"} and math.isnan(value_in(record, "ratio"))
+    test = TESTS.get(str(record["test"]))
+    return test is not None and test.standardised and math.isnan(value_in(record, "ratio"))
 
 
 def margin_in(record: Record) -> float:

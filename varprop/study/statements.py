@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from varprop.study.study import Study
-from varprop.verification.claims import BOUNDED, Claim
-from varprop.verification.sequential import OWN_DRAWS, WATCHED
+from varprop.verification.claims import Claim
 
 TOLERANCES = ("margin", "below", "above", "share")
 """Parts of a claim that say how far from the statement is still the same; edited ones leave it the same statement."""
@@ -103,8 +102,8 @@ def sightings(study: Study) -> tuple[Sighting, ...]:
                     about=_hash({"claim": about, "sampled": sampled}),
                     draws=drawn,
                     tolerance=tolerance(claim),
-                    watched=study.stopping == "sequential" and claim.test in WATCHED,
-                    own_draws=claim.test in OWN_DRAWS,
+                    watched=study.stopping == "sequential" and claim.rule.watched,
+                    own_draws=claim.rule.own_draws,
                 )
             )
     return tuple(found)
@@ -118,9 +117,9 @@ def tolerance(claim: Claim) -> tuple[tuple[str, float], ...]:
     >>> tolerance(Claim(id="a", quantity="cosine", test="level", below=0.5))
     (('below', 0.5),)
     """
-    if claim.test in BOUNDED:
+    if claim.rule.bound:
         return ((claim.direction, float(claim.bound)),)
-    if claim.test == "identity":
+    if claim.rule.equality:
         share = getattr(claim, "share", None)
         return () if share is None else (("share", float(share)),)
     return (("margin", float(claim.margin)),)
@@ -133,7 +132,7 @@ def _stated(claim: Claim) -> dict[str, Any]:
         value = getattr(claim, field.name)
         if field.name not in (*TOLERANCES, *_WORDS) and value != field.default:
             said[field.name] = list(value) if isinstance(value, tuple) else value
-    if claim.test in BOUNDED:
+    if claim.rule.bound:
         said["direction"] = claim.direction
     return said
 

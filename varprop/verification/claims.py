@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from varprop.model.names import hint
-from varprop.model.network import Place
-from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
+from varprop.model.network import Network, Place
+from varprop.model.quantities import ALL_QUANTITIES
+from varprop.model.simulation import Simulation
 from varprop.stats.equivalence import MARGINS, Verdict
 from varprop.theory import get_theory
+from varprop.verification.findings import Evidence
+from varprop.verification.questions import Question
 from varprop.verification.reasons import REASONS
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -24,137 +29,155 @@ MarginUnit = Literal["ratio", "root mean square", "distance", "share"]
 distances of 0.05), means of 0.05 root mean squares, Kolmogorov distances of 0.05, or shares of networks that differ by 0.05."""
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
-    """What a claim may name as its test.
+Scope = Literal["every layer", "one number", "whole law"]
+"""What a claim is about: a number in every layer, each of which has to be right, one number, or laws, layer by layer."""
 
-    ``theory`` says whether it compares with a prediction that the claim has to name, ``quantities`` on which quantities it
-    works, ``margin`` of what a claim's margin is a measure (`MarginUnit`); None where there is no margin. Of an exact
-    ``point_null`` the p-value counts as such, and not only whether the truth lies within a margin.
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a claim's ``below`` or ``above`` is, with an example of one, and how it is told ("below 0.5 a layer")."""
+
+    what: str
+    example: float
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What a test is asked when it is calibrated.
+
+    Parameters
+    ----------
+    quantity : str
+        What it is about.
+    reads : tuple of str
+        Everything that it reads.
+    theory : str, optional
+        What it is held against.
+    last_layer : bool
+        Whether the claim is about the last layer alone, so that its p-value is that of one test.
+    exact : {"steps", "products", "norms", "always", "never"}
+        Where the null holds to the last digit: of single steps, of products of steps, where the law of norms is known,
+        wherever the test takes the network, or nowhere that one could tell without looking at the activation.
+    estimates : bool
+        Whether the answer is an estimate of one number with its interval, and not a statement about a whole law or about
+        several layers.
+    sides : bool
+        Whether what is false may be too low or too high, each with a p-value of its own.
+    level : {"exact", "at most"}
+        Whether the p-value is uniform under the null, or as a discrete one at most as small as it says.
+    bound : callable, optional
+        From a network to the bound of a claim that states one: the truth where it is exact.
+    """
+
+    quantity: str
+    reads: tuple[str, ...]
+    theory: str | None = None
+    last_layer: bool = False
+    exact: Literal["steps", "products", "norms", "always", "never"] = "always"
+    estimates: bool = True
+    sides: bool = True
+    level: Literal["exact", "at most"] = "exact"
+    bound: Callable[[Network], float] | None = None
+
+
+class Test(ABC):
+    """What a claim may name as its test: one class, in the file of its family in `varprop.verification.tests`.
+
+    All that verdicts, plans, sequential looks, calibration, tables and pages have to know of a test is an attribute here; no
+    other part asks for a test by its name.
+
+    Attributes
+    ----------
+    name, meaning : str
+        As a claim names it, and what it tests in words.
+    quantities : tuple of str
+        On which it works.
+    theory : {"required", "optional", "none"}
+        Whether it compares with a prediction that the claim has to name.
+    margin : MarginUnit, optional
+        Of what a claim's margin is a measure; None where there is no margin.
+    point_null : bool
+        Whether the null is exact, so that its p-value counts as such, and not only whether the truth lies within a margin.
+    scope : Scope
+        What a claim is about.
+    bound : Bound, optional
+        Of a test of a claim that states one.
+    equality : bool
+        Whether a claim is one of equality, which may hold for a reason.
+    held_against_zero : tuple of str
+        Quantities whose value it knows: they are 0.
+    watched : bool
+        Whether it is asymptotically about means over networks, and so judged at every look of a sequential study.
+    own_draws : bool
+        Whether it draws a sample of its own. Then it is judged once, at the first look; others that are not watched, at the last.
+    whole : bool
+        Whether it reads a sample as a whole, and so answers at once.
+    single_look : str
+        What its note says that holds at a single look alone.
+    any_number : str
+        Why any number of networks decides, where it does.
+    absolute : bool
+        Whether the level of what it compares counts, and not only that it stays the same from layer to layer.
+    between : bool
+        Whether it is about what lies between the first layer and the last, and not about the first, too.
+    standardised : bool
+        Whether its estimates are in units of a standard deviation where there is no ratio to a prediction of 0.
+    null : Null, optional
+        What it is asked when it is calibrated; None of a test without an error of chance in networks.
     """
 
     name: str
     meaning: str
-    theory: Literal["required", "optional", "none"]
     quantities: tuple[str, ...]
-    margin: MarginUnit | None
+    theory: Literal["required", "optional", "none"] = "none"
+    margin: MarginUnit | None = None
     point_null: bool = False
+    scope: Scope = "every layer"
+    bound: Bound | None = None
+    equality: bool = False
+    held_against_zero: tuple[str, ...] = ()
+    watched: bool = False
+    own_draws: bool = False
+    whole: bool = False
+    single_look: str = ""
+    any_number: str = ""
+    absolute: bool = False
+    between: bool = False
+    standardised: bool = False
+    null: Null | None = None
 
     __test__ = False  # not one of pytest's
 
+    @abstractmethod
+    def ask(self, claim: Claim, simulation: Simulation) -> Evidence | Question[Evidence]:
+        """Give the evidence for and against a claim, or the question whose answer that is, which takes a sample piece by piece.
 
-_STEPS = (
-    "preactivation_variance",
-    "preactivation_second_moment",
-    "pivot",
-    "activation_variance",
-    "activation_second_moment",
-    "gradient_second_moment",
-)
-_LEVELS = (
-    "preactivation_variance",
-    "preactivation_second_moment",
-    "activation_variance",
-    "activation_second_moment",
-    "gradient_variance",
-    "gradient_second_moment",
-    "weight_gradient_second_moment",
-)
-_VALUES = (
-    "activation_mean",
-    "derivative_second_moment",
-    "saturated_fraction",
-    "dead_fraction",
-    "cosine",
-)
+        Raises
+        ------
+        ValueError
+            If the sample lacks what the test needs, or the test is not valid on it.
+        """
+
+    def theory_problem(self, _theory: str, _quantity: Any) -> str:
+        """Say why a theory that there is does not go with a claim about a quantity; empty if it does."""
+        return ""
+
+
+TESTS: dict[str, Test] = {}
+"""By name, in the order in which they are listed; the families in `varprop.verification.tests` fill it."""
+
+Kind = TypeVar("Kind", bound=type[Test])
+
+
+def register(kind: Kind) -> Kind:
+    """Let claims name a test."""
+    TESTS[kind.name] = kind()
+    return kind
+
+
 SHARE = 0.99
 """Of all networks, where an exact claim that names no reason states no other."""
-BOUNDED = ("directional", "typical_directional", "level")
-"""Tests of a claim that states a bound, by below or above."""
-_WITH_A_LAW = (
-    "preactivation_second_moment",
-    "conditional_variance",
-    "activation_second_moment",
-    "gradient_second_moment",
-    "weight_gradient_second_moment",
-)
-_UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_variance", "loss_gradient_variance")
-_NETWORKS_ALIKE = ("preactivation_second_moment", "activation_second_moment", "gradient_second_moment", "pivot")
-_TRAINED = tuple(name for name in TRAINING_QUANTITIES if name not in _UNITS_ALIKE)
-_ALL = (
-    Test("step_mean", "every layer, given the one before, is as the theory says", "required", _STEPS, "ratio"),
-    Test(
-        "pooled_step_mean",
-        "a layer, given the one before, is on average as the theory says",
-        "required",
-        _STEPS,
-        "ratio",
-    ),
-    Test("band", "all layers jointly, each given the one before, are as the theory says", "required", _STEPS, "ratio"),
-    Test(
-        "cumulative_mean",
-        "over the whole depth, the mean over networks is as the theory says",
-        "required",
-        _LEVELS,
-        "ratio",
-    ),
-    Test("growth_rate", "the mean network's gain per layer is as the theory says", "required", _LEVELS, "ratio"),
-    Test("directional", "the mean network's gain per layer is below (or above) a stated factor", "none", _LEVELS, None),
-    Test(
-        "typical_directional",
-        "the typical network's gain per layer is below (or above) a stated factor",
-        "none",
-        _LEVELS,
-        None,
-    ),
-    Test("level", "in every layer the mean over networks is below (or above) a stated value", "none", _VALUES, None),
-    Test(
-        "zero_mean",
-        "the mean over units is 0, in units of the root mean square",
-        "none",
-        ("activation_mean",),
-        "root mean square",
-    ),
-    Test(
-        "activation_map",
-        "every activation's mean square, given the layer's conditional variance, is that of normal pre-activations",
-        "none",
-        ("activation_second_moment",),
-        "ratio",
-    ),
-    Test(
-        "pivot_law", "the sampler draws every layer from its exact chi-square law", "none", ("pivot",), "distance", True
-    ),
-    Test(
-        "exact_law",
-        "over networks every layer follows its exact finite-width law",
-        "none",
-        _WITH_A_LAW,
-        "distance",
-        True,
-    ),
-    Test("log_mean", "the typical network's logarithm is that of the exact law", "none", _WITH_A_LAW, "ratio", True),
-    Test("dead_rate", "as many networks die as the widths say", "none", ("activation_second_moment",), "share", True),
-    Test("spread", "layers vary between networks as the weights' fourth moment says", "none", ("pivot",), "ratio"),
-    Test(
-        "identity",
-        "exactly: all units of a layer are alike (variances), or all networks are, or equal a stated value (other quantities), "
-        "for a reason that holds whatever is drawn, or in a stated share of all networks",
-        "optional",
-        (*_UNITS_ALIKE, *_TRAINED, *_NETWORKS_ALIKE),
-        None,
-        True,
-    ),
-    Test(
-        "weights_law",
-        "independent weights follow the law they state, with mean 0 and the variance that a theory, if given, prescribes",
-        "optional",
-        ("weights",),
-        "ratio",
-        True,
-    ),
-)
-TESTS: dict[str, Test] = {test.name: test for test in _ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +291,17 @@ class Claim:
             False of an ``identity`` that holds for a reason, and of one about all networks, which one exception refutes and nothing
             supports.
         """
-        return self.test != "identity" or (self.reason is None and self.least_share < 1.0)
+        return not self.rule.equality or (self.reason is None and self.least_share < 1.0)
+
+    @property
+    def rule(self) -> Test:
+        """The test that the claim names.
+
+        Returns
+        -------
+        Test
+        """
+        return TESTS[self.test]
 
     @property
     def least_share(self) -> float:
@@ -320,7 +353,7 @@ class Claim:
         -------
         float
         """
-        return self.log_margin if TESTS[self.test].margin == "ratio" else self.margin
+        return self.log_margin if self.rule.margin == "ratio" else self.margin
 
     @property
     def shown_margin(self) -> float:
@@ -331,7 +364,7 @@ class Claim:
         float
             NaN where the test has none.
         """
-        return math.nan if TESTS[self.test].margin is None else self.margin
+        return math.nan if self.rule.margin is None else self.margin
 
 
 def claim_problems(
@@ -390,29 +423,14 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
         return f"is wrong: {error}"
     if rule.theory == "none":
         return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
-    if rule.name == "identity":
-        return _about_equal(quantity)
-    if rule.name == "weights_law" and theory not in {"xavier", "he"}:
-        return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
-    return ""
-
-
-def _about_equal(quantity: Any) -> str:
-    """Why a theory does not go with an exact claim about a quantity; empty if it does."""
-    if quantity in _UNITS_ALIKE:
-        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
-    if quantity in _TRAINED:
-        return (
-            f"does not go with {quantity}: theories speak of networks at their start; write equals = 1 or leave it out"
-        )
-    return ""
+    return rule.theory_problem(theory, quantity)
 
 
 def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
-    if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
-    if quantity in _UNITS_ALIKE:
-        return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
+    if not rule.equality:
+        return _not_with(rule)
+    if quantity in rule.held_against_zero:
+        return f"is not needed: with test {rule.name!r} {quantity} is held against 0; leave it out"
     if theory is not None:
         return "and theory both say what networks are held against; keep one of the two"
     finite = isinstance(equals, int | float) and not isinstance(equals, bool) and math.isfinite(equals)
@@ -420,8 +438,8 @@ def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
 
 
 def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
-    if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
+    if not rule.equality:
+        return _not_with(rule)
     if reason not in REASONS:
         return f"{reason!r} is no reason{hint(reason, REASONS)}"
     if quantity in REASONS[reason].quantities:
@@ -433,8 +451,8 @@ def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
 
 
 def _about_share(rule: Test, share: Any, reason: Any) -> str:
-    if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
+    if not rule.equality:
+        return _not_with(rule)
     if reason is not None:
         return "and reason do not go together: what holds for a reason holds in all networks; leave one of them out"
     if _positive(share) and share <= 1:
@@ -442,13 +460,19 @@ def _about_share(rule: Test, share: Any, reason: Any) -> str:
     return f"must be a number > 0 and at most 1, got {share!r}; write 0.99 for 99 % of all networks"
 
 
+def _not_with(rule: Test) -> str:
+    equal = ", ".join(repr(test.name) for test in TESTS.values() if test.equality)
+    return f"goes with test {equal} only, not with {rule.name!r}"
+
+
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
-    if rule.name not in BOUNDED:
-        return dict.fromkeys(given, f"goes with tests {', '.join(BOUNDED)} only, not with {rule.name!r}")
-    what, example = ("a value of the quantity", 0.5) if rule.name == "level" else ("the factor per layer", 0.0625)
+    if rule.bound is None:
+        bounded = ", ".join(test.name for test in TESTS.values() if test.bound)
+        return dict.fromkeys(given, f"goes with tests {bounded} only, not with {rule.name!r}")
+    what = rule.bound.what
     if len(given) != 1:
-        return {"below": f"or above must be given (one of them): {what}, as below = {example}"}
+        return {"below": f"or above must be given (one of them): {what}, as below = {rule.bound.example}"}
     return {
         name: f"must be a finite number > 0, got {value!r}: it is {what}"
         for name, value in given.items()

@@ -18,11 +18,12 @@ from varprop.theory import Theory, get_theory
 from varprop.verification.allowance import Allowance, Forecast, forecast, of_one_look
 from varprop.verification.claims import TESTS, Claim, as_claim
 from varprop.verification.detectable import with_point_nulls
-from varprop.verification.evidence import cumulative_findings, gather
+from varprop.verification.evidence import gather
 from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
 from varprop.verification.modules import STEPS, preserved_findings
 from varprop.verification.own import ALONE
 from varprop.verification.questions import ask
+from varprop.verification.tests.of_depth import cumulative_findings
 from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:

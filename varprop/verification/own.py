@@ -16,9 +16,9 @@ from varprop.stats.influence import column_problem, step_ratios
 from varprop.stats.outcome import Outcome
 from varprop.verification import validity
 from varprop.verification.chain import Measured
+from varprop.verification.columns import filled
 from varprop.verification.depth import Form, form_of, is_product
 from varprop.verification.findings import Finding, Placed, UndecidableError, join_notes, judging
-from varprop.verification.judging import filled
 from varprop.verification.questions import Question, Summed, Table
 from varprop.verification.standing import plain_rate, surely
 

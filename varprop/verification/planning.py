@@ -27,7 +27,7 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.allowance import Allowance, forecast
 from varprop.verification.chain import links
-from varprop.verification.claims import BOUNDED, Claim
+from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
 
 if TYPE_CHECKING:
@@ -56,13 +56,6 @@ COLUMNS = (
 POWER = 0.9
 """Probability of a verdict that a plan without data asks for."""
 
-_EVERY_LAYER = frozenset({"step_mean", "band", "zero_mean", "activation_map", "spread", "log_mean"})
-_ONE_NUMBER = frozenset({"cumulative_mean", "growth_rate", "pooled_step_mean", "dead_rate"})
-_LAWS = frozenset({"pivot_law", "exact_law"})
-_WITHOUT_NETWORKS = {
-    "identity": "exact: any number of networks decides",  # if it is by algebra, or about all networks
-    "weights_law": "decided by draws of single weights, not by networks",
-}
 _SAME = 1e-6
 """Relative difference of two predictions that are the same but for rounding."""
 
@@ -234,16 +227,13 @@ def _prospect(one: Planned) -> _Prospect:
     if isinstance(evidence, UndecidableError):
         return _Prospect(None, lambda _: None, f"the pilot admits no test: {evidence}")
     heads: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
-    if claim.test in _WITHOUT_NETWORKS:
+    if claim.rule.any_number:
         return _about_equality(claim, evidence, heads)
-    if claim.test in _EVERY_LAYER | _ONE_NUMBER:
-        findings = evidence.layers if claim.test in _EVERY_LAYER else (evidence.headline,)
-        return _about_margins(one, findings)
-    if claim.test in _LAWS:
-        return _about_laws(one, evidence)
-    if claim.test in BOUNDED:
+    if claim.rule.bound is not None:
         return _about_bound(one, evidence, heads)
-    return _Prospect(None, lambda _: None, f"test {claim.test} has no plan; run it and see")
+    if claim.rule.scope == "whole law":
+        return _about_laws(one, evidence)
+    return _about_margins(one, evidence.layers if claim.rule.scope == "every layer" else (evidence.headline,))
 
 
 def _about_equality(claim: Claim, evidence: Evidence, heads: Verdict) -> _Prospect:
@@ -255,7 +245,7 @@ def _about_equality(claim: Claim, evidence: Evidence, heads: Verdict) -> _Prospe
         )
     if evidence.p_support == evidence.p_refute:
         return _Prospect(None, lambda _: None, evidence.note)
-    return _Prospect(heads, lambda _: 2, _WITHOUT_NETWORKS[claim.test])
+    return _Prospect(heads, lambda _: 2, claim.rule.any_number)
 
 
 def _in_all(one: Planned, outcome: Outcome, needed: int | None, level: float) -> int | None:
@@ -317,7 +307,7 @@ def _about_laws(one: Planned, evidence: Evidence) -> _Prospect:
 def _about_bound(one: Planned, evidence: Evidence, heads: Verdict) -> _Prospect:
     """An estimate that lies on one side of a bound."""
     outcome, direction = evidence.headline.outcome, one.claim.direction
-    layers = len(evidence.layers) if one.claim.test == "level" else 1
+    layers = len(evidence.layers) if one.claim.rule.scope == "every layer" else 1
 
     def need(level: float) -> int | None:
         needed = power.networks_to_decide_direction(
@@ -351,14 +341,14 @@ def known_before(claim: Claim, network: Network, *, inputs: int = 1) -> _Prospec
     if width is None or claim.expect == "refuted" or first != 1 or inputs > 1:
         return None
     # The rate is that of what lies between the layers; every other test begins with the first.
-    steps = max(1, last - 1) if claim.test == "growth_rate" else last
+    steps = max(1, last - 1) if claim.rule.between else last
     try:
         known_variance(claim.test, claim.quantity, width, steps)
     except ValueError:
         return None  # a test that it does not know
     if not _exact(claim, network):
         return None
-    layers = last if claim.test in _EVERY_LAYER else 1
+    layers = last if claim.rule.scope == "every layer" else 1
 
     def need(level: float) -> int:
         return required_networks(
@@ -404,7 +394,7 @@ def _exact(claim: Claim, network: Network) -> bool:
         return False
     ratios = [theirs[place] / right[place] for place in theirs]
     # Over depth the level counts too; of steps and rates only that it stays the same.
-    level = 1.0 if claim.test == "cumulative_mean" else ratios[0]
+    level = 1.0 if claim.rule.absolute else ratios[0]
     return all(abs(ratio / level - 1.0) < _SAME for ratio in ratios)
 
 

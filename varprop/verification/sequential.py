@@ -17,8 +17,9 @@ from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
-from varprop.verification.claims import BOUNDED, Claim
-from varprop.verification.evidence import GATHER, gather
+from varprop.verification.claims import Claim
+from varprop.verification.columns import beyond_bound
+from varprop.verification.evidence import gather
 from varprop.verification.findings import (
     Chance,
     Evidence,
@@ -29,21 +30,12 @@ from varprop.verification.findings import (
     judging,
     within,
 )
-from varprop.verification.levels import beyond_bound
 from varprop.verification.questions import Question, Tally
 
 FIRST_LOOK = 500
 """Ten times as many networks as a confidence sequence needs at least: before, means of skewed values are not normal yet."""
 GROWTH = 1.1
 """Of the sample from one look to the next: on average half of a tenth is sampled after the claim could be decided."""
-
-EVERY_LAYER = ("step_mean", "level", "zero_mean", "activation_map")
-"""Tests of a claim that every layer has to meet ..."""
-WATCHED = (*EVERY_LAYER, "pooled_step_mean", "cumulative_mean", "growth_rate", "directional", "typical_directional")
-"""... and these with tests about a single number: all asymptotically means over networks, and so judged at every look."""
-_DIRECTIONS = ("directional", "typical_directional")
-OWN_DRAWS = ("weights_law",)
-"""Tests that draw a sample of their own: judged once, at the first look. All others are judged once, at the last."""
 
 
 def look_schedule(budget: int, *, block: int = 1) -> tuple[int, ...]:
@@ -200,7 +192,7 @@ class Watch:
         self._taken = self._looks.index(size) + 1
         last = self._taken == len(self._looks)
         still_open = {i: claim for i, claim in enumerate(self._claims) if i not in self._stopped}
-        watched = {i: claim for i, claim in still_open.items() if claim.test in WATCHED}
+        watched = {i: claim for i, claim in still_open.items() if claim.rule.watched}
         for i, claim in watched.items():
             if i not in self._tallies:
                 with self._named(claim):
@@ -218,7 +210,7 @@ class Watch:
                 found = self._at_this_look(claim, self._tallies[i])
             if last or self._tallies[i].error is not None or self._decides(i, found):
                 self._close(i, found)
-        once = {i: claim for i, claim in still_open.items() if i not in watched and (last or claim.test in OWN_DRAWS)}
+        once = {i: claim for i, claim in still_open.items() if i not in watched and (last or claim.rule.own_draws)}
         whole = sample if first is None else first
         judged = gather(list(once.values()), whole, called=self._configuration)
         for i, one in zip(once, judged, strict=True):
@@ -254,9 +246,9 @@ class Watch:
     def _close(self, i: int, found: Evidence | UndecidableError, judged: int | None = None) -> None:
         claim, budget = self._claims[i], self._looks[-1]
         note = f"sequential: stopped after {self.networks:,} of at most {budget:,}"
-        if claim.test in OWN_DRAWS:
+        if claim.rule.own_draws:
             note = ""  # it has drawn what it judges for itself
-        elif claim.test not in WATCHED:
+        elif not claim.rule.watched:
             note = f"judged once, after {judged or self.networks:,} networks: the test has no sequential form"
         if isinstance(found, UndecidableError):
             found = UndecidableError(join_notes(note, str(found)))
@@ -291,25 +283,23 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
     with judging():
         layers = tuple(_finding(finding, mixture) for finding in evidence.layers)
         headline = _finding(evidence.headline, mixture)
-    if claim.test == "level":
+    rule, every_layer = claim.rule, claim.rule.scope == "every layer"
+    if rule.bound and every_layer:
         judged = beyond_bound(claim, layers)
         headline, p_support, p_refute = judged.headline, judged.p_support, judged.p_refute
-    elif claim.test in EVERY_LAYER:
+    elif every_layer:
         outcomes, delta = [finding.outcome for finding in layers], claim.half_width
         joint = sequential.all_layers(outcomes, delta)
         p_support, p_refute = joint.p_equivalence, joint.p_refute
         # That every layer is exactly right: the smallest of the layers' p-values, times their number.
         pvalue = min(1.0, len(outcomes) * min(outcome.pvalue for outcome in outcomes))
         headline = replace(headline, outcome=replace(headline.outcome, pvalue=pvalue))
-    elif claim.test in BOUNDED:
+    elif rule.bound:
         p_support, p_refute = equivalence.directional(headline.outcome, 0.0, direction=claim.direction)
     else:
         delta = claim.half_width
         p_support = equivalence.p_equivalence(headline.outcome, delta)
         p_refute = headline.outcome.p_outside(delta)
-
-    # The typical network's rate, which growth tests mention, is no claim and has a plain interval.
-    aside = "intervals in this note are for a single look" if claim.test in ("growth_rate", *_DIRECTIONS) else ""
     return replace(
         evidence,
         layers=layers,
@@ -317,13 +307,13 @@ def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evi
         p_support=p_support,
         p_refute=p_refute,
         chance=_chance(claim, headline.outcome, len(layers)),
-        note=join_notes(evidence.note, aside),
+        note=join_notes(evidence.note, rule.single_look),
     )
 
 
 def _question(claim: Claim, sample: Simulation) -> Question[Evidence]:
     """What a test that is watched adds up."""
-    question = GATHER[claim.test](claim, sample)
+    question = claim.rule.ask(claim, sample)
     if not isinstance(question, Question):
         msg = f"test {claim.test!r} judges whole samples and cannot be watched"
         raise TypeError(msg)
@@ -336,7 +326,7 @@ def _finding(finding: Finding, mixture: NormalMixture) -> Finding:
 
 def _chance(claim: Claim, outcome: Outcome, layers: int) -> Chance:
     """Foresee a claim by the sequence of the layer that decides."""
-    layers = layers if claim.test in EVERY_LAYER else 1
-    if claim.test in BOUNDED:
+    layers = layers if claim.rule.scope == "every layer" else 1
+    if claim.rule.bound:
         return beyond(outcome, claim.direction, layers=layers)
     return within(outcome, claim.half_width, layers=2 * layers)  # its p-value averages the evidence for either side

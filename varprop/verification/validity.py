@@ -18,6 +18,7 @@ from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Place, read_activations, read_dense, read_sites, site_place
 from varprop.model.shapes import Sparse, StudentT
 from varprop.stats.floors import Floor, FromNetworks, Refused, Units
+from varprop.theory.finite_width.chain import Slopes, read_chain
 from varprop.verification.chain import links
 
 _READER = "what the laws allow"
@@ -230,3 +231,41 @@ def _two_half_lines(network: Network) -> bool:
 def _flips(law: Initializer, fans: tuple[int, int]) -> bool:
     """Whether flipping signs leaves the law: independent entries symmetric about 0, or a Haar matrix."""
     return law.symmetric and law.has_variance and law.mean(*fans) == 0.0
+
+
+def has_law(network: Network) -> bool:
+    """Tell whether the law of the layers' norms is known: two slopes, Gaussian weights, no biases."""
+    return all(
+        link.activation.homogeneous and link.noun.weights.gaussian and link.noun.biases.name == "zeros"
+        for link in links(network)
+    )
+
+
+def dead_probabilities(network: Network) -> dict[int, float]:
+    r"""Probability that a network's signal is dead after each layer's activation.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are biases, an activation is not positively homogeneous, or pre-activations may be exactly 0.
+
+    Notes
+    -----
+    Given a living layer below, the pre-activations of independent symmetric weights have independent signs, fair coins if
+    none is 0. A layer of n units of which one side is flat is dead if all fall there, with probability 2^-n: in all
+    :math:`1 - \prod_l (1 - 2^{-n_l})`, for weights of any law. By logarithms, since 2^-n is soon below the last digit of 1.
+    """
+    found: dict[int, float] = {}
+    log_alive = 0.0
+    for stage in read_chain(network).stages:
+        response = stage.response
+        if stage.bias_variance > 0.0 or not isinstance(response, Slopes) or not stage.atomless:
+            msg = (
+                f"dead_rate takes zero biases, positively homogeneous activations and weights without atoms; layer "
+                f"{stage.layer} of {network.label} has others"
+            )
+            raise UnsupportedError(msg)
+        if response.can_die:
+            log_alive += math.log1p(-(2.0**-stage.units))
+        found[stage.layer] = 0.0 - math.expm1(log_alive)
+    return found

@@ -9,11 +9,11 @@ import numpy as np
 
 from varprop.model.initializers import Initializer, as_initializer, get_initializer
 from varprop.model.network import Network, mlp
-from varprop.verification.calibration.bounds import mean_activation
 from varprop.verification.calibration.levels import LevelCase, claim_for
 from varprop.verification.calibration.studies import Setting
 from varprop.verification.calibration.truths import Source
 from varprop.verification.claims import Claim
+from varprop.verification.tests.of_bounds import mean_activation
 
 MARGIN = 0.05
 _Z, _G = "preactivation_second_moment", "gradient_second_moment"

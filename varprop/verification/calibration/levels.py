@@ -14,7 +14,7 @@ from varprop.model.simulation import Simulation
 from varprop.stats.acceptance import acceptance_region, share_interval
 from varprop.stats.laws import LawFit
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration.judges import claim_of, judged, null_is_exact
+from varprop.verification.calibration.judges import claim_of, judged, null_is_exact, null_of
 from varprop.verification.calibration.studies import Setting, measured_truth, taken_for
 from varprop.verification.calibration.truths import draw
 from varprop.verification.claims import Claim
@@ -145,7 +145,7 @@ def _sides(case: LevelCase, truth: float, sample: Simulation, studies: int) -> S
     outcomes = list(judged(case.claim, sample, studies))
     there = [one for one in outcomes if one is not None]
     names: tuple[Side, ...] = ("too low", "too high")
-    if case.claim.test in {"pivot_law", "exact_law", "band"}:
+    if not null_of(case.claim.test).sides:
         names = ("point null",)
         pvalues = [[1.0 if one is None else _point(one) for one in outcomes]]
     else:

@@ -17,7 +17,6 @@ from varprop.model.network import Network, mlp
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import required_networks
-from varprop.verification.calibration.bounds import mean_activation, mean_gain
 from varprop.verification.calibration.controls import WRONG_TESTS
 from varprop.verification.calibration.judges import claim_of
 from varprop.verification.calibration.rates import Rate
@@ -31,6 +30,7 @@ from varprop.verification.calibration.studies import (
 )
 from varprop.verification.calibration.truths import layer_norms
 from varprop.verification.claims import Claim
+from varprop.verification.tests.of_bounds import mean_activation, mean_gain
 
 if TYPE_CHECKING:
     import pandas as pd

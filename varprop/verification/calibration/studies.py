@@ -19,7 +19,7 @@ from varprop.model.simulation import Simulation
 from varprop.numerics.streams import root_sequence
 from varprop.stats.equivalence import check_budget
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration.judges import JUDGES, claim_of, judged, null_is_exact
+from varprop.verification.calibration.judges import claim_of, judged, null_is_exact, null_of
 from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
 from varprop.verification.calibration.truths import Source, draw
 from varprop.verification.claims import Claim
@@ -247,7 +247,7 @@ def studies_of(
 
 def judge_studies(claims: Sequence[Claim], setting: Setting, studies: int, index: int) -> list[list[Outcome | None]]:
     """Simulate and test some of the studies, in a worker."""
-    reads = tuple(dict.fromkeys(name for claim in claims for name in (*JUDGES[claim.test].reads, claim.quantity)))
+    reads = tuple(dict.fromkeys(name for claim in claims for name in (*null_of(claim.test).reads, claim.quantity)))
     drawn = draw(
         setting.drawn,
         n_networks=studies * setting.n_networks,
@@ -273,14 +273,14 @@ def rates_of(
     theta: float | None = None,
 ) -> list[Rate]:
     """Return every rate of one test; verdicts are counted at the first level."""
-    judge, null = JUDGES[claim.test], setting.drawn == setting.network
+    asked, null = null_of(claim.test), setting.drawn == setting.network
     rates = [
         rate
         for alpha in alphas
-        for rate in point_rates(outcomes, alpha=alpha, truth=truth, at_most=judge.level == "at most", null=null)
+        for rate in point_rates(outcomes, alpha=alpha, truth=truth, at_most=asked.level == "at most", null=null)
     ]
-    if judge.estimates and null:
-        verdicts = bound_rates if judge.bound else partial(estimate_rates, delta=claim.half_width)
+    if asked.estimates and null:
+        verdicts = bound_rates if asked.bound else partial(estimate_rates, delta=claim.half_width)
         rates += verdicts(outcomes, alpha=alphas[0], truth=truth, n_networks=setting.n_networks, theta=theta)
     return rates
 
@@ -307,7 +307,7 @@ def measured_truth(claim: Claim, setting: Setting, *, quantities: Sequence[str] 
             n_networks=size,
             seed=setting.child(1, piece),
             source=setting.source,
-            quantities=JUDGES[claim.test].reads if quantities is None else quantities,
+            quantities=null_of(claim.test).reads if quantities is None else quantities,
         )
         (outcome,) = judged(claim, reference, 1)
         if outcome is None:

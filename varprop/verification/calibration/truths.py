@@ -13,6 +13,7 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, Place, site_place
 from varprop.model.simulation import Samples, Simulation
 from varprop.verification.chain import links
+from varprop.verification.validity import has_law
 
 Source = Literal["auto", "law", "norms", "engine"]
 
@@ -59,14 +60,6 @@ def draw(
         return layer_norms(network, n_networks=n_networks, rng=np.random.default_rng(seed))
     method = "norms" if source == "norms" else "auto"
     return simulate(network, n_networks=n_networks, rng=seed, quantities=quantities, executor="serial", method=method)
-
-
-def has_law(network: Network) -> bool:
-    """Tell whether the law of the layers' norms is known: two slopes, Gaussian weights, no biases."""
-    return all(
-        link.activation.homogeneous and link.noun.weights.gaussian and link.noun.biases.name == "zeros"
-        for link in links(network)
-    )
 
 
 def has_forward_law(network: Network) -> bool:

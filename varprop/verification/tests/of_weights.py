@@ -1,8 +1,9 @@
-"""Evidence for claims about an initialiser's draws."""
+"""Tests of an initialiser's draws."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.initializers import Initializer
@@ -14,45 +15,68 @@ from varprop.stats.independence import Independence, independence
 from varprop.stats.laws import LawFit
 from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
-from varprop.verification.claims import Claim
+from varprop.verification.claims import Claim, Test, register
+from varprop.verification.columns import jointly
 from varprop.verification.draws import draw_weights
 from varprop.verification.findings import Evidence, Finding, join_notes, p_value
-from varprop.verification.judging import jointly
 
 
-def initial_weights(claim: Claim, simulation: Simulation) -> Evidence:
-    """Hold draws of every law in a network against what it states, or against the variance that a theory prescribes.
+@register
+class InitialWeights(Test):
+    """Single weights beside the law they state."""
 
-    Supported is a claim of which mean, variance and distribution lie within the margin. Independence of entries and the
-    law's bounds are tested too, and can refute it.
+    name = "weights_law"
+    meaning = "independent weights follow the law they state, with mean 0 and the variance that a theory, if given, prescribes"
+    quantities = ("weights",)
+    theory = "optional"
+    margin = "ratio"
+    point_null = True
+    own_draws = True
+    whole = True
+    any_number = "decided by draws of single weights, not by networks"
+    standardised = True
 
-    Raises
-    ------
-    ValueError
-        If no layer with weights is meant, or a law's entries are not known to be independent.
-    """
-    variances, centres, shapes, looks, notes = [], [], [], [], []
-    bounded = True
-    for site, law, matrices in draw_weights(simulation):
-        place = (site.layer, site.module)
-        if not claim.covers(place):
-            continue
-        stated = law.variance(*site.fans)
-        prescribed = weight_variance(claim.theory, *site.fans) if claim.theory else stated
-        found = _judge(law, site, matrices, prescribed)
-        variances.append(Finding(place, found.variance, prescribed))
-        # In units of a standard deviation, where the margin applies as it does to a ratio.
-        centres.append(Finding(place, found.mean, 0.0, scale="difference"))
-        if found.distribution is not None:
-            shapes.append(Finding(place, found.distribution, 0.0, scale="difference"))
-        if min(matrices.shape[1:]) > 1:
-            looks.append(independence(matrices, variance=stated, kurtosis=law.kurtosis(*site.fans)))
-        bounded = bounded and found.within_bounds
-        notes.append(_cause(claim, law, site, matrices, found))
-    if not variances:
-        msg = f"no layer with weights lies in layers {claim.layers}"
-        raise ValueError(msg)
-    return _together(claim, (variances, centres, shapes), looks, notes, bounded=bounded)
+    def theory_problem(self, theory: str, _quantity: Any) -> str:
+        """Say why a theory does not go with a claim about weights; empty if it does."""
+        return (
+            ""
+            if theory in {"xavier", "he"}
+            else f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+        )
+
+    def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
+        """Hold draws of every law in a network against what it states, or against the variance that a theory prescribes.
+
+        Supported is a claim of which mean, variance and distribution lie within the margin. Independence of entries and the
+        law's bounds are tested too, and can refute it.
+
+        Raises
+        ------
+        ValueError
+            If no layer with weights is meant, or a law's entries are not known to be independent.
+        """
+        variances, centres, shapes, looks, notes = [], [], [], [], []
+        bounded = True
+        for site, law, matrices in draw_weights(simulation):
+            place = (site.layer, site.module)
+            if not claim.covers(place):
+                continue
+            stated = law.variance(*site.fans)
+            prescribed = weight_variance(claim.theory, *site.fans) if claim.theory else stated
+            found = _judge(law, site, matrices, prescribed)
+            variances.append(Finding(place, found.variance, prescribed))
+            # In units of a standard deviation, where the margin applies as it does to a ratio.
+            centres.append(Finding(place, found.mean, 0.0, scale="difference"))
+            if found.distribution is not None:
+                shapes.append(Finding(place, found.distribution, 0.0, scale="difference"))
+            if min(matrices.shape[1:]) > 1:
+                looks.append(independence(matrices, variance=stated, kurtosis=law.kurtosis(*site.fans)))
+            bounded = bounded and found.within_bounds
+            notes.append(_cause(claim, law, site, matrices, found))
+        if not variances:
+            msg = f"no layer with weights lies in layers {claim.layers}"
+            raise ValueError(msg)
+        return _together(claim, (variances, centres, shapes), looks, notes, bounded=bounded)
 
 
 def _judge(law: Initializer, site: Site, matrices: FloatArray, prescribed: float) -> WeightsLaw:

@@ -1,4 +1,4 @@
-"""What the gatherers of exact laws and joint statements share, beside `varprop.verification.findings`."""
+"""Columns of a sample that tests judge: the places of a claim, steps relative to a theory, and verdicts over layers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place
+from varprop.model.modules import ModuleNetwork
+from varprop.model.network import Network, Place, site_place
 from varprop.model.simulation import Simulation
+from varprop.numerics.averages import mean_of_present
+from varprop.stats import equivalence
 from varprop.stats.floors import Floor, Skewed
-from varprop.theory import get_theory
+from varprop.theory import Theory, get_theory
+from varprop.theory.steps import expected_steps
 from varprop.verification import validity
+from varprop.verification.chain import Measured
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers
+from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers, beyond, join_notes
+from varprop.verification.modules import module_steps
 from varprop.verification.questions import Summed, Table
-from varprop.verification.steps import step_ratios
 
 
 def places_of(claim: Claim, simulation: Simulation) -> list[Place]:
@@ -132,3 +137,80 @@ def _kept(claim: Claim, places: Sequence[Place]) -> tuple[list[int], list[Place]
         msg = f"no layer of {claim.quantity} lies in layers {claim.layers}; it has {layers}"
         raise ValueError(msg)
     return keep, [places[i] for i in keep]
+
+
+def beyond_bound(claim: Claim, findings: Sequence[Finding]) -> Evidence:
+    """Judge a claim that every layer has to meet; the headline is the layer that decides."""
+    sides = [equivalence.directional(finding.outcome, 0.0, direction=claim.direction) for finding in findings]
+    p_support, p_refute = equivalence.combine_layers(*map(list, zip(*sides, strict=True)))
+    decisive = findings[_nearest(claim, findings)]
+    chance = beyond(decisive.outcome, claim.direction, layers=len(findings))
+    pvalue = min(1.0, len(findings) * min(finding.outcome.pvalue for finding in findings))
+    headline = replace(decisive, outcome=replace(decisive.outcome, pvalue=pvalue))
+    said = f"decided by layer {decisive.place[0]}" if decisive.place is not None and len(findings) > 1 else ""
+    note = join_notes(f"claimed {claim.direction} {claim.bound:.4g}", said, decisive.outcome.note)
+    return Evidence(tuple(findings), headline, p_support, p_refute, chance, note)
+
+
+def _nearest(claim: Claim, findings: Sequence[Finding]) -> int:
+    """Position of the layer that lies farthest on the wrong side of the bound, or nearest to it on the right one."""
+    sign = 1.0 if claim.direction == "below" else -1.0
+
+    def excess(i: int) -> float:
+        outcome = findings[i].outcome
+        return sign * outcome.statistic
+
+    return max(range(len(findings)), key=lambda i: (excess(i), sign * findings[i].outcome.theta))
+
+
+def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
+    r"""Ratios that have mean 1 in every layer if the theory describes a single step rightly.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        One input, or several kept apart.
+    theory : Theory
+        What is tested.
+    quantity : str
+        A name that the test ``step_mean`` takes.
+
+    Returns
+    -------
+    ratios : ndarray, shape (networks, layers)
+        Averaged over the inputs; NaN where a network is not at risk, since 0 is expected: its signal has died before.
+    places : tuple of (int, str)
+        Layer and module of every column, in the order in which the signal travels.
+
+    Raises
+    ------
+    ValueError
+        If something that the step starts from was not recorded, or inputs were averaged.
+    UnsupportedError
+        If the theory says nothing of this quantity or does not cover the network, or the laws have a mean.
+
+    Notes
+    -----
+    A step starts from what this network has in the layer before, never from an average over networks
+    (`varprop.theory.steps.expected_steps`). With
+    :math:`v_l = \sigma_w^2 |a_{l-1}|^2 + \sigma_b^2`, the theory's :math:`F(q)` in place of :math:`E\phi^2` and
+    :math:`D(q)` in place of :math:`E\phi'^2`, expected are: :math:`n_{l-1} \sigma_w^2 F(v_{l-1}) + \sigma_b^2` for a
+    pre-activation's mean square, :math:`F(v_l)` for an activation's, and
+    :math:`n_{l+1} \sigma_w^2 D(v_l)\, \overline{\delta_{l+1}^2}` for a gradient's. Where no activation follows z,
+    :math:`F(v) = v` and :math:`D = 1`.
+    """
+    if isinstance(simulation.network, ModuleNetwork):
+        return module_steps(simulation, theory, quantity)
+    measured = Measured(simulation)
+    measured.require_separate_inputs()
+    ratios, places = [], []
+    network, inputs = simulation.architecture, simulation.inputs
+    for site, expected in expected_steps(network, theory, quantity, measured.at, inputs=inputs):
+        value = measured.at(quantity, site_place(site))
+        ratio = np.divide(value, expected, out=np.full(value.shape, np.nan), where=expected > 0)
+        ratios.append(mean_of_present(ratio))
+        places.append(site_place(site))
+    if not ratios:
+        msg = f"{simulation.network.label} has no step of {quantity}; it needs more layers"
+        raise ValueError(msg)
+    return np.stack(ratios, axis=1), tuple(places)
