@@ -7,6 +7,7 @@ other's prediction refutes a true theory.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,11 +146,11 @@ def growth_outcomes(
         steps = len(means.low) - 1
         pair = means.take(steps, 0)
         mean = skewed_ratio("growth_rate_mean", pair, steps=steps, expected=expected, note=ASSUMES)
-    typical = typical_outcome(logs, expected=expected, width=width)
+    typical = typical_outcome(logs, expected=expected, width=width, steps=len(means.low) - 1)
     return GrowthRate(mean_network=mean, typical_network=typical, expected=expected)
 
 
-def typical_outcome(logs: Moments, *, expected: float, width: int | None = None) -> Outcome:
+def typical_outcome(logs: Moments, *, expected: float, width: int | None = None, steps: int = 1) -> Outcome:
     """Judge the typical network's growth, by the moments of the second table that `growth_columns` returns.
 
     Parameters
@@ -158,6 +159,8 @@ def typical_outcome(logs: Moments, *, expected: float, width: int | None = None)
         Of one column.
     expected, width : float, int
         As in `growth_rate`.
+    steps : int
+        Between the first layer and the last.
 
     Returns
     -------
@@ -171,7 +174,10 @@ def typical_outcome(logs: Moments, *, expected: float, width: int | None = None)
     alive = int(logs.n[0])
     _check_alive(alive, logs.rows)
     note = dropped_note(logs.rows - alive, logs.rows)
-    floor = None if width is None else Units(width)
+    skewness = float(logs.skewness[0])
+    floor = None
+    if width is not None:
+        floor = Units(width, max(1, steps), "logarithm", skewness if math.isfinite(skewness) else 0.0)
     return mean_outcome("growth_rate_typical", logs, null=expected, note=note, floor=floor)
 
 

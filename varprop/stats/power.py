@@ -23,6 +23,8 @@ _LARGEST = math.log(1e300)
 
 
 _ONE_STEP = frozenset({"step_mean", "activation_map", "log_mean"})
+_STEPS_ALONE = frozenset({"step_mean", "pooled_step_mean"})
+_OF_LOGARITHMS = frozenset({"log_mean", "typical_directional"})
 _OF_STEPS = _ONE_STEP | {"pooled_step_mean", "cumulative_mean", "growth_rate", "directional", "typical_directional"}
 """Tests by the t law of steps, which takes some networks in narrow layers."""
 
@@ -135,10 +137,14 @@ def required_networks(
             "plan for a truth inside or outside it"
         )
         raise ValueError(msg)
-    return max(least_networks(test, level=alpha / claims, width=width, steps=depth), math.ceil(needed))
+    return max(
+        least_networks(test, level=alpha / claims, width=width, steps=depth, quantity=quantity), math.ceil(needed)
+    )
 
 
-def least_networks(test: str | None, *, level: float, width: int | None = None, steps: int | None = None) -> int:
+def least_networks(
+    test: str | None, *, level: float, width: int | None = None, steps: int | None = None, quantity: str | None = None
+) -> int:
     """Return the fewest networks with which a test gives verdicts at all.
 
     Parameters
@@ -151,6 +157,8 @@ def least_networks(test: str | None, *, level: float, width: int | None = None, 
         Units of the narrowest layer.
     steps : int, optional
         Steps that the test adds up.
+    quantity : str, optional
+        What it is about: steps of pre-activations take more.
 
     Returns
     -------
@@ -166,7 +174,10 @@ def least_networks(test: str | None, *, level: float, width: int | None = None, 
         return FEWEST_IN_A_BAND
     if test not in _OF_STEPS or width is None:
         return 2
-    return Units(width, 1 if steps is None or test in _ONE_STEP else max(1, steps)).least(level)
+    if test in _STEPS_ALONE and (quantity or "").startswith("preactivation_"):
+        return Units(width, law="step").least(level)
+    several = 1 if steps is None or test in _ONE_STEP else max(1, steps)
+    return Units(width, several, "logarithm" if test in _OF_LOGARITHMS else "square").least(level)
 
 
 def detectable_difference(

@@ -14,7 +14,7 @@ from varprop.model.network import Network, Place, site_place
 from varprop.model.simulation import Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.stats import equivalence
-from varprop.stats.floors import Floor, Skewed
+from varprop.stats.floors import Floor, Law, Skewed
 from varprop.theory import Theory, get_theory
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity
@@ -86,9 +86,16 @@ def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Fl
     neighbour = {"gradient": 1, "preactivation": -1}.get(claim.quantity.split("_", maxsplit=1)[0], 0)
     tails = validity.heaviest_tail(network)
     return [
-        validity.law_floor(tails, min(widths[layer], widths.get(layer + neighbour, widths[layer])))
+        validity.law_floor(
+            tails, min(widths[layer], widths.get(layer + neighbour, widths[layer])), law=_law_of(claim, layer)
+        )
         for layer, _ in ratios.places
     ]
+
+
+def _law_of(claim: Claim, layer: int) -> Law:
+    """What a step of the claim's quantity is: of pre-activations a product, but in the first layer, whose input is given."""
+    return "step" if claim.quantity.startswith("preactivation_") and layer > 1 else "square"
 
 
 def jointly(findings: Sequence[Finding], delta: float, note: str = "", *, chance: Chance | None = None) -> Evidence:

@@ -252,7 +252,9 @@ def _in_all(one: Planned, outcome: Outcome, needed: int | None, level: float) ->
     """Networks of the sample, where a test counts those that are alive; no fewer than the test takes."""
     if needed is None:
         return None
-    least = least_networks(one.claim.test, level=level, width=min(one.network.widths))
+    steps = one.network.depth - 1 if one.claim.rule.scope == "one number" else None
+    claim, width = one.claim, min(one.network.widths)
+    least = least_networks(claim.test, level=level, width=width, steps=steps, quantity=claim.quantity)
     return max(least, math.ceil(needed * one.networks / outcome.n))
 
 

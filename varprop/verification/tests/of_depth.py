@@ -333,7 +333,8 @@ def _steps(claim: Claim, piece: Simulation, *, product: bool) -> Table:
 def _both(
     mean: Outcome, logs: Summed, gains: Sequence[Outcome], places: Sequence[Place], *, expected: float, network: Network
 ) -> Rates:
-    typical = growth.typical_outcome(logs.moments, expected=expected, width=validity.narrowest(network))
+    width = validity.narrowest(network)
+    typical = growth.typical_outcome(logs.moments, expected=expected, width=width, steps=len(places) - 1)
     rate = growth.GrowthRate(mean_network=mean, typical_network=typical, expected=expected)
     return rate, [Finding(p, gain, math.exp(expected)) for p, gain in zip(places[1:], gains, strict=True)]
 

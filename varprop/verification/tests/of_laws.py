@@ -134,7 +134,7 @@ class LogMean(Test):
         units = {place[0]: fans[1] for place, _, fans in dense_layers(simulation.architecture)}
         for place, column, law in _laws(claim, simulation, "log_mean"):
             with judging():
-                floor = Units(units[place[0]])
+                floor = Units(units[place[0]], place[0], "logarithm")
                 findings.append(
                     Finding(place, laws.log_mean(column, expected=law.mean, floor=floor), math.exp(law.mean))
                 )
