@@ -1,19 +1,20 @@
 """Development sessions: ``python3 noxfile.py -s NAME``, or ``nox -s NAME`` where nox is installed.
 
 The first form asks for nothing but Python 3.11: where nox is missing, the one pinned in constraints.txt is put into
-.nox/ and run from there. Up to the sessions the code has to parse on any Python 3, so that an old one hears why.
+.nox/ and run from there. Up to the sessions the code has to parse on any Python 3, so that an old one hears why. Whatever
+is installed, here and in the sessions, has a hash in constraints.txt, or in constraints-torch.txt; see pins.py.
 """
 
 import hashlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
-PINS = ("-c", str(ROOT / "constraints.txt"))
 PYTEST = ("pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadfile")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of each worker: more would wait for each other
 
@@ -21,9 +22,10 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of each wo
 def _bootstrap() -> NoReturn:
     """Install the pinned nox into .nox/, then start again with it."""
     home = ROOT / ".nox" / "bootstrap-{}.{}".format(*sys.version_info)
+    wanted, listing = pins.requirements(["nox", "uv"]), home / "requirements.txt"
     python = str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     # The stamp is written last and names what was installed: an interrupted or outdated set-up is done again.
-    stamp, key = home / "stamp", hashlib.sha256((sys.version + Path(PINS[1]).read_text()).encode()).hexdigest()
+    stamp, key = home / "stamp", hashlib.sha256((sys.version + wanted).encode()).hexdigest()
     if Path(sys.prefix) == home:
         stamp.unlink(missing_ok=True)
         sys.exit(f"noxfile.py: {home} was damaged; run the same command again to rebuild it")
@@ -36,7 +38,8 @@ def _bootstrap() -> NoReturn:
         print(f"noxfile.py: installing nox into {home} (once)", file=sys.stderr)
         try:
             subprocess.run([sys.executable, "-m", "venv", "--clear", *without_pip, str(home)], check=True)
-            subprocess.run([*pip, "install", "--quiet", *PINS, "nox[uv]"], check=True)
+            listing.write_text(wanted, encoding="utf-8")
+            subprocess.run([*pip, "install", "--quiet", *pins.INSTALL, "-r", str(listing)], check=True)
             stamp.write_text(key)
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit(f"noxfile.py: nox could not be installed: {error}")
@@ -50,8 +53,12 @@ def _bootstrap() -> NoReturn:
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this line is for those who run an older one
     sys.exit("noxfile.py: varprop needs Python 3.11 or newer; {} is {}.{}".format(sys.executable, *sys.version_info))
+sys.path.insert(0, str(ROOT))  # where nox runs this file, its folder is not there
+import pins
+
 try:
     from nox import Session, main, options, project, session  # nox.main is also what tells a nox that is too old
+    from nox.command import CommandFailed
 except ImportError:
     _bootstrap()
 
@@ -63,9 +70,28 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".nox" / "bytecode"))
 
 
+def _install_pinned(on: Session, *wanted: str) -> None:
+    """Install requirements with all that they need, each as constraints.txt pins it and with one of its hashes."""
+    processor = "torch" in map(pins.name, wanted) and _finds_torch_for_a_processor(on)
+    listing = Path(on.virtualenv.location, "requirements.txt")
+    listing.write_text(pins.requirements(wanted, processor=processor), encoding="utf-8")
+    on.install(*pins.INSTALL, "-r", str(listing))
+
+
+def _finds_torch_for_a_processor(on: Session) -> bool:
+    """Whether pip is led, by its own settings, to the build of PyTorch that comes without CUDA's 2 GB."""
+    if sys.platform != "linux" or on.venv_backend != "virtualenv":
+        return False  # elsewhere PyPI's own is that build; and uv knows nothing of pip's settings
+    version = pins.pins("constraints-torch.txt")["torch"].split()[0].removeprefix("torch==")
+    offered = on.run_install("python", "-m", "pip", "index", "versions", "torch", silent=True, success_codes=[0, 1])
+    return re.search(rf"(?<![\w.+]){re.escape(version)}(?![\w.+])", str(offered)) is not None
+
+
 def _install(on: Session, *groups: str, varprop: str = "-e.") -> None:
-    """Install varprop and dependency groups, all at the versions of constraints.txt."""
-    on.install(*PINS, varprop, *project.dependency_groups(project.load_toml("pyproject.toml"), *groups))
+    """Install what varprop and dependency groups need, then varprop itself, which as a folder can have no hash."""
+    about = project.load_toml("pyproject.toml")
+    _install_pinned(on, *about["project"]["dependencies"], *project.dependency_groups(about, "build", *groups))
+    on.install("--no-deps", "--no-build-isolation", varprop)
 
 
 @session
@@ -85,6 +111,12 @@ def tests(on: Session) -> None:
     """Run the test suite and the doctests. Arguments after -- go to pytest."""
     _install(on, "test")
     on.run(*PYTEST, *on.posargs, env=ONE_THREAD)
+
+
+@session(default=False)
+def dev(on: Session) -> None:
+    """Make an environment to work in, .nox/dev/: varprop from the sources, with what tests and linters need."""
+    _install(on, "dev")
 
 
 @session(default=False)
@@ -161,11 +193,10 @@ def _audit(on: Session, framework: str) -> None:
     on.run("varprop", "audit", framework, *on.posargs, success_codes=[0, 1])
 
 
-@session(default=False, venv_backend="virtualenv")  # as for the benchmark
+@session(default=False, venv_backend="virtualenv")  # pip finds the builds of PyTorch for a processor, uv does not
 def torch(on: Session) -> None:
     """Measure models and audit PyTorch's initialisers; write reports/frameworks/torch/. Arguments go to `varprop audit`."""
-    _install(on, "test")
-    on.install("torch==2.13.0")
+    _install(on, "test", "torch")
     on.run("pytest", "--override-ini=addopts=--doctest-modules", "varprop/bridges/torch")
     on.run("pytest", "tests/test_docs.py", "tests/test_examples.py", "-k", "torch")
     _audit(on, "torch")
@@ -186,14 +217,55 @@ def jax(on: Session) -> None:
     _audit(on, "jax")
 
 
-@session(default=False, venv_backend="virtualenv")  # pip finds the builds of PyTorch for a processor, uv does not
+@session(default=False, venv_backend="virtualenv")  # as for torch
 def bench(on: Session) -> None:
     """Time varprop beside PyTorch, JAX and NumPy, and PyTorch's models. Arguments after -- go to `benchmarks`."""
     _install(on, "bench")
-    # Apart from the pins, since PyTorch needs an older mpmath than the tests; by its version, since others bring CUDA.
-    on.install("torch==2.13.0")
     on.run("python", "-m", "benchmarks", *on.posargs)
     on.run("python", "-m", "benchmarks.models")
+
+
+@session(default=False)
+def lock(on: Session) -> None:
+    """Make constraints.txt anew from pyproject.toml, keeping what is pinned; -- --upgrade for the newest versions."""
+    _install_pinned(on, "uv")
+    about = project.load_toml("pyproject.toml")
+    groups = [word for group in about["dependency-groups"] for word in ("--group", group)]
+    oldest = about["project"]["requires-python"].removeprefix(">=")
+    # For every platform and Python; wheels alone, since sessions build nothing; final releases, even where one that is
+    # not would leave others as they are.
+    shape = ("--universal", "--python-version", oldest, "--no-build", "--prerelease", "disallow", "--generate-hashes")
+    on.env["UV_CUSTOM_COMPILE_COMMAND"] = "nox -s lock"
+    on.run("uv", "pip", "compile", "pyproject.toml", *groups, *shape, "-q", "-o", "constraints.txt", *on.posargs)
+
+
+@session(default=False)
+def advisories(on: Session) -> None:
+    """Name the known vulnerabilities of all that is pinned, or say that nobody could be asked. Arguments go to pip-audit."""
+    _install_pinned(on, *project.dependency_groups(project.load_toml("pyproject.toml"), "advisories"))
+    home = Path(on.virtualenv.location)
+    audit = ("pip-audit", "--disable-pip", "--no-deps", "--progress-spinner=off", *on.posargs)
+    # A mirror may have every project and nothing of its advisories, which pip-audit calls "no known vulnerabilities".
+    # So a source is asked first about a release that is known to have some.
+    known = home / "known.txt"
+    known.write_text("jinja2==2.4.1", encoding="utf-8")
+    for source in ("pypi", "osv"):
+        said = on.run(*audit, "-s", source, "-f", "json", "-r", str(known), silent=True, success_codes=[0, 1])
+        if re.search(r'"(?:PYSEC|GHSA|CVE)-', str(said)):
+            break
+        on.warn(f"{source} names no advisory for {known.read_text()}, which has some: not to be relied on")
+    else:
+        on.skip("NOTHING WAS CHECKED: no source of advisories can be reached from here")
+    found = False
+    for count, pinned in enumerate(pins.rounds()):  # of each project pip-audit takes one version at a time
+        listing = home / f"pinned-{count}.txt"
+        listing.write_text("\n".join(pinned), encoding="utf-8")
+        try:
+            on.run(*audit, "-s", source, "--strict", "-r", str(listing))
+        except CommandFailed:  # the others are wanted all the same
+            found = True
+    if found:
+        on.error("advisories, or pins that the source does not know, are named above")
 
 
 if __name__ == "__main__":
