@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from varprop._arguments import quoted
+
 Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
 
 _ANY = (-math.inf, math.inf)
@@ -119,7 +121,7 @@ def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantit
     for name in sorted(wanted - set(known)):
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-        msg = f"unknown quantity {name!r}{hint}"
+        msg = f"unknown quantity {quoted(name)}{hint}"
         raise ValueError(msg)
     if not wanted:
         msg = "quantities is empty; name at least one, or pass None for all"

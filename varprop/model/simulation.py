@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from varprop._arguments import check_fields, checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
@@ -113,6 +114,10 @@ class Simulation:
     n_networks: int = field(init=False)
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        if not self.samples or not all(hasattr(one, "n_networks") for one in self.samples.values()):
+            msg = "samples must hold the measurements of one quantity or more; write Simulation.from_frame(frame, network)"
+            raise ValueError(msg)
         object.__setattr__(self, "n_networks", next(iter(self.samples.values())).n_networks)
 
     def __repr__(self) -> str:
@@ -151,10 +156,11 @@ class Simulation:
     def _get(self, quantity: str) -> Measurements:
         check_quantities([quantity], known=ALL_QUANTITIES)
         if quantity not in self.samples:
-            msg = f"{quantity!r} was not recorded; this simulation has {', '.join(self.samples)}"
+            msg = f"{quoted(quantity)} was not recorded; this simulation has {', '.join(self.samples)}"
             raise ValueError(msg)
         return self.samples[quantity]
 
+    @checked
     def values(self, quantity: str) -> Float64Array:
         """Values of one quantity.
 
@@ -171,6 +177,7 @@ class Simulation:
         """
         return self._get(quantity).values
 
+    @checked
     def column(self, quantity: str, place: Place) -> Float64Array:
         """Values of one quantity at one place.
 
@@ -185,8 +192,12 @@ class Simulation:
             If the quantity was not recorded there.
         """
         places = self.places(quantity)
+        if not isinstance(place, tuple) or len(place) != 2:
+            msg = f"a place is (layer, module), got {quoted(place)}; it was recorded at {quoted(places)}"
+            raise TypeError(msg)
         if place not in places:
-            msg = f"{quantity} was not recorded at layer {place[0]} (module {place[1]}); it was at {places}"
+            layer, module = place
+            msg = f"{quantity} was not recorded at layer {quoted(layer)} (module {module!s:.200}); it was at {quoted(places)}"
             raise ValueError(msg)
         return self._get(quantity).column(places.index(place))
 
@@ -207,6 +218,7 @@ class Simulation:
             yield piece
             first += piece.n_networks
 
+    @checked
     def summary(self, quantities: Iterable[str] | None = None) -> pd.DataFrame:
         """Describe how each quantity is distributed over the networks, layer by layer.
 
@@ -243,10 +255,12 @@ class Simulation:
 
         return summarise(self, quantities)
 
+    @checked
     def places(self, quantity: str) -> tuple[Place, ...]:
         """(layer, module) of every column of `values`."""
         return self._get(quantity).places
 
+    @checked
     def layers(self, quantity: str) -> tuple[int, ...]:
         """Layer number of every column of `values` (1 is the first layer with weights)."""
         return tuple(layer for layer, _ in self.places(quantity))
@@ -281,6 +295,7 @@ class Simulation:
         return frame
 
     @classmethod
+    @checked
     def from_frame(
         cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: ArrayLike | None = None
     ) -> Simulation:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from varprop._arguments import quoted
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -31,7 +33,7 @@ def choose(labels: Iterable[str], wanted: str | None) -> str:
     if wanted is None and len(there) == 1:
         return there[0]
     if wanted not in there:
-        came = "none is chosen" if wanted is None else f"there is no {wanted!r}"
+        came = "none is chosen" if wanted is None else f"there is no {quoted(wanted)}"
         msg = f"{came}; pass configuration= one of {', '.join(map(repr, there))}"
         raise ValueError(msg)
     return wanted

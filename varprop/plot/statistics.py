@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked, quoted
+from varprop.model.inputs import real_array
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
 from varprop.report.distributions import draw_pvalues, draw_quantiles, half_width
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def exact_law(
     simulation: Simulation,
     *,
@@ -87,6 +90,7 @@ def exact_law(
     return ax
 
 
+@checked
 def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
     """Draw the distribution of p-values, which is the diagonal if all nulls are true and the tests exact.
 
@@ -115,7 +119,7 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     >>> vp.plot.pvalues(np.random.default_rng(1).random(200)).get_ylabel()
     'share of p-values below'
     """
-    numbers = np.asarray(values, dtype=np.float64).ravel()
+    numbers = real_array(values, "values").ravel()
     numbers = numbers[~np.isnan(numbers)]
     if not len(numbers) or numbers.min() < 0 or numbers.max() > 1:
         msg = f"p-values must be numbers in [0, 1], got {len(numbers)} of them"
@@ -128,6 +132,7 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     return ax
 
 
+@checked
 def band(
     simulation: Simulation,
     *,
@@ -190,6 +195,7 @@ def band(
     return ax
 
 
+@checked
 def power(
     *,
     variance: float,
@@ -233,7 +239,7 @@ def power(
     'networks'
     """
     if not (math.isfinite(margin) and margin > 0):
-        msg = f"margin must be finite and > 0, got {margin!r}; 5 % is margin=0.05"
+        msg = f"margin must be finite and > 0, got {quoted(margin)}; 5 % is margin=0.05"
         raise ValueError(msg)
     truths = [share * math.log1p(margin) for share in (0.0, 0.5, 2.0, 4.0)] if thetas is None else list(thetas)
 

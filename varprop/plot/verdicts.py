@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked
 from varprop.report.forest import draw_forest, forest_legend, forest_size
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 from varprop.plot.axes import legend_above, new_axes
 
 
+@checked
 def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw every verdict: measured over predicted with its interval, and the margin it is held against.
 

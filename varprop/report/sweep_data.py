@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked, quoted
 from varprop.model.simulation import Simulation
 from varprop.report.sweep import GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
 from varprop.study.run import Run
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from varprop.study.sweep import Variable
 
 
+@checked
 def sweep_data(
     data: Run | Iterable[Simulation],
     *,
@@ -68,7 +70,7 @@ def sweep_data(
     if isinstance(data, Run):
         swept = data.study.sweep
         if swept is None:
-            msg = f"the study {data.study.name!r} has no [sweep]; name a variable and its values in one"
+            msg = f"the study {quoted(data.study.name)} has no [sweep]; name a variable and its values in one"
             raise ValueError(msg)
         simulations = data.simulations()
         points = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked, quoted
 from varprop.report.content import study_document
 from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
@@ -41,6 +42,7 @@ FORMATS = (*_SET_STUDY, _PICTURES)
 _VERDICTS = "verdicts.csv"
 
 
+@checked
 def write_report(
     run_or_runs: Run | Iterable[Run],
     directory: str | Path,
@@ -190,12 +192,12 @@ def check_formats(formats: Sequence[str]) -> None:
         If it is a single string.
     """
     if isinstance(formats, str):
-        msg = f"formats must be a sequence of names, got the text {formats!r}; write formats=({formats!r},)"
+        msg = f"formats must be a sequence of names, got the text {quoted(formats)}; write formats=({quoted(formats)},)"
         raise TypeError(msg)
     known = ", ".join(map(repr, FORMATS))
     for name in formats:
         if name not in FORMATS:
-            msg = f"unknown format {name!r}; there are {known}"
+            msg = f"unknown format {quoted(name)}; there are {known}"
             raise ValueError(msg)
     if not formats:
         msg = f"formats is empty; name one or more of {known}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from varprop._arguments import checked, quoted
 from varprop.stats import distances
 from varprop.stats.band import FEWEST_NETWORKS as FEWEST_IN_A_BAND
 from varprop.stats.equivalence import MARGINS, Direction, check_budget
@@ -27,6 +28,7 @@ _OF_STEPS = _ONE_STEP | {"pooled_step_mean", "cumulative_mean", "growth_rate", "
 """Tests by the t law of steps, which takes some networks in narrow layers."""
 
 
+@checked
 def required_networks(
     test: str | None = None,
     *,
@@ -169,6 +171,7 @@ def least_networks(test: str | None, *, level: float, width: int | None = None, 
     return Units(width, 1 if steps is None or test in _ONE_STEP else max(1, steps)).least(level)
 
 
+@checked
 def detectable_difference(
     test: str | None = None,
     *,
@@ -380,7 +383,7 @@ def networks_to_decide_direction(
     """
     _check_plan(outcome.unit_variance, alpha, m, beta, layers)
     if not math.isfinite(threshold) or direction not in {"below", "above"}:
-        msg = f"need a finite threshold and the direction 'below' or 'above', got {threshold} and {direction!r}"
+        msg = f"need a finite threshold and the direction 'below' or 'above', got {threshold} and {quoted(direction)}"
         raise ValueError(msg)
     distance = threshold - outcome.theta if direction == "below" else outcome.theta - threshold
     tail, miss = (alpha / m, beta / layers) if distance >= 0.0 else (alpha / (m * layers), beta)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from varprop._arguments import checked
 from varprop.engine.plan import Block, Plan
 from varprop.study.earlier import plan_there
 from varprop.study.errors import StudyError
@@ -47,6 +48,7 @@ class Finding:
     configuration: str = ""
 
 
+@checked
 def check_run(path: str | Path) -> tuple[Finding, ...]:
     """Go through a run's folder and say of every file what it is; nothing is changed.
 

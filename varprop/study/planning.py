@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
@@ -94,10 +95,12 @@ class StudyPlan:
         lost = self.claims["n_required"].isna() & self.claims["expect"].notna()
         return self.claims[short | lost]
 
+    @checked
     def seconds(self, networks: int) -> float:
         """Time that so many networks per configuration take on all cores."""
         return networks * math.fsum(cost.seconds for cost in self.costs) / self.cores
 
+    @checked
     def bytes(self, networks: int) -> float:
         """Disk that so many networks per configuration take."""
         return networks * math.fsum(cost.bytes for cost in self.costs)
@@ -107,6 +110,7 @@ class StudyPlan:
         return self.claims.copy()
 
 
+@checked
 def plan_study(
     study: Study, directory: str | Path | None = None, *, pilot: int = PILOT, workers: int | None = None
 ) -> StudyPlan:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varprop._arguments import checked
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
@@ -295,6 +296,7 @@ def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return stacked[["configuration", *(name for name in stacked.columns if name != "configuration")]]
 
 
+@checked
 def run_study(
     study: Study,
     directory: str | Path = "runs",
@@ -401,6 +403,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise StudyError(str(folder), [Problem("", msg)]) from error
 
 
+@checked
 def load_run(path: str | Path) -> Run:
     """Open a run's folder.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from varprop._arguments import checked
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.training import INPUTS, make_training_plan
 from varprop.model.layers import UnsupportedError
@@ -117,6 +118,7 @@ class Study:
         """Number of inputs that every network sees."""
         return len(self.inputs) if isinstance(self.inputs, tuple) else self.inputs or 1
 
+    @checked
     def plan(self, configuration: Configuration, *, networks: int | None = None) -> Plan:
         """Return what the engine will draw for one configuration; several inputs are kept apart, for the step tests.
 
@@ -144,11 +146,13 @@ class Study:
             normals=self.normals,
         )
 
+    @checked
     def claims_about(self, label: str) -> tuple[Claim, ...]:
         """Return the claims about one configuration."""
         return tuple(scope.claim for scope in self.scopes if label in scope.labels)
 
 
+@checked
 def load_study(path: str | Path) -> Study:
     """Read a study from a TOML file.
 

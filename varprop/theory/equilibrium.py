@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.theory import roots
@@ -45,6 +46,7 @@ class FixedPoint:
     correlations: tuple[CorrelationFixedPoint, ...]
 
 
+@checked
 def fixed_points(
     activation: ActivationLike, *, weight_variance: float, bias_variance: float = 0.0, keep_probability: float = 1.0
 ) -> tuple[FixedPoint, ...]:
@@ -126,6 +128,7 @@ class DepthScales:
     xi_gradient: float
 
 
+@checked
 def depth_scales(
     activation: ActivationLike,
     *,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.layers import UnsupportedError
@@ -33,6 +34,7 @@ class JacobianMoments:
         return self.variance / self.mean**2
 
 
+@checked
 def jacobian_moments(
     activation: ActivationLike,
     *,
@@ -105,6 +107,7 @@ def jacobian_moments(
     return JacobianMoments(mean, mean**2 * relative)
 
 
+@checked
 def largest_squared_singular_value(
     activation: ActivationLike, *, weight_variance: float, depth: int, orthogonal: bool = False
 ) -> float:
@@ -151,7 +154,7 @@ def largest_squared_singular_value(
     phi = as_activation(activation)
     _check_positive(weight_variance=weight_variance)
     if isinstance(depth, bool) or not hasattr(depth, "__index__") or depth < 1:
-        msg = f"depth must be a positive integer, got {depth!r}"
+        msg = f"depth must be a positive integer, got {quoted(depth)}"
         raise ValueError(msg)
     if not phi.homogeneous:
         msg = (
@@ -176,6 +179,7 @@ def largest_squared_singular_value(
     return math.exp(log_least + depth * math.log(weight_variance))
 
 
+@checked
 def mean_singular_value(*, weight_variance: float) -> float:
     r"""Mean singular value of one wide square Gaussian matrix: :math:`8 \sqrt{C_W} / (3 \pi)`.
 
@@ -216,5 +220,5 @@ def _fourth_slopes(phi: Activation, q: Float64Array) -> Float64Array:
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
         if not (math.isfinite(value) and value > 0):
-            msg = f"{name} must be a finite number > 0, got {value!r}"
+            msg = f"{name} must be a finite number > 0, got {quoted(value)}"
             raise ValueError(msg)

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.slopes import check_slopes
@@ -18,6 +19,7 @@ from varprop.numerics.differences import finite_difference
 from varprop.numerics.quadrature import normal_expectation
 
 
+@checked
 def length_map(
     activation: ActivationLike,
     *,
@@ -92,6 +94,7 @@ def length_map(
     return np.array(found)
 
 
+@checked
 def gradient_factor(
     activation: ActivationLike, *, weight_variance: float, q: float, keep_probability: float = 1.0
 ) -> float:
@@ -131,6 +134,7 @@ def gradient_factor(
     return weight_variance / checked_probability(keep_probability) * float(phi.derivative_second_moment(q))
 
 
+@checked
 def chi_parallel(
     activation: ActivationLike, *, weight_variance: float, q: float, keep_probability: float = 1.0
 ) -> float:
@@ -230,7 +234,7 @@ def check_non_negative(**values: float) -> None:
     """
     for name, value in values.items():
         if not (math.isfinite(value) and value >= 0):
-            msg = f"{name} must be a finite number >= 0, got {value!r}"
+            msg = f"{name} must be a finite number >= 0, got {quoted(value)}"
             raise ValueError(msg)
 
 
@@ -243,7 +247,7 @@ def check_depth(depth: int) -> None:
         Always then.
     """
     if isinstance(depth, bool) or not hasattr(depth, "__index__") or depth < 1:
-        msg = f"depth must be a positive integer, got {depth!r}"
+        msg = f"depth must be a positive integer, got {quoted(depth)}"
         raise ValueError(msg)
 
 
@@ -256,6 +260,6 @@ def checked_probability(keep_probability: float) -> float:
         If it is not in (0, 1].
     """
     if not 0 < keep_probability <= 1:
-        msg = f"keep_probability must be in (0, 1], got {keep_probability!r}; 1 means no dropout"
+        msg = f"keep_probability must be in (0, 1], got {quoted(keep_probability)}; 1 means no dropout"
         raise ValueError(msg)
     return float(keep_probability)

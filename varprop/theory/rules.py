@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 
@@ -54,6 +55,7 @@ class Theory:
     constant: bool = False
     finite: bool = False
 
+    @checked
     def speaks_of(self, quantity: str) -> bool:
         """Tell whether the theory predicts a quantity anywhere."""
         if self.finite:
@@ -167,6 +169,7 @@ def theory_names() -> tuple[str, ...]:
     return tuple(THEORIES)
 
 
+@checked
 def get_theory(name: str) -> Theory:
     """Look a theory up by name.
 
@@ -183,7 +186,7 @@ def get_theory(name: str) -> Theory:
     if name not in THEORIES:
         near = difflib.get_close_matches(str(name), THEORIES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(THEORIES)}"
-        msg = f"unknown theory {name!r}{hint}"
+        msg = f"unknown theory {quoted(name)}{hint}"
         raise ValueError(msg)
     return THEORIES[name]
 
@@ -222,5 +225,5 @@ def weight_variance(name: str, fan_in: int, fan_out: int) -> float:
         return 2 / (fan_in + fan_out)
     if name == "he":
         return 2 / fan_in
-    msg = f"theory {name!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+    msg = f"theory {quoted(name)} prescribes no variance of the weights; use 'xavier' or 'he'"
     raise ValueError(msg)

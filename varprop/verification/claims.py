@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from varprop._arguments import quoted
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
 from varprop.stats.equivalence import MARGINS
@@ -242,7 +243,7 @@ class Claim:
             reason=self.reason,
             share=self.share,
         ).items():
-            msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
+            msg = f"claim {quoted(self.id)}: {problem[0]} {problem[1]}"
             raise ValueError(msg)
 
     def covers(self, place: Place) -> bool:
@@ -351,14 +352,16 @@ def claim_problems(
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
     if test not in TESTS:
-        return {"test": f"{test!r} is unknown{_near(test, TESTS)}"}
+        return {"test": f"{quoted(test)} is unknown{_near(test, TESTS)}"}
     rule = TESTS[test]
     said = {
         "quantity": _about_quantity(rule, quantity),
         "theory": _about_theory(rule, theory, quantity),
         "margin": _about_margin(margin),
-        "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{_near(expect, VERDICTS)}",
-        "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
+        "expect": "" if expect in (None, *VERDICTS) else f"{quoted(expect)} is no verdict{_near(expect, VERDICTS)}",
+        "layers": ""
+        if layers is None or _is_range(layers)
+        else f"must be the first and last layer, got {quoted(layers)}",
         "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
         "reason": "" if reason is None else _about_reason(rule, reason, quantity),
         "share": "" if share is None else _about_share(rule, share, reason),
@@ -370,15 +373,15 @@ def _about_margin(margin: Any) -> str:
     low, high = MARGINS
     if _positive(margin) and low <= margin <= high:
         return ""
-    return f"must be a number > 0, between {low:g} and {high:g}, got {margin!r}; write 0.05 for 5 %"
+    return f"must be a number > 0, between {low:g} and {high:g}, got {quoted(margin)}; write 0.05 for 5 %"
 
 
 def _about_quantity(rule: Test, quantity: Any) -> str:
     if quantity in rule.quantities:
         return ""
     known = quantity in ALL_QUANTITIES or quantity == "weights"
-    why = f"does not go with test {rule.name!r}" if known else f"is unknown{_near(quantity, rule.quantities)}"
-    return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
+    why = f"does not go with test {quoted(rule.name)}" if known else f"is unknown{_near(quantity, rule.quantities)}"
+    return f"{quoted(quantity)} {why}; it takes {', '.join(rule.quantities)}"
 
 
 def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
@@ -390,11 +393,11 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
     except ValueError as error:
         return f"is wrong: {error}"
     if rule.theory == "none":
-        return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
+        return f"does not go with test {quoted(rule.name)}, which compares with no prediction of a theory; leave it out"
     if rule.name == "identity":
         return _about_equal(quantity)
     if rule.name == "weights_law" and theory not in {"xavier", "he"}:
-        return f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+        return f"{quoted(theory)} prescribes no variance of the weights; use 'xavier' or 'he'"
     return ""
 
 
@@ -411,47 +414,47 @@ def _about_equal(quantity: Any) -> str:
 
 def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
     if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
+        return f"goes with test 'identity' only, not with {quoted(rule.name)}"
     if quantity in _UNITS_ALIKE:
         return f"is not needed: with test 'identity' {quantity} is held against 0; leave it out"
     if theory is not None:
         return "and theory both say what networks are held against; keep one of the two"
     finite = isinstance(equals, int | float) and not isinstance(equals, bool) and math.isfinite(equals)
-    return "" if finite else f"must be a finite number, got {equals!r}; write for example equals = 1"
+    return "" if finite else f"must be a finite number, got {quoted(equals)}; write for example equals = 1"
 
 
 def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
     if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
+        return f"goes with test 'identity' only, not with {quoted(rule.name)}"
     if reason not in REASONS:
-        return f"{reason!r} is no reason{_near(reason, REASONS)}"
+        return f"{quoted(reason)} is no reason{_near(reason, REASONS)}"
     if quantity in REASONS[reason].quantities:
         return ""
     return (
-        f"{reason!r} says nothing of {quantity}, but of {', '.join(REASONS[reason].quantities)}; leave it out, and the claim is about "
+        f"{quoted(reason)} says nothing of {quantity}, but of {', '.join(REASONS[reason].quantities)}; leave it out, and the claim is about "
         "a share of all networks"
     )
 
 
 def _about_share(rule: Test, share: Any, reason: Any) -> str:
     if rule.name != "identity":
-        return f"goes with test 'identity' only, not with {rule.name!r}"
+        return f"goes with test 'identity' only, not with {quoted(rule.name)}"
     if reason is not None:
         return "and reason do not go together: what holds for a reason holds in all networks; leave one of them out"
     if _positive(share) and share <= 1:
         return ""
-    return f"must be a number > 0 and at most 1, got {share!r}; write 0.99 for 99 % of all networks"
+    return f"must be a number > 0 and at most 1, got {quoted(share)}; write 0.99 for 99 % of all networks"
 
 
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
     if rule.name not in BOUNDED:
-        return dict.fromkeys(given, f"goes with tests {', '.join(BOUNDED)} only, not with {rule.name!r}")
+        return dict.fromkeys(given, f"goes with tests {', '.join(BOUNDED)} only, not with {quoted(rule.name)}")
     what, example = ("a value of the quantity", 0.5) if rule.name == "level" else ("the factor per layer", 0.0625)
     if len(given) != 1:
         return {"below": f"or above must be given (one of them): {what}, as below = {example}"}
     return {
-        name: f"must be a finite number > 0, got {value!r}: it is {what}"
+        name: f"must be a finite number > 0, got {quoted(value)}: it is {what}"
         for name, value in given.items()
         if not _positive(value)
     }
@@ -478,5 +481,5 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     try:
         return Claim(**given)
     except TypeError as error:
-        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals, reason, share; got {given!r}"
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals, reason, share; got {quoted(given)}"
         raise ValueError(msg) from error

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from varprop._arguments import checked, quoted
 from varprop.model.modules import ModuleNetwork
 from varprop.model.simulation import Place, Simulation
 from varprop.stats import equivalence
@@ -70,6 +71,7 @@ class Case:
     claims: tuple[Claim, ...]
 
 
+@checked
 def verify(
     simulation: Simulation,
     *,
@@ -158,6 +160,7 @@ def verify(
     return assess([Case(simulation.network.label, simulation, listed)], alpha=alpha)
 
 
+@checked
 def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     """Give the verdicts of a whole report: m counts the claims of all cases that chance may mislead.
 
@@ -269,7 +272,7 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
         else:
             placed += [(claim, place, one) for place, one in sorted(found, key=operator.itemgetter(0))]
     if not placed:
-        msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
+        msg = f"theory {quoted(theory)} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
         raise ValueError(f"{ALONE}; measure one in two or more" if rule.constant and asked else msg)
     return _frame(_rows_of_places(placed, simulation, alpha))
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
@@ -88,7 +89,7 @@ def _checked(found: Evidence | ValueError | TypeError, claim: Claim, called: str
         return found
     if len(found.args) != 1:
         raise found  # with more to it than a message: samples that cannot be read
-    msg = f"claim {claim.id!r} on {called!r}: {found}"
+    msg = f"claim {quoted(claim.id)} on {quoted(called)}: {found}"
     raise type(found)(msg) from found
 
 
@@ -313,7 +314,7 @@ def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, flo
     }
     kept = {place: said[place] for place in Measured(simulation).places(quantity) if place in said}
     if not kept:
-        msg = f"theory {theory!r} says nothing of {quantity} in {simulation.network.label}"
+        msg = f"theory {quoted(theory)} says nothing of {quantity} in {simulation.network.label}"
         raise ValueError(msg)
     return kept
 
@@ -445,7 +446,7 @@ def _growth_rate(claim: Claim, simulation: Simulation) -> Question[Evidence]:
         msg = f"a growth rate needs two layers or more, {claim.quantity} has {len(predicted)} in layers {claim.layers}"
         raise ValueError(msg)
     if not min(predicted) > 0.0:
-        msg = f"a growth rate needs predictions above 0, theory {claim.theory!r} has {min(predicted):g}; claim an identity"
+        msg = f"a growth rate needs predictions above 0, theory {quoted(claim.theory)} has {min(predicted):g}; claim an identity"
         raise ValueError(msg)
     expected = math.log(predicted[-1] / predicted[0]) / (len(predicted) - 1)
 

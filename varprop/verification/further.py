@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.quantities import TRAINING_QUANTITIES
@@ -260,7 +261,7 @@ def _expected(claim: Claim, simulation: Simulation) -> dict[Place, float] | None
     }
     silent = [place for place in places if place not in said]
     if silent:
-        msg = f"theory {claim.theory!r} says nothing of {claim.quantity} at layer {silent[0][0]}"
+        msg = f"theory {quoted(claim.theory)} says nothing of {claim.quantity} at layer {silent[0][0]}"
         raise ValueError(msg)
     return said
 

@@ -9,7 +9,9 @@ from typing import Literal, overload
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
+from varprop.model.inputs import real_array
 from varprop.theory.finite_width.factors import ComplexArray, Factor
 from varprop.theory.finite_width.inversion import Table, tabulate
 
@@ -91,6 +93,7 @@ class FiniteWidthLaw:
         mean, alive = math.exp(self.offset + self._log_mean()), self._alive_beside_the_factors()
         return mean**2 * alive * (relative + 1 - alive)
 
+    @checked
     def moment(self, order: float) -> float:
         """E[q^order] over all networks, dead ones included, for any real order > 0.
 
@@ -117,7 +120,7 @@ class FiniteWidthLaw:
         [1.0, 1.078125, 1.245117]
         """
         if not (math.isfinite(order) and order > 0):
-            msg = f"order must be finite and > 0, got {order!r}"
+            msg = f"order must be finite and > 0, got {quoted(order)}"
             raise ValueError(msg)
         return (1 - self.dead_probability) * math.exp(float(self._log_mgf(np.array([order + 0j]))[0].real))
 
@@ -249,7 +252,7 @@ def _table(law: FiniteWidthLaw) -> Table:
 
 
 def _numbers(name: str, values: float | Float64Array) -> Float64Array:
-    array = np.asarray(values, dtype=np.float64)
+    array = real_array(values, name)
     if np.isnan(array).any():
         msg = f"{name} must be numbers, got NaN"
         raise ValueError(msg)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from varprop._arguments import quoted
 from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.outcome import Outcome
@@ -85,7 +86,7 @@ def claim_of(test: str, network: Network, *, margin: float) -> Claim:
         If the test is not one of `JUDGES`.
     """
     if test not in JUDGES:
-        msg = f"test must be one of {', '.join(JUDGES)}, got {test!r}"
+        msg = f"test must be one of {', '.join(JUDGES)}, got {quoted(test)}"
         raise ValueError(msg)
     judge = JUDGES[test]
     layers = (network.depth, network.depth) if judge.last_layer else None
