@@ -15,7 +15,8 @@ import numbers
 import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Set as AbstractSet
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -66,7 +67,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 def check_fields(noun: object) -> None:
     """Refuse fields of another kind than a dataclass says, as `checked` does arguments."""
     for one in dataclasses.fields(cast(Any, noun)):
-        found = _kinds(one.type)
+        found = _kinds(str(one.type))
         if found and one.init:
             _fit(type(noun).__name__, one.name, getattr(noun, one.name), found, one.default)
 
@@ -109,29 +110,27 @@ def _kind(part: str) -> str:
 
 def _fit(function: str, name: str, value: Any, kinds: tuple[str, ...], default: object) -> Any:
     """Return the value, as a plain number if it is one."""
-    for kind in kinds:
-        match kind:
-            case "None" if value is None:
-                return None
-            case "bool" if isinstance(value, bool | np.bool):
-                return bool(value)
-            case "int" if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-                return _whole(name, value)
-            case "float" if isinstance(value, numbers.Real) and not isinstance(value, bool):
-                return _real(name, value)
-            case "str" if isinstance(value, str):
-                return value
-            case "Path" if isinstance(value, os.PathLike):
-                return value
-            case "Callable" if callable(value):
-                return value
-            case "Mapping" if isinstance(value, Mapping):
-                return value
-            case "names" | "items" if _listed(kind, value):
-                return _items(name, value, kind)
-            case _ if kind in _NOUNS and _is(value, kind):
-                return value
-    raise TypeError(_refusal(function, name, value, kinds, default))
+    kind = next((kind for kind in kinds if _fits(kind, value)), None)
+    if kind is None:
+        raise TypeError(_refusal(function, name, value, kinds, default))
+    plain = {"bool": _bool, "int": _whole, "float": _real, "names": _items, "items": _items}.get(kind)
+    return plain(name, value, kind) if plain else value
+
+
+def _fits(kind: str, value: object) -> bool:
+    """Whether a value is of a kind, a bool being no number."""
+    match kind:
+        case "None":
+            return value is None
+        case "int" | "float":
+            number = numbers.Integral if kind == "int" else numbers.Real
+            return isinstance(value, number) and not isinstance(value, bool)
+        case "names" | "items":
+            return _listed(kind, value)
+        case "Callable":
+            return callable(value)
+    classes = {"bool": bool | np.bool, "str": str, "Path": os.PathLike, "Mapping": Mapping}
+    return isinstance(value, classes[kind]) if kind in classes else _is(value, kind)
 
 
 def _refusal(function: str, name: str, value: object, kinds: tuple[str, ...], default: object) -> str:
@@ -167,7 +166,11 @@ def _is(value: object, kind: str) -> bool:
     return any(one.__name__ == name and one.__module__.split(".")[0] == package for one in type(value).__mro__)
 
 
-def _whole(name: str, value: numbers.Integral) -> int:
+def _bool(_name: str, value: Any, _kind: str) -> bool:
+    return bool(value)
+
+
+def _whole(name: str, value: Any, _kind: str) -> int:
     number = int(value)
     if abs(number) >= _LARGEST_WHOLE:
         msg = f"{name} must be a whole number of 63 bits at most, got one of {number.bit_length()} bits"
@@ -175,7 +178,7 @@ def _whole(name: str, value: numbers.Integral) -> int:
     return number
 
 
-def _real(name: str, value: numbers.Real) -> float:
+def _real(name: str, value: Any, _kind: str) -> float:
     if isinstance(value, float):
         return value
     try:
@@ -250,7 +253,9 @@ def items_of(name: str, given: object, *, most: int, example: str, ordered: bool
     ValueError
         If there are too many.
     """
-    single = isinstance(given, str | bytes | bytearray | memoryview | Mapping) or (ordered and isinstance(given, Set))
+    single = isinstance(given, str | bytes | bytearray | memoryview | Mapping) or (
+        ordered and isinstance(given, AbstractSet)
+    )
     # An array without axes can be gone through by its class, and cannot.
     if single or not isinstance(given, Iterable) or getattr(given, "shape", None) == ():
         msg = f"{name} must be a list, got {type(given).__name__}; write for example {name}={example}"

@@ -63,6 +63,11 @@ class Call:
             if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
         )
 
+    @property
+    def replaceable(self):
+        """Names of all arguments that are replaced, those that a function takes by ``**`` too."""
+        return tuple(dict.fromkeys((*self.parameters, *self.sound)))
+
     def __call__(self, **replaced):
         """Call with some arguments replaced."""
         arguments = {**self.sound, **{name: make() for name, make in self.used_up.items()}, **replaced}
@@ -250,7 +255,6 @@ def calls(folder):
         "plan_study": Call(vp.plan_study, {"study": study, "directory": folder / "runs", "pilot": 2, "workers": 1}),
         "Study": Call(vp.Study, {name: getattr(study, name) for name in study.__dataclass_fields__}, result=True),
         "Study.claims_about": Call(study.claims_about, {"label": study.configurations[0].label}),
-        "Study.plan": Call(study.plan, {"configuration": study.configurations[0], "networks": 10}),
         "Run": Call(vp.Run, {"study": study, "path": run.path, "networks": 20, "used": dict(run.used)}, result=True),
         "Run.summary": Call(run.summary, {}),
         "Run.verdicts": Call(run.verdicts, {}),

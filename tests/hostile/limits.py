@@ -13,7 +13,7 @@ except ImportError:  # Windows, where time alone is limited
 
 SECONDS = 1.0  # of all threads of this process, in user and system
 MEGABYTES = 200.0  # between what the process held before and the most that it held meanwhile
-_PATIENCE_SECONDS = 20.0  # after which a case is interrupted, so that one that hangs is named
+_PATIENCE_SECONDS = 3.0  # after which a case is interrupted, so that one that hangs is named
 _ROOM = (
     3 * 2**30
 )  # bytes of addresses beyond which nothing more is had, so that a greedy case does not take the machine along

@@ -117,6 +117,7 @@ TEXTS = {
     "dot": ".",
 }
 
+OWN_FAULT = "a fault of the caller's own"
 Point = namedtuple("Point", "x y")
 ROW = [0.5, -1.0, 2.0, 0.0]
 
@@ -128,8 +129,7 @@ def function(*_arguments, **_options):
 
 def failing(*_arguments, **_options):
     """Fails whatever it is given."""
-    msg = "a fault of the caller's own"
-    raise RuntimeError(msg)
+    raise RuntimeError(OWN_FAULT)
 
 
 def coroutine():

@@ -43,6 +43,8 @@ def load_bridge(name: str) -> Bridge:
     ------
     BridgeError
         If there is no such bridge, or what it needs is not installed.
+    TypeError
+        If an argument is of another kind.
     """
     found = _found()
     if not found:

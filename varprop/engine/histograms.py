@@ -69,6 +69,8 @@ def histograms(
         If an argument is out of its range, or a unit leaves the range of float64.
     UnsupportedError
         If the engine has no rule for a layer.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------

@@ -95,6 +95,8 @@ def train(
         If an argument is out of its range, or training leaves the range of float64.
     BrokenExecutor
         If an executor that was handed in loses its workers, or worker processes keep dying.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

@@ -99,6 +99,8 @@ class Histograms:
         ------
         ValueError
             If it is neither, or the network has no activations.
+        TypeError
+            If an argument is of another kind.
         """
         if quantity not in ("activation", "gradient"):
             msg = f"quantity must be 'activation' or 'gradient', got {quoted(quantity)}"

@@ -143,6 +143,8 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
@@ -162,6 +164,8 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
@@ -189,6 +193,8 @@ class Initializer:
         ValueError
             If a fan is not a positive integer, the variance is 0, or the law is a sampler of one's own without a
             stated kurtosis.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
@@ -215,6 +221,8 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         points = real_array(x, "x")

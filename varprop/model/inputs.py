@@ -14,6 +14,9 @@ from varprop._typing import Float64Array
 MAX_NUMBERS = 2**28
 """Of all inputs together, 2 GiB: what takes more is a slip of the keyboard, and is refused before it is drawn."""
 
+_LARGEST = 1e150
+"""Of an input: beyond it the square is no number."""
+
 
 def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Array | None:
     """Return inputs as they were given, rows as an array.
@@ -50,6 +53,9 @@ def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Arra
         raise ValueError(msg)
     if not np.isfinite(x).all():
         msg = "inputs must be finite; drop or fill NaN and infinity first"
+        raise ValueError(msg)
+    if np.abs(x).max() > _LARGEST:
+        msg = f"inputs must lie within +-{_LARGEST:g}, where their squares are numbers, got {np.abs(x).max():g}; scale them"
         raise ValueError(msg)
     return x
 

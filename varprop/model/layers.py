@@ -58,6 +58,8 @@ class Dense:
     ------
     ValueError
         If ``units`` is not a positive integer, a law is unknown, or the biases' law is one of matrices alone.
+    TypeError
+        If an activation or a law is none.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def check_width(value: object, what: str) -> int:
     """Return a layer's width as an int, or say what is wrong with it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         msg = f"{what} must be a positive integer, got {quoted(value)}; write for example {what}=256"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 - a width that is none, however it is wrong
     width = int(value)
     if not 1 <= width <= MAX_WIDTH:
         msg = f"{what} must lie between 1 and {MAX_WIDTH}, got {quoted(width)}; write for example {what}=256"

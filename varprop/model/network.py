@@ -50,6 +50,8 @@ class Network:
     ------
     ValueError
         If a width is not positive, a shape does not fit, or no layer has weights.
+    TypeError
+        If a layer is none.
 
     Examples
     --------

@@ -174,6 +174,8 @@ class Simulation:
         ------
         ValueError
             If the quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
         """
         return self._get(quantity).values
 
@@ -190,6 +192,8 @@ class Simulation:
         ------
         ValueError
             If the quantity was not recorded there.
+        TypeError
+            If an argument is of another kind.
         """
         places = self.places(quantity)
         if not isinstance(place, tuple) or len(place) != 2:
@@ -237,6 +241,8 @@ class Simulation:
         ------
         ValueError
             If a quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
 
         Notes
         -----
@@ -257,12 +263,24 @@ class Simulation:
 
     @checked
     def places(self, quantity: str) -> tuple[Place, ...]:
-        """(layer, module) of every column of `values`."""
+        """(layer, module) of every column of `values`.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return self._get(quantity).places
 
     @checked
     def layers(self, quantity: str) -> tuple[int, ...]:
-        """Layer number of every column of `values` (1 is the first layer with weights)."""
+        """Layer number of every column of `values` (1 is the first layer with weights).
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return tuple(layer for layer, _ in self.places(quantity))
 
     def to_frame(self) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
+from varprop.report.as_written import as_written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +24,7 @@ def legend_above(ax: Axes, content: dict[str, list[object]], *, columns: int) ->
     legend = ax.legend(
         **content, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a name may be anything, and half a formula would stop the drawing
+    as_written(legend.get_texts())
 
 
 def choose(labels: Iterable[str], wanted: str | None) -> str:

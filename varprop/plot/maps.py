@@ -153,6 +153,8 @@ def length_map(
     ------
     ValueError
         If a variance is negative or not finite, or q_max is not positive.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -206,6 +208,8 @@ def correlation_map(
     ------
     ValueError
         If a variance is negative or not finite, or the length map settles nowhere, or at q = 0.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

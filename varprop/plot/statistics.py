@@ -60,6 +60,8 @@ def exact_law(
         If the quantity or the layer was not recorded, or fewer than two networks are alive.
     UnsupportedError
         If there is no exact law for the network.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -111,6 +113,8 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     ------
     ValueError
         If there are none, or one lies outside [0, 1].
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -167,6 +171,8 @@ def band(
     ------
     ValueError
         If the sample lacks what the test needs, or an argument is out of its range.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -231,6 +237,8 @@ def power(
     ------
     ValueError
         If an argument is out of its range.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

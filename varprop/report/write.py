@@ -85,6 +85,8 @@ def write_report(
         is not varprop's.
     TypeError
         If ``formats`` is a single string, or something is given that is no run.
+    OSError
+        If the folder cannot be written.
 
     Examples
     --------

@@ -79,6 +79,8 @@ def required_networks(
     ValueError
         If a parameter is out of range, variance and test are both given or both left out, theta lies on the margin,
         where no number of networks decides, or next to no network lives through so many steps.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------
@@ -219,6 +221,8 @@ def detectable_difference(
     ValueError
         If a parameter is out of range, variance and test are both given or both left out, or the networks are so few
         that no difference is large enough.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------

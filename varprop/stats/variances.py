@@ -16,6 +16,7 @@ _KEPT, _PIVOT, _COMMON = 5.0, 2.0, 2.0
 _SPARE = 2
 """Networks that a mean's logarithm takes beyond those by the delta method, where there are few."""
 _FEWEST_ALIVE = 1e-8
+_MOST_STEPS = 2**16  # no network has more layers
 """Below this a billion networks leave ten alive."""
 
 
@@ -108,10 +109,10 @@ def known_variance(test: str | None, quantity: str, width: int | None, steps: in
     Known(variance=0.123, alive=0.293, spare=2)
     """
     known = _VARIANCES.get((test or "", quantity))
-    if known is None or width is None or steps is None or width < 1 or steps < 1:
+    if known is None or width is None or steps is None or width < 1 or not 1 <= steps <= _MOST_STEPS:
         tests = ", ".join(dict.fromkeys(name for name, _ in _VARIANCES))
         msg = (
-            f"need variance, or a test of {tests} with a quantity that it knows, width >= 1 and depth >= 1, "
+            f"need variance, or a test of {tests} with a quantity that it knows, width >= 1 and depth from 1 to {_MOST_STEPS}, "
             f"got test={quoted(test)}, quantity={quoted(quantity)}, width={width} and depth={steps}; "
             "a pilot's variance is its n times se^2"
         )

@@ -67,6 +67,8 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
     ------
     StudyError
         If the folder is no run's.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -92,7 +94,11 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
         manifest = read_manifest(folder)
         run = load_run(folder)
     except StudyError as error:
-        if not (folder / "manifest.json").exists():
+        try:
+            there = (folder / "manifest.json").exists()
+        except OSError:  # such a name no file can have
+            there = False
+        if not there:
             raise
         name = "study.toml" if _reads_manifest(folder) else "manifest.json"
         state: State = "unreadable" if is_unreadable(error) else "damaged"

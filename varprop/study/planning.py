@@ -97,12 +97,24 @@ class StudyPlan:
 
     @checked
     def seconds(self, networks: int) -> float:
-        """Time that so many networks per configuration take on all cores."""
+        """Time that so many networks per configuration take on all cores.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return networks * math.fsum(cost.seconds for cost in self.costs) / self.cores
 
     @checked
     def bytes(self, networks: int) -> float:
-        """Disk that so many networks per configuration take."""
+        """Disk that so many networks per configuration take.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return networks * math.fsum(cost.bytes for cost in self.costs)
 
     def to_frame(self) -> pd.DataFrame:
@@ -138,6 +150,8 @@ def plan_study(
         If the pilot has fewer than two networks.
     StudyError
         If the study has no claims, or a configuration cannot be sampled or tested.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

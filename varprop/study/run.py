@@ -337,6 +337,8 @@ def run_study(
         If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
     RunStoppedError
         If the disk is full or workers keep dying: the same call goes on from there.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----
@@ -420,6 +422,8 @@ def load_run(path: str | Path) -> Run:
     ------
     StudyError
         If the folder is no run, or its study or manifest is damaged.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

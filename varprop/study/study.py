@@ -123,6 +123,11 @@ class Study:
         """Return what the engine will draw for one configuration; several inputs are kept apart, for the step tests.
 
         ``networks`` takes the place of the study's own number.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
         """
         n_networks = self.networks if networks is None else networks
         if self.training is not None:
@@ -148,7 +153,13 @@ class Study:
 
     @checked
     def claims_about(self, label: str) -> tuple[Claim, ...]:
-        """Return the claims about one configuration."""
+        """Return the claims about one configuration.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return tuple(scope.claim for scope in self.scopes if label in scope.labels)
 
 
@@ -169,6 +180,8 @@ def load_study(path: str | Path) -> Study:
     ------
     StudyError
         If there is no such file, it is not TOML, or what it says makes no study; with every problem at once.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

@@ -63,6 +63,8 @@ def correlation_map(
     ------
     ValueError
         If an argument is out of range, or a signal vanishes on the way, so that nothing is left to correlate.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------
@@ -121,6 +123,8 @@ def gradient_correlation(
     ------
     ValueError
         If an argument is out of range, a signal vanishes on the way, or phi jumps, so that phi' has no moments.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -162,6 +166,8 @@ def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     ------
     ValueError
         If q is not positive, phi' jumps (1 - c then falls as 1/l^2), or phi is linear (c then stays as it is).
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -268,7 +274,9 @@ def _followed(
 ) -> tuple[Float64Array, ...]:
     """Correlations and both second moments, each of shape (depth,)."""
     q1, q2 = _two(q)
-    check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance, q=min(q1, q2))
+    check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance)
+    for one in (q1, q2):
+        check_non_negative(q=one)
     check_depth(depth)
     gain = weight_variance / checked_probability(keep)
     if not -1 <= c <= 1:

@@ -80,6 +80,8 @@ def edge_of_chaos(activation: ActivationLike, bias_variance: float = 0.0) -> Edg
         If there is none with q = 0 or q from 1e-9 to 16384, or to where phi grows too fast for its moments to exist.
     ValueError
         If the variance is negative or not finite, or phi jumps, so that chi_1 is infinite everywhere.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -154,6 +156,8 @@ def half_stable_points(activation: ActivationLike) -> tuple[HalfStablePoint, ...
     ------
     ValueError
         If phi jumps, so that chi_1 is infinite everywhere.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

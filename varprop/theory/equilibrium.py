@@ -72,6 +72,8 @@ def fixed_points(
     ------
     ValueError
         If an argument is out of range.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -160,6 +162,8 @@ def depth_scales(
     ------
     ValueError
         If an argument is out of range, or the signal goes to no fixed point.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------

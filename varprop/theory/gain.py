@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from varprop._arguments import checked, quoted
 from varprop.model.activations import ActivationLike, as_activation
+from varprop.theory.meanfield import LARGEST
 
 
 @checked
@@ -30,6 +31,8 @@ def gain(activation: ActivationLike, q: float = 1.0) -> float:
     ------
     ValueError
         If q is not positive and finite, or phi is 0 almost everywhere.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------
@@ -58,7 +61,7 @@ def gain(activation: ActivationLike, q: float = 1.0) -> float:
     1.0
     """
     phi = as_activation(activation)
-    if not (math.isfinite(q) and q > 0):
+    if not 0 < q <= LARGEST:
         msg = f"q is the second moment to keep, finite and > 0, got {quoted(q)}"
         raise ValueError(msg)
     second_moment = phi.second_moment(float(q))
@@ -86,6 +89,8 @@ def torch_gain(activation: ActivationLike) -> float:
     ------
     ValueError
         If PyTorch tabulates no gain for it.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------

@@ -15,7 +15,7 @@ from varprop.model.inputs import real_array
 from varprop.theory import roots
 from varprop.theory.equilibrium import CRITICAL, MARGINAL
 from varprop.theory.kernel_table import attracting_correlations
-from varprop.theory.meanfield import check_non_negative, second_moment_slope
+from varprop.theory.meanfield import LARGEST, check_non_negative, second_moment_slope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,8 @@ def phase_diagram(
     ValueError
         If a variance is negative or not finite, an axis is empty or not one-dimensional, or phi jumps, which makes
         chi_1 infinite and every network chaotic.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -82,7 +84,7 @@ def phase_diagram(
 
     phi = as_activation(activation)
     weights, biases = _axis("weight_variances", weight_variances), _axis("bias_variances", bias_variances)
-    if not (math.isfinite(q) and q > 0):
+    if not 0 < q <= LARGEST:
         msg = f"q must be a finite number > 0, got {quoted(q)}"
         raise ValueError(msg)
     if phi.jumps:

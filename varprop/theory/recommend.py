@@ -101,6 +101,8 @@ def recommend(activation: ActivationLike, depth: int, *, bias_variance: float | 
         If with the given variance of the biases there is no edge of chaos.
     ValueError
         If the depth is not positive, the variance is negative, or phi jumps, so that it has no gradient.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------

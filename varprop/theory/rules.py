@@ -57,7 +57,13 @@ class Theory:
 
     @checked
     def speaks_of(self, quantity: str) -> bool:
-        """Tell whether the theory predicts a quantity anywhere."""
+        """Tell whether the theory predicts a quantity anywhere.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         if self.finite:
             said_of = {"conditional_variance", "pivot"}
             return quantity in said_of or (
@@ -177,6 +183,8 @@ def get_theory(name: str) -> Theory:
     ------
     ValueError
         If there is none; the message has the nearest right name.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

@@ -159,6 +159,8 @@ def calibrate(
         If a parameter is out of range.
     UnsupportedError
         If the test does not apply to the network.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

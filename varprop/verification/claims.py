@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from varprop._arguments import quoted
+from varprop._arguments import check_fields, quoted
 from varprop.model.quantities import ALL_QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.simulation import Place
 from varprop.stats.equivalence import MARGINS
@@ -204,6 +205,8 @@ class Claim:
     ------
     ValueError
         If a name is unknown, a margin is not positive, or the parts do not go together.
+    TypeError
+        If a field is of another kind.
 
     Examples
     --------
@@ -230,6 +233,7 @@ class Claim:
     share: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for problem in claim_problems(
             quantity=self.quantity,
             test=self.test,
@@ -474,10 +478,13 @@ def _near(name: object, known: Any) -> str:
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
 
 
-def as_claim(given: Claim | dict[str, Any]) -> Claim:
+def as_claim(given: Claim | Mapping[str, Any]) -> Claim:
     """Take a claim, or a mapping with its parts."""
     if isinstance(given, Claim):
         return given
+    if not isinstance(given, Mapping):
+        msg = f"a claim is a Claim or a mapping with its parts, got {quoted(given)}"
+        raise TypeError(msg)
     try:
         return Claim(**given)
     except TypeError as error:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from varprop._arguments import checked, quoted
+from varprop._arguments import checked, items_of, quoted
 from varprop.model.modules import ModuleNetwork
 from varprop.model.simulation import Place, Simulation
 from varprop.stats import equivalence
@@ -60,6 +60,9 @@ COLUMNS = (
     "guarantee",
 )
 """Of every frame of verdicts, in this order."""
+
+
+_MOST_CLAIMS = 100_000  # of one report, and samples: beyond them alpha / m is below what tests can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ def verify(
         If neither or both of theory and claims are given, or the sample lacks what a test needs.
     UnsupportedError
         If the theory does not cover the network.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -156,7 +161,8 @@ def verify(
         raise ValueError(msg)
     if theory is not None:
         return _verify_theory(simulation, theory, margin, alpha)
-    listed = tuple(claim if isinstance(claim, Claim) else as_claim(dict(claim)) for claim in claims or ())
+    given = items_of("claims", claims, most=_MOST_CLAIMS, example="[vp.Claim(...)]", ordered=True)
+    listed = tuple(claim if isinstance(claim, Claim) else as_claim(claim) for claim in given)
     return assess([Case(simulation.network.label, simulation, listed)], alpha=alpha)
 
 
@@ -180,7 +186,13 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     ------
     ValueError
         If there is no claim, or a sample lacks what a test needs; the message names the claim and the sample.
+    TypeError
+        If an argument is of another kind.
     """
+    cases = items_of("cases", cases, most=_MOST_CLAIMS, example="[Case(...)]", ordered=True)
+    if strangers := [case for case in cases if not isinstance(case, Case)]:
+        msg = f"assess takes cases, got {type(strangers[0]).__name__}; write Case(configuration, simulation, claims)"
+        raise TypeError(msg)
     if not any(case.claims for case in cases):
         msg = "there is no claim to test; give at least one"
         raise ValueError(msg)

@@ -146,6 +146,8 @@ def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame
         If the simulation is of a `Network`, for which theories say more.
     ValueError
         If second moments of inputs and outputs were not recorded, or the level is not in (0, 1).
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

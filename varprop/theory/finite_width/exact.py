@@ -58,6 +58,8 @@ def finite_width_law(
         If there is no such layer or quantity, more than one input, or an input of zeros.
     UnsupportedError
         If a law is not Gaussian, there are biases, an activation is not positively homogeneous or follows another.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, overload
@@ -25,6 +26,7 @@ LawQuantity = Literal[
 _ACCURACY = 1e-6
 """Of the distribution function: what cannot be computed as well is refused."""
 _ROUNDING = 1e-12
+_LARGEST_LOG = math.log(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,9 @@ class FiniteWidthLaw:
         Raises
         ------
         ValueError
-            If the order is not positive.
+            If the order is not positive, or the moment past the largest float.
+        TypeError
+            If an argument is of another kind.
 
         Examples
         --------
@@ -122,7 +126,11 @@ class FiniteWidthLaw:
         if not (math.isfinite(order) and order > 0):
             msg = f"order must be finite and > 0, got {quoted(order)}"
             raise ValueError(msg)
-        return (1 - self.dead_probability) * math.exp(float(self._log_mgf(np.array([order + 0j]))[0].real))
+        log_moment = float(self._log_mgf(np.array([order + 0j]))[0].real)
+        if not log_moment <= _LARGEST_LOG:  # NaN too, from an order at which the factors' own moments are no numbers
+            msg = f"E[q^order] at order = {order:g} is past the largest float; ask for a lower order"
+            raise ValueError(msg)
+        return (1 - self.dead_probability) * math.exp(log_moment)
 
     @property
     def cdf_error(self) -> float:

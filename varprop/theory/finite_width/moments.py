@@ -96,6 +96,8 @@ def layer_moments(network: Network, *, inputs: ArrayLike | None = None) -> tuple
     UnsupportedError
         If entries are not known to be independent and symmetric, an activation follows another, or biases that are
         not Gaussian meet an activation that is not positively homogeneous.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----

@@ -77,6 +77,8 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     UnsupportedError
         If entries are not known to be independent and symmetric or have no fourth moment, an activation follows another, or biases that are
         not Gaussian meet an activation that is not positively homogeneous.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----

@@ -175,7 +175,13 @@ class Audit:
 
     @checked
     def part(self, name: str) -> Part | None:
-        """The part of that name, if it was looked at."""
+        """The part of that name, if it was looked at.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return next((part for part in self.parts if part.name == name), None)
 
     @property

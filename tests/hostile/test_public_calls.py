@@ -1,0 +1,125 @@
+"""Public functions called with what nobody means to give: it is refused as the docstring says, or handled, and soon.
+
+The ordinary suite takes a few calls with a fixed seed; `nox -s hostile` takes thousands with a seed of its own.
+"""
+
+import contextlib
+import inspect
+import re
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+
+import varprop as vp
+from tests.hostile.calls import AMOUNTS, MUCH, REFERENCE, calls, documented
+from tests.hostile.limits import limited
+from tests.hostile.zoo import OWN_FAULT, VALUES
+from varprop import plot, theory
+
+pytestmark = pytest.mark.false_alarm(0)  # whatever is drawn, the question is what is said
+
+LONGEST = 2000  # characters of a message
+SUITE = "calls of public functions"
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    """Sound calls, in a folder below others, since a path may lead upwards; each was made once, so that all is imported."""
+    folder = tmp_path_factory.mktemp("calls") / "below" / "another"
+    folder.mkdir(parents=True)
+    with contextlib.chdir(folder):
+        found = calls(folder)
+        for call in found.values():
+            with contextlib.suppress(*documented(call)) if call.refused else contextlib.nullcontext():
+                call()
+        plt.close("all")
+        yield found
+
+
+def hold(name, call, values, tried):
+    """Call, and hold what comes of it against the docstring."""
+    what = f"{name}({', '.join(f'{parameter}={value}' for parameter, value in values.items())})"
+    try:
+        with limited(what):
+            try:
+                call(**{parameter: VALUES[value]() for parameter, value in values.items()})
+            except Exception as error:
+                if str(error) == OWN_FAULT:  # of a function that was handed in, whose error is its caller's
+                    tried[SUITE, "refused"] += 1
+                    return
+                assert isinstance(error, documented(call)), f"{what}: {type(error).__name__}: {error}"
+                assert len(str(error)) < LONGEST, f"{what}: {len(str(error))} characters: {str(error)[:500]}"
+                tried[SUITE, "refused"] += 1
+            else:
+                tried[SUITE, "handled"] += 1
+    finally:
+        plt.close("all")
+
+
+def drawn(data, public):
+    """One to three arguments of one function, and names of values for them."""
+    places = [(name, parameter) for name, call in public.items() for parameter in call.replaceable]
+    name, first = data.draw(st.sampled_from(places), label="argument")
+    others = st.lists(st.sampled_from(public[name].replaceable), max_size=2, unique=True)
+    values = {}
+    for parameter in dict.fromkeys((first, *data.draw(others, label="others"))):
+        values[parameter] = data.draw(
+            st.sampled_from(list(VALUES)).filter(lambda value: not (parameter in AMOUNTS and value in MUCH)),  # noqa: B023
+            label=parameter,
+        )
+    return name, values
+
+
+def test_every_public_name_is_called(public):
+    """All of `varprop.__all__`, of the figures and theories, and whatever else the reference has a page for."""
+    called = {name.split("-")[0] for name in public}
+    parts = REFERENCE.read_text(encoding="utf-8").split(".. currentmodule:: ")[1:]
+    listed = set()
+    for part in parts:
+        prefix = part.split()[0].removeprefix("varprop").removeprefix(".")
+        names = re.findall(r"^   ~?([\w.]+)$", part, re.MULTILINE)
+        listed |= {f"{prefix}.{name}" if prefix else name for name in names}
+    modules = {"": vp, "plot.": plot, "theory.": theory}
+    for prefix, module in modules.items():
+        listed |= {prefix + name for name in module.__all__ if not inspect.ismodule(getattr(module, name))}
+    values = {name for name in listed if inspect.isclass(_found(name)) and name not in called}
+    assert listed - values <= called
+    assert all(
+        issubclass(_found(name), Exception) or name.startswith("theory.") for name in values
+    )  # what theory returns
+
+
+def _found(name):
+    found = vp
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def test_sound_calls_are_quick(public):
+    for name, call in public.items():
+        with limited(name):
+            with contextlib.suppress(*documented(call)) if call.refused else contextlib.nullcontext():
+                call()
+        plt.close("all")
+
+
+QUICK = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+
+
+@settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=QUICK)
+@given(data=st.data())
+def test_a_call_is_refused_or_handled(data, public, tried):
+    name, values = drawn(data, public)
+    hold(name, public[name], values, tried)
+
+
+@pytest.mark.hostile
+@pytest.mark.timeout(3600)
+@settings(max_examples=3000, database=None, phases=[Phase.generate, Phase.shrink], suppress_health_check=QUICK)
+@given(data=st.data())
+def test_thousands_of_calls_are_refused_or_handled(data, public, tried):
+    name, values = drawn(data, public)
+    hold(name, public[name], values, tried)
