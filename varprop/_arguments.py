@@ -68,24 +68,25 @@ def check_fields(noun: object) -> None:
     """Refuse fields of another kind than a dataclass says, as `checked` does arguments."""
     for one in dataclasses.fields(cast(Any, noun)):
         found = _kinds(str(one.type))
-        if found and one.init:
-            _fit(type(noun).__name__, one.name, getattr(noun, one.name), found, one.default)
+        if (
+            found and one.init and not isinstance(value := getattr(noun, one.name), bool)
+        ):  # its range is the noun's to check
+            _fit(type(noun).__name__, one.name, value, found, one.default)
 
 
 _LITERALS = ("LawQuantity", "PhaseValue", "Variable", "Source")  # names for a Literal of texts
-_NUMBERS = {"float": "a number", "int": "a whole number", "bool": "True or False"}
+_NUMBERS = {"float": "a number", "int": "an integer", "bool": "True or False"}
 _TEXTS = {"str": "a text", "Path": "a path"}
-_VARPROPS = ("Network", "ModuleNetwork", "Simulation", "Histograms", "Run", "Study")
-_NOUNS = {**dict.fromkeys(_VARPROPS, "varprop"), "Axes": "matplotlib", "pd.DataFrame": "pandas"}
+_VARPROPS = ("Network", "ModuleNetwork", "Simulation", "Run", "Study")
+_NOUNS = {**dict.fromkeys(_VARPROPS, "varprop"), "Axes": "matplotlib"}
 """Classes by the packages that they are of: known by name, since most must not be imported here."""
 _WORDS = {**_NUMBERS, **_TEXTS, **{noun: f"a {noun}" for noun in _VARPROPS}}
-_WORDS |= {"Axes": "Axes of matplotlib", "pd.DataFrame": "a DataFrame of pandas", "None": "None"}
-_WORDS |= {"names": "a list of texts", "items": "a list", "Callable": "a function", "Mapping": "a mapping"}
+_WORDS |= {"Axes": "Axes of matplotlib", "None": "None"}
+_WORDS |= {"names": "a list of texts", "items": "a list", "Callable": "a function"}
 _MOST = {"names": 1000, "items": 2**17}
 _MADE = {
     "Network": "vp.mlp([256] * 21, ...)",
-    "Simulation": "vp.simulate(network, ...)",
-    "Histograms": "vp.histograms(network, ...)",
+    "Simulation": "vp.simulate(network, ...), or of your own measurements vp.Simulation.from_frame(frame, network)",
     "Run": "vp.load_run(path)",
     "Study": "vp.load_study(path)",
 }
@@ -97,7 +98,8 @@ def _kinds(annotation: object) -> tuple[str, ...]:
     """The kinds that an annotation allows; none if it names one that is not looked at here."""
     text = re.sub(r"Literal\[[^\]]*\]", "str", str(annotation))
     found = tuple(map(_kind, re.split(r" \| (?![^\[]*\])", text)))
-    return found if all(kind in _WORDS for kind in found) and found != ("None",) else ()
+    several = sum(kind in _NOUNS or kind in _MOST for kind in found) > 1  # whose function says what it takes them for
+    return () if several else found if all(kind in _WORDS for kind in found) and found != ("None",) else ()
 
 
 def _kind(part: str) -> str:
@@ -105,7 +107,7 @@ def _kind(part: str) -> str:
     outer, _, inner = part.partition("[")
     if outer in {"Sequence", "Iterable"}:
         return "names" if inner == "str]" else "items"
-    return "str" if part in _LITERALS else outer if outer in {"Callable", "Mapping"} else part
+    return "str" if part in _LITERALS else outer if outer == "Callable" else part
 
 
 def _fit(function: str, name: str, value: Any, kinds: tuple[str, ...], default: object) -> Any:
@@ -118,18 +120,19 @@ def _fit(function: str, name: str, value: Any, kinds: tuple[str, ...], default: 
 
 
 def _fits(kind: str, value: object) -> bool:
-    """Whether a value is of a kind, a bool being no number."""
+    """Whether a value is of a kind."""
     match kind:
         case "None":
             return value is None
-        case "int" | "float":
-            number = numbers.Integral if kind == "int" else numbers.Real
-            return isinstance(value, number) and not isinstance(value, bool)
+        case "int":  # whether a number is whole is a question of its range, which is the function's
+            return isinstance(value, numbers.Real)
+        case "float":
+            return isinstance(value, numbers.Real) and not isinstance(value, bool)
         case "names" | "items":
             return _listed(kind, value)
         case "Callable":
             return callable(value)
-    classes = {"bool": bool | np.bool, "str": str, "Path": os.PathLike, "Mapping": Mapping}
+    classes = {"bool": bool | np.bool, "str": str, "Path": os.PathLike}
     return isinstance(value, classes[kind]) if kind in classes else _is(value, kind)
 
 
@@ -162,18 +165,20 @@ def _items(name: str, value: Any, kind: str) -> Any:
 
 
 def _is(value: object, kind: str) -> bool:
-    name, package = kind.removeprefix("pd."), _NOUNS[kind]
-    return any(one.__name__ == name and one.__module__.split(".")[0] == package for one in type(value).__mro__)
+    package = _NOUNS[kind]
+    return any(one.__name__ == kind and one.__module__.split(".")[0] == package for one in type(value).__mro__)
 
 
 def _bool(_name: str, value: Any, _kind: str) -> bool:
     return bool(value)
 
 
-def _whole(name: str, value: Any, _kind: str) -> int:
+def _whole(name: str, value: Any, kind: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        return value if isinstance(value, bool) else _real(name, value, kind)
     number = int(value)
     if abs(number) >= _LARGEST_WHOLE:
-        msg = f"{name} must be a whole number of 63 bits at most, got one of {number.bit_length()} bits"
+        msg = f"{name} must be an integer of 63 bits at most, got one of {number.bit_length()} bits"
         raise ValueError(msg)
     return number
 

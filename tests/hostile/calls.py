@@ -130,6 +130,13 @@ def _modules():
     return vp.Simulation.from_frame(frame, ModuleNetwork(label="mine", modules=modules))
 
 
+class Calls(dict):
+    """Calls by name, of which a failure shows no more than that."""
+
+    def __repr__(self):
+        return f"{len(self)} calls"
+
+
 @functools.cache
 def calls(folder):
     """Sound calls by the names of what is called, with files in a folder.
@@ -338,4 +345,4 @@ def calls(folder):
         "theory.FiniteWidthLaw.ppf": Call(law.ppf, {"p": 0.5}),
         "theory.Theory.speaks_of": Call(theory.get_theory("he").speaks_of, {"quantity": "pivot"}),
     }
-    return found
+    return Calls(found)

@@ -80,10 +80,8 @@ def limited(what):
     """
     with _bounded():
         before, start = _reset_peak(), time.process_time()
-        try:
+        with contextlib.suppress(TooLongError):
             yield
-        except TooLongError:
-            pass
         seconds, grown = time.process_time() - start, _peak() - before
     assert seconds <= SECONDS, f"{what!r} took {seconds:.2f} s"
     assert grown <= MEGABYTES, f"{what!r} took {grown:.0f} MB"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.hostile.commands import COMMANDS, SOUND, VALUES, check, fill, is_much, run
+from tests.hostile.commands import COMMANDS, GOOD, SOUND, VALUES, check, fill, is_much, run
 from tests.hostile.limits import limited
 
 pytestmark = pytest.mark.false_alarm(0)  # whatever is drawn, the question is what is said
@@ -46,12 +46,14 @@ def lines(draw):
             words.append(draw(st.sampled_from(list(VALUES.values()))))  # one word more than there should be
             continue
         value = draw(st.sampled_from(list(VALUES.values())).filter(lambda text: not is_much(one.name, text)))  # noqa: B023
+        if draw(st.booleans()):  # half of the options are as they should be, else hardly a line would get far
+            value = GOOD.get(one.name, value)
         if one.param_type_name == "argument":
             words[:1] = [value] if draw(st.booleans()) else [*words[:1], value]
         elif one.is_flag:
-            words.append(draw(st.sampled_from([one.opts[0], f"{one.opts[0]}={value}"])))
+            words.append(draw(st.sampled_from([one.opts[0]] * 3 + [f"{one.opts[0]}={value}"])))
         else:
-            words += draw(st.sampled_from([[one.opts[0], value], [f"{one.opts[0]}={value}"], [one.opts[0]]]))
+            words += draw(st.sampled_from([[one.opts[0], value]] * 3 + [[f"{one.opts[0]}={value}"], [one.opts[0]]]))
     if command == "calibrate" and words[:1] != SOUND[command][:1]:
         words.insert(0, SOUND[command][0])  # without a test it is the check of all of them, which takes minutes
     return [command, *words]

@@ -3,7 +3,7 @@
 `VALUES` has a name for each and a function that makes it anew, since a generator is used up and an array can be changed.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import functools
@@ -147,7 +147,7 @@ class Odd:
     """Whatever is asked of it fails, in ways that nobody expects."""
 
     def __len__(self):
-        return -1
+        return -1  # noqa: PLE0303 - that is what is odd
 
     def __getitem__(self, key):
         raise KeyError(key)
@@ -211,11 +211,11 @@ CONTAINERS = {
     "deque": lambda: deque([1, 2]),
     "user-list": lambda: UserList([4, 4]),
     "named-tuple": lambda: Point(1, 2),
-    "range": lambda: range(3),
-    "range-of-a-billion": lambda: range(10**9),
+    "range": functools.partial(range, 3),
+    "range-of-a-billion": functools.partial(range, 10**9),
     "slice": lambda: slice(None),
     "mapping-proxy": lambda: types.MappingProxyType({"a": 1}),
-    "keys": lambda: {"a": 1}.keys(),
+    "keys": {"a": 1}.keys,
 }
 
 OTHERS = {
@@ -244,7 +244,7 @@ OTHERS = {
     "bytearray": lambda: bytearray(b"1"),
     "memoryview": lambda: memoryview(b"1"),
     "path": lambda: pathlib.Path("no/such/path"),
-    "path-of-nothing": lambda: pathlib.Path(),
+    "path-of-nothing": pathlib.Path,
     "file": lambda: io.StringIO("schema = 1"),
     "binary-file": lambda: io.BytesIO(b"schema = 1"),
     "decimal": lambda: decimal.Decimal("0.1"),
@@ -253,9 +253,9 @@ OTHERS = {
     "fraction-of-digits": lambda: fractions.Fraction(10**400, 3),
     "complex": lambda: 1 + 2j,
     "complex-of-a-real": lambda: 1 + 0j,
-    "date": lambda: datetime.date(2026, 1, 1),
-    "time": lambda: datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-    "duration": lambda: datetime.timedelta(1),
+    "date": lambda: dt.date(2026, 1, 1),
+    "time": lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    "duration": lambda: dt.timedelta(1),
     "pattern": lambda: re.compile("a"),
     "dtype": lambda: np.dtype("float32"),
     "dtype-of-objects": lambda: np.dtype(object),

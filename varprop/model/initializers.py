@@ -292,7 +292,8 @@ def _precision(dtype: DTypeLike) -> Dtype:
     except (TypeError, ValueError, RecursionError):  # it is no type at all
         kind = None
     if kind is not np.float32 and kind is not np.float64:
-        msg = f"weights are drawn as float32 or float64, got dtype {quoted(dtype)}"
+        came = quoted(dtype) if kind is None else np.dtype(dtype)
+        msg = f"weights are drawn as float32 or float64, got dtype {came!s:.100}"
         raise ValueError(msg)
     return np.float32 if kind is np.float32 else np.float64
 

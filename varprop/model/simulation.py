@@ -115,7 +115,11 @@ class Simulation:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not self.samples or not all(hasattr(one, "n_networks") for one in self.samples.values()):
+        if (
+            not isinstance(self.samples, Mapping)
+            or not self.samples
+            or not all(hasattr(one, "n_networks") for one in self.samples.values())
+        ):
             msg = "samples must hold the measurements of one quantity or more; write Simulation.from_frame(frame, network)"
             raise ValueError(msg)
         object.__setattr__(self, "n_networks", next(iter(self.samples.values())).n_networks)

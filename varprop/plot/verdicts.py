@@ -48,6 +48,11 @@ def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> vp.plot.forest(out).get_xlabel()
     'measured / predicted'
     """
+    import pandas as pd
+
+    if not isinstance(verdicts, pd.DataFrame):
+        msg = f"forest takes a pandas DataFrame, got {type(verdicts).__name__}; pass what vp.verify returns"
+        raise TypeError(msg)
     columns = verdicts.columns
     lacking = (
         [name for name in _COLUMNS if name not in columns] if columns.nlevels == 1 and columns.is_unique else _COLUMNS

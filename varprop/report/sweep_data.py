@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from varprop._arguments import checked, quoted
+from varprop._arguments import checked, items_of, quoted
 from varprop.model.simulation import Simulation
 from varprop.report.sweep import GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
 from varprop.study.run import Run
@@ -77,7 +77,8 @@ def sweep_data(
             Point(c.series, c.swept, simulations[c.label]) for c in data.study.configurations if c.swept is not None
         ]
         return sweep_frame(points, swept.variable, quantities=quantities, theory=theory, first_layer=first_layer)
-    listed = list(data) if isinstance(data, Iterable) else [data]
+    several = isinstance(data, Iterable) and not isinstance(data, str | Mapping)
+    listed = items_of("data", data, most=100_000, example="[simulation, other]") if several else [data]
     if not listed or not all(isinstance(one, Simulation) for one in listed):
         msg = "data must be a Run, simulations of networks that differ in one variable, or a frame of vp.sweep_data"
         raise TypeError(msg)

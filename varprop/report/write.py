@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from varprop._arguments import checked, quoted
+from varprop._arguments import checked, items_of, quoted
 from varprop.report.content import study_document
 from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
@@ -167,7 +167,8 @@ def check_place(
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
     """One run or several as a list, by name, so that the index does not depend on the order they came in."""
-    runs = list(run_or_runs) if isinstance(run_or_runs, Iterable) else [run_or_runs]
+    several = isinstance(run_or_runs, Iterable) and not isinstance(run_or_runs, str | bytes | Mapping)
+    runs = items_of("runs", run_or_runs, most=10_000, example="[run]") if several else [run_or_runs]
     if not runs:
         msg = "there is no run to report on; pass what vp.run_study or vp.load_run returns"
         raise ValueError(msg)

@@ -161,6 +161,8 @@ class FiniteWidthLaw:
         ------
         ValueError
             If x is NaN, or the law cannot be computed to 1e-6: with orthogonal weights in few and narrow layers.
+        TypeError
+            If it is no real number, or array of them.
         """
         values = _numbers("x", x)
         if not self.factors:
@@ -187,6 +189,8 @@ class FiniteWidthLaw:
         ------
         ValueError
             As `cdf`, or if ln q is a constant.
+        TypeError
+            If it is no real number, or array of them.
         """
         values = _numbers("x", x)
         if not self.factors:
