@@ -90,7 +90,7 @@ def documented(call):
         if not line.startswith(" ")
         for name in re.split(r",\s*|\s+or\s+", line)
     ]
-    return tuple(map(_error, names))
+    return (*map(_error, names), *((TypeError, ValueError) if call.result else ()))
 
 
 def _error(name):

@@ -50,6 +50,8 @@ class Initializer:
     ------
     ValueError
         If the name is empty.
+    TypeError
+        If the law is none.
 
     See Also
     --------

@@ -271,6 +271,8 @@ class Simulation:
 
         Raises
         ------
+        ValueError
+            If the quantity is unknown or was not recorded.
         TypeError
             If an argument is of another kind.
         """
@@ -282,6 +284,8 @@ class Simulation:
 
         Raises
         ------
+        ValueError
+            If the quantity is unknown or was not recorded.
         TypeError
             If an argument is of another kind.
         """

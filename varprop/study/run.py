@@ -337,6 +337,8 @@ def run_study(
         If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
     RunStoppedError
         If the disk is full or workers keep dying: the same call goes on from there.
+    ValueError
+        If the number of networks or of workers, or the executor's name, is none.
     TypeError
         If an argument is of another kind.
 
