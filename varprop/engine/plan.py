@@ -218,7 +218,7 @@ def check_networks(n_networks: Any) -> None:
     if (
         isinstance(n_networks, bool)
         or not isinstance(n_networks, numbers.Integral)
-        or not 1 <= n_networks <= MAX_NETWORKS
+        or not 1 <= int(n_networks) <= MAX_NETWORKS
     ):
         msg = (
             f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {quoted(n_networks)}; write for example 2000"

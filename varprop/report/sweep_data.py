@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from varprop._arguments import checked, items_of, quoted
 from varprop.model.simulation import Simulation
@@ -78,7 +78,7 @@ def sweep_data(
         ]
         return sweep_frame(points, swept.variable, quantities=quantities, theory=theory, first_layer=first_layer)
     several = isinstance(data, Iterable) and not isinstance(data, str | Mapping)
-    listed = items_of("data", data, most=100_000, example="[simulation, other]") if several else [data]
+    listed: list[Any] = items_of("data", data, most=100_000, example="[simulation, other]") if several else [data]
     if not listed or not all(isinstance(one, Simulation) for one in listed):
         msg = "data must be a Run, simulations of networks that differ in one variable, or a frame of vp.sweep_data"
         raise TypeError(msg)
