@@ -128,7 +128,7 @@ def agreement(on: Session) -> None:
 
 @session(default=False)
 def hostile(on: Session) -> None:
-    """Thousands of mutated inputs, of a new seed that is printed. Arguments after -- go to pytest."""
+    """Thousands of mutated studies, command lines and calls, of a new seed that is printed. Arguments after -- go to pytest."""
     _install(on, "test")
     seed = f"--hypothesis-seed={int.from_bytes(os.urandom(4), 'big')}"
     if not any(argument.startswith("--hypothesis-seed") for argument in on.posargs):

@@ -124,7 +124,9 @@ def test_histograms_that_cannot_be_drawn_are_refused(tanh, simulation):
         vp.plot.histograms(simulation)
     with pytest.raises(ValueError, match="quantity must be 'activation' or 'gradient', got 'weights'"):
         vp.plot.histograms(tanh, quantity="weights")
-    for layers in (0, 9, 2.5, "3"):
+    with pytest.raises(TypeError, match="layers must be an integer, got str"):
+        vp.plot.histograms(tanh, layers="3")
+    for layers in (0, 9, 2.5):
         with pytest.raises(ValueError, match="layers must be an integer from 1 to 8, got"):
             vp.plot.histograms(tanh, layers=layers)
     linear = vp.Network(4, [vp.Dense(4, weights="xavier_normal")])
@@ -191,9 +193,9 @@ def test_ridges_are_drawn_on_given_axes(simulation):
 
 
 def test_distributions_that_cannot_be_drawn_are_refused(simulation, tanh):
-    with pytest.raises(TypeError, match=r"must be a Simulation, got DataFrame; .* vp.Simulation.from_frame"):
+    with pytest.raises(TypeError, match=r"takes a Simulation, got DataFrame .* vp.Simulation.from_frame"):
         vp.plot.distributions(simulation.to_frame())
-    with pytest.raises(TypeError, match="must be a Simulation, got Histograms"):
+    with pytest.raises(TypeError, match="takes a Simulation, got Histograms"):
         vp.plot.distributions(tanh)
     for layers in (0, -1, 1.5):
         with pytest.raises(ValueError, match="layers must be an integer of at least 1"):

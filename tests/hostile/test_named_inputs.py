@@ -1,9 +1,11 @@
 """Inputs that once ended in a traceback, a hang or a wrong answer; each is refused with one message, or handled."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import varprop as vp
+from varprop.model.modules import Module, ModuleNetwork
 from varprop.study.errors import StudyError
 from varprop.study.parsing import parse_study
 
@@ -173,7 +175,7 @@ def test_what_is_no_run_is_told_so(other, tmp_path):
     [
         ({"margin": 1e308}, "margin must be a number > 0, between"),
         ({"margin": 1e-320}, "margin must be a number > 0, between"),
-        ({"margin": int(DIGITS)}, "margin must be a number > 0, between"),
+        ({"margin": int(DIGITS)}, "margin must be a number that float64 can hold"),
         ({"alpha": 1e-320}, "alpha must lie in"),
     ],
     ids=["largest", "least", "400-digits", "alpha"],
@@ -200,3 +202,149 @@ def test_half_a_formula_as_a_name_is_drawn(tmp_path):
     axes = vp.plot.sweep(sims, variable="weight_variance", theory=None)
     axes.figure.savefig(tmp_path / "sweep.svg")
     assert any(r"$\frac{$" in text.get_text() for text in axes.get_legend().get_texts())
+
+
+def _of_itself():
+    found = []
+    found.append(found)
+    return found
+
+
+@pytest.mark.parametrize("rng", [[], (), "1", [1.5], True, range(10**9), _of_itself()], ids=type)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: vp.get_initializer("he_normal").sample((2, 2), fan_in=2, fan_out=2, rng=rng),
+        lambda rng: vp.audit(vp.get_initializer("he_normal"), (8, 8), law="he_normal", n_draws=1000, rng=rng),
+        lambda rng: vp.calibrate("step_mean", widths=[4] * 4, n_networks=20, repeats=2, rng=rng),
+        lambda rng: vp.histograms(vp.mlp([4] * 4, activation="relu", weights="he_normal"), n_networks=2, rng=rng),
+    ],
+    ids=["sample", "audit", "calibrate", "histograms"],
+)
+def test_a_seed_is_refused_wherever_one_is_taken(draw, rng):
+    """NumPy reads [] as a seed, and a list that contains itself ends the process."""
+    with pytest.raises(TypeError, match="rng must be an integer seed"):
+        draw(rng)
+
+
+def test_a_seed_of_so_many_digits_is_refused(net):
+    with pytest.raises(ValueError, match="rng must be a number from 0 to"):
+        vp.simulate(net, n_networks=4, rng=int(HEXADECIMAL, 16))
+
+
+CALLS = {
+    "a-billion-widths": (
+        lambda: vp.mlp(range(1, 10**9), activation="relu", weights="he_normal"),
+        ValueError,
+        "at most",
+    ),
+    "a-billion-points": (
+        lambda: vp.get_initializer("he_normal").cdf(range(10**9), fan_in=2, fan_out=2),
+        ValueError,
+        "at most",
+    ),
+    "a-billion-quantities": (
+        lambda: vp.simulate(_small(), n_networks=2, rng=1, quantities=range(10**9)),
+        ValueError,
+        "at most",
+    ),
+    "a-million-layers": (
+        lambda: vp.theory.length_map("tanh", weight_variance=1, q=1, depth=10**6),
+        ValueError,
+        "65536 at most",
+    ),
+    "steps-to-plan-for": (
+        lambda: vp.required_networks("cumulative_mean", width=64, depth=2**31),
+        ValueError,
+        "depth from 1 to 65536",
+    ),
+    "q-of-1e200": (
+        lambda: vp.theory.correlation_map("tanh", weight_variance=1, q=1e200, c=0.5, depth=3),
+        ValueError,
+        "at most",
+    ),
+    "variance-of-1e308": (
+        lambda: vp.theory.depth_scales("tanh", weight_variance=1e308),
+        ValueError,
+        "1e\\+150 at most",
+    ),
+    "moment-beyond-all": (
+        lambda: vp.theory.finite_width_law(_small(), 2).moment(2**31),
+        ValueError,
+        "past the largest float",
+    ),
+    "edge-beyond-all": (
+        lambda: vp.theory.largest_squared_singular_value("linear", weight_variance=1e150, depth=9),
+        ValueError,
+        "past the largest float",
+    ),
+    "inputs-of-1e308": (lambda: vp.predict(_small(), inputs=np.full((1, 4), 1e308)), ValueError, "must lie within"),
+    "inputs-beyond-float32": (
+        lambda: vp.simulate(_small(), n_networks=2, rng=1, inputs=np.full((1, 4), 1e100)),
+        ValueError,
+        "float32 can hold",
+    ),
+    "slope-beyond-float32": (lambda: vp.get_activation("leaky_relu", slope=1e100), ValueError, "is not finite at z"),
+    "complex-points": (lambda: vp.get_initializer("he_normal").cdf(1j, fan_in=2, fan_out=2), TypeError, "real numbers"),
+    "text-as-margin": (
+        lambda: vp.required_networks(variance=1.0, margin="0.1"),
+        TypeError,
+        "margin must be a number, got str",
+    ),
+    "bool-as-margin": (
+        lambda: vp.required_networks(variance=1.0, margin=True),
+        TypeError,
+        "margin must be a number, got bool",
+    ),
+    "numbers-as-claims": (lambda: vp.verify(_measured(), claims=[1]), TypeError, "a claim is a Claim or a mapping"),
+    "texts-as-cases": (lambda: vp.verification.compare.assess(["a"]), TypeError, "assess takes cases, got str"),
+    "name-of-5000-letters": (
+        lambda: vp.Activation(name="a" * 5000, value=np.tanh),
+        ValueError,
+        "200 characters at most",
+    ),
+    "path-of-5000-letters": (lambda: vp.check_run("a" * 5000), ValueError, "manifest.json"),
+    "array-as-executor": (
+        lambda: vp.simulate(_small(), n_networks=2, rng=1, executor=np.ones(3)),
+        TypeError,
+        "executor must be",
+    ),
+    "frame-of-levels": (
+        lambda: vp.plot.forest(pd.DataFrame([[1]], columns=[["a"], ["b"]])),
+        ValueError,
+        "has no column",
+    ),
+}
+
+
+def _small():
+    return vp.mlp([4] * 4, activation="relu", weights="he_normal")
+
+
+def _measured():
+    return vp.simulate(_small(), n_networks=20, rng=1)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), CALLS.values(), ids=CALLS.keys())
+def test_a_call_is_refused(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("name", [r"$\frac{$", "$ $", "_mine"], ids=["half-a-formula", "two-dollars", "underscore"])
+def test_any_name_stands_in_the_legends_of_maps(name, tmp_path):
+    phi = vp.Activation(name=name, value=np.tanh)
+    for draw in (vp.plot.length_map, vp.plot.correlation_map):
+        axes = draw(phi, weight_variance=1.5, bias_variance=0.1)
+        axes.figure.savefig(tmp_path / "map.svg")
+        assert any(name in text.get_text() for text in axes.get_legend().get_texts())
+
+
+def test_any_name_of_a_module_stands_below_a_profile(tmp_path):
+    name = r"$\frac{$"
+    frame = pd.DataFrame({"network": range(4), "module": name, "quantity": "activation_second_moment", "value": 1.0})
+    network = ModuleNetwork(label="mine", modules=(Module(name=name, kind="Linear", layer=1, weights=True),))
+    axes = vp.plot.profile(vp.Simulation.from_frame(frame, network))
+    axes.figure.savefig(tmp_path / "profile.svg")
+    assert [text.get_text() for text in axes.get_xticklabels()] == [name]

@@ -266,7 +266,7 @@ def test_what_does_not(obj, error, message):
         ({"derivative": 3}, TypeError, "derivative of activation 'own' must be a function"),
         ({"derivative": np.sum}, ValueError, "derivative of activation 'own' must act elementwise"),
         ({"kinks": (1.0, 0.0)}, ValueError, "finite and increasing"),
-        ({"kinks": (float("inf"),)}, ValueError, "finite and increasing"),
+        ({"kinks": (float("inf"),)}, ValueError, "each of the kinks of activation 'own' must be finite"),
         ({"jumps": (0.0, 0.0)}, ValueError, "jumps of activation 'own' must be finite and increasing"),
         ({"max_slope": float("nan")}, ValueError, "max_slope of activation 'own'"),
         ({"max_slope": -1.0}, ValueError, "max_slope of activation 'own'"),

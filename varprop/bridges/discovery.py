@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
 
+from varprop._arguments import checked, quoted
 from varprop.bridges.catalogue import Bridge
 from varprop.model.names import unknown_name
 
@@ -25,6 +26,7 @@ def bridge_names() -> tuple[str, ...]:
     return tuple(sorted(_found()))
 
 
+@checked
 def load_bridge(name: str) -> Bridge:
     """Import a framework and make its catalogue.
 
@@ -41,6 +43,8 @@ def load_bridge(name: str) -> Bridge:
     ------
     BridgeError
         If there is no such bridge, or what it needs is not installed.
+    TypeError
+        If an argument is of another kind.
     """
     found = _found()
     if not found:
@@ -54,7 +58,7 @@ def load_bridge(name: str) -> Bridge:
         msg = f"{error.name} is not installed; install it with: pip install 'varprop[{name}]'"
         raise BridgeError(msg) from error
     if not isinstance(bridge, Bridge):
-        msg = f"the bridge {name!r} must make a varprop.bridges.Bridge, it made {type(bridge).__name__}"
+        msg = f"the bridge {quoted(name)} must make a varprop.bridges.Bridge, it made {type(bridge).__name__}"
         raise BridgeError(msg)
     return bridge
 

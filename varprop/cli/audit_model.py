@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from varprop._arguments import quoted
 from varprop.cli.failures import fail, guarded
 from varprop.cli.terminal import say
 
@@ -107,7 +108,9 @@ def _short(value: object) -> object:
 
 def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", text):
-        msg = f"--input takes sizes with x between them, got {text!r}; write for example 3x32x32, without the batch"
+        msg = (
+            f"--input takes sizes with x between them, got {quoted(text)}; write for example 3x32x32, without the batch"
+        )
         raise ValueError(msg)
     return tuple(map(int, text.split("x")))
 
@@ -118,7 +121,7 @@ def _factory(text: str) -> Callable[[], Any]:
 
     module, _, name = text.partition(":")
     if not (module and name):
-        msg = f"a factory is named as package.module:factory, got {text!r}"
+        msg = f"a factory is named as package.module:factory, got {quoted(text)}"
         raise ValueError(msg)
     here = str(Path.cwd())
     if here not in sys.path:
@@ -130,7 +133,7 @@ def _factory(text: str) -> Callable[[], Any]:
     except ModuleNotFoundError as error:
         if error.name == "torch":
             raise BridgeError(_NO_TORCH) from error
-        msg = f"{text}: there is no module {error.name!r} here or among what is installed"
+        msg = f"{text}: there is no module {quoted(error.name)} here or among what is installed"
         raise ValueError(msg) from error
     except Exception as error:
         msg = f"{text}: {error}" if isinstance(error, AttributeError) else f"{text}: {type(error).__name__}: {error}"

@@ -34,6 +34,7 @@ STATUSES = (
 DISK_FULL = frozenset(filter(None, (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)))
 _UsageError: type[Exception] = typer.BadParameter.__base__ or Exception  # typer has a copy of click, or click itself
 _PATIENCE_SECONDS = 3.0  # in which a command that was asked to stop does so; ending workers takes a tenth of a second
+_LONGEST = 400  # characters of a line
 _UNFINISHED = 130
 """What typer makes of a KeyboardInterrupt."""
 
@@ -67,7 +68,7 @@ def run(command: Callable[[], object]) -> NoReturn:
     except _UsageError as error:
         shown = io.StringIO()
         cast(Any, error).show(file=shown)
-        say(shown.getvalue().rstrip())
+        say("\n".join(map(_cut, shown.getvalue().rstrip().splitlines())))
         status = BAD_INPUT
     except typer.Exit as error:
         status = error.exit_code
@@ -79,6 +80,11 @@ def run(command: Callable[[], object]) -> NoReturn:
     flush()
     _on_signals(signal.SIG_IGN)  # nothing is left that could be stopped, and Python's end sets what is not ignored back
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _cut(line: str) -> str:
+    """A line of a usage error, which quotes what was written, however long that is."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import varprop as vp
+from varprop._arguments import quoted
 from varprop.engine.executors import usable_cores
 from varprop.engine.workers import leave_interrupts_to_the_parent
 
@@ -92,7 +93,7 @@ async def _knock(address: str) -> None:
         answer.cancel()
     error = answer.exception() if done else "it does not speak Dask's protocol"
     if error is not None:
-        msg = f"no Dask scheduler answers at {address!r} ({error}); an address looks like tcp://10.0.0.1:8786"
+        msg = f"no Dask scheduler answers at {quoted(address)} ({error}); an address looks like tcp://10.0.0.1:8786"
         raise ConnectionError(msg)
     answer.result().abort()
 

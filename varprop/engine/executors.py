@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
+from varprop._arguments import quoted
 from varprop.engine.blas import on_one_core, one_blas_thread, this_process
 from varprop.engine.workers import worker_processes
 
@@ -93,6 +94,8 @@ def run_tasks(
             msg = f"the executor lost its workers or its scheduler ({_first_line(error)}); it takes a new one to go on"
             raise BrokenExecutor(msg) from error
         return
+    if executor is not None and not isinstance(executor, str):
+        _refuse(executor)
     if executor is None:
         executor = "processes" if len(tasks) > 1 and _worth_workers(work, workers) else "serial"
     if executor == "serial":
@@ -101,14 +104,18 @@ def run_tasks(
                 yield task[-1], function(*task)
         return
     if executor not in ("threads", "processes"):
-        msg = f"executor must be 'serial', 'threads', 'processes' or a concurrent.futures.Executor, got {executor!r}"
-        if hasattr(executor, "get_executor"):
-            msg += "; write client.get_executor() for a Dask client"
-        raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
+        _refuse(executor)
     count = min(workers or usable_cores(), max(len(tasks), 1))
     open_pool: Callable[[], contextlib.AbstractContextManager[Executor]]
     open_pool = partial(ThreadPoolExecutor, count) if executor == "threads" else partial(worker_processes, count)
     yield from _replacing(open_pool, function, tasks, _WINDOW * count, cancel=executor == "threads")
+
+
+def _refuse(executor: object) -> NoReturn:
+    msg = f"executor must be 'serial', 'threads', 'processes' or a concurrent.futures.Executor, got {quoted(executor)}"
+    if hasattr(executor, "get_executor"):
+        msg += "; write client.get_executor() for a Dask client"
+    raise ValueError(msg) if isinstance(executor, str) else TypeError(msg)
 
 
 def _worth_workers(work: int, workers: int | None) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.histograms import Histograms, Scale, UnitCounts, UnitQuantity
+from varprop.model.inputs import real_array
 from varprop.model.network import Network, Place, read_activations
 from varprop.numerics.streams import block_generator
 
@@ -21,6 +23,7 @@ _LOG_EDGES = 10.0 ** (np.arange(_DECADES[0] * _PER_DECADE, _DECADES[1] * _PER_DE
 _PROBES = np.concatenate([np.linspace(-12, 12, 4801), *([-(2.0**k), 2.0**k] for k in range(4, 65))])
 
 
+@checked
 def histograms(
     network: Network,
     *,
@@ -64,6 +67,8 @@ def histograms(
         If an argument is out of its range, or a unit leaves the range of float64.
     UnsupportedError
         If the engine has no rule for a layer.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------
@@ -78,7 +83,7 @@ def histograms(
     ([-1.0, 1.0], (5, 100))
     """
     if isinstance(bins, bool) or not hasattr(bins, "__index__") or not 2 <= bins <= 100_000:
-        msg = f"bins must be an integer from 2 to 100000, got {bins!r}; write for example bins=100"
+        msg = f"bins must be an integer from 2 to 100000, got {quoted(bins)}; write for example bins=100"
         raise ValueError(msg)
     # Which quantity is named here changes no draw; none is read.
     plan = make_plan(
@@ -219,8 +224,8 @@ def _range(network: Network) -> tuple[float, float] | None:
 
 
 def _checked(name: str, edges: ArrayLike) -> Float64Array:
-    given = np.asarray(edges, dtype=np.float64)
+    given = real_array(edges, name)
     if given.ndim != 1 or len(given) < 2 or not np.isfinite(given).all() or not (np.diff(given) > 0).all():
-        msg = f"{name} must be two or more finite, increasing numbers, got {edges!r}; write for example np.linspace(-1, 1, 41)"
+        msg = f"{name} must be two or more finite, increasing numbers, got {quoted(edges)}; write for example np.linspace(-1, 1, 41)"
         raise ValueError(msg)
     return given

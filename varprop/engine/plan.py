@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import quoted
 from varprop._limits import MAX_NETWORKS
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import Task
@@ -134,14 +136,17 @@ def make_plan(
     check_networks(n_networks)
     dtype = str(dtype) if isinstance(dtype, np.dtype) else dtype
     if not isinstance(dtype, str) or dtype not in ("float32", "float64"):
-        msg = f"dtype must be 'float32' or 'float64', got {dtype!r}"
+        msg = f"dtype must be 'float32' or 'float64', got {quoted(dtype)}"
         raise ValueError(msg)
     if not isinstance(method, str) or method not in ("auto", "dense", "norms"):
-        msg = f"method must be 'auto', 'dense' or 'norms', got {method!r}"
+        msg = f"method must be 'auto', 'dense' or 'norms', got {quoted(method)}"
         raise ValueError(msg)
     source = choose_normals(normals, "float64" if method == "norms" else dtype)
     root = root_sequence(rng)
     x = make_inputs(inputs, network, root)
+    if np.abs(x).max() > np.finfo(dtype).max:
+        msg = f"inputs must be numbers that {dtype} can hold, got {np.abs(x).max():g}; scale them, or write dtype='float64'"
+        raise ValueError(msg)
     resolved = _method(network, method, n_inputs=len(x))
     tile, block = (
         round_sizes(_BLOCK_NETWORKS, 1, network.depth)
@@ -208,8 +213,14 @@ def check_networks(n_networks: Any) -> None:
     ValueError
         If it is not an integer from 1 to 10^9.
     """
-    if isinstance(n_networks, bool) or not hasattr(n_networks, "__index__") or not 1 <= n_networks <= MAX_NETWORKS:
-        msg = f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {n_networks!r}; write for example 2000"
+    if (
+        isinstance(n_networks, bool)
+        or not isinstance(n_networks, numbers.Integral)
+        or not 1 <= int(n_networks) <= MAX_NETWORKS
+    ):
+        msg = (
+            f"n_networks must be an integer from 1 to {MAX_NETWORKS}, got {quoted(n_networks)}; write for example 2000"
+        )
         raise ValueError(msg)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import descend
 from varprop.engine.executors import ExecutorLike, run_tasks
@@ -27,6 +28,7 @@ BlockValues = dict[str, Float64Array]
 """By quantity: (networks, places), or (networks, places, inputs) where the inputs are kept apart."""
 
 
+@checked
 def simulate(
     network: Network,
     *,

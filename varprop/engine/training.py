@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import Task, dense_sites, product
 from varprop.engine.executors import ExecutorLike
@@ -21,6 +22,7 @@ from varprop.engine.plan import (
 )
 from varprop.engine.propagate import places
 from varprop.engine.simulate import sample
+from varprop.model.inputs import real_array
 from varprop.model.network import Network, Place, site_place
 from varprop.model.quantities import TRAINING_QUANTITIES, check_quantities
 from varprop.model.simulation import Simulation
@@ -35,6 +37,7 @@ _TILE_SIGNALS = (
 _COPIES = 6  # of all weights: start, now, gradient, its terms, and transposes
 
 
+@checked
 def train(
     network: Network,
     *,
@@ -92,6 +95,8 @@ def train(
         If an argument is out of its range, or training leaves the range of float64.
     BrokenExecutor
         If an executor that was handed in loses its workers, or worker processes keep dying.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -179,7 +184,7 @@ def _targets(
         # Without BLAS, so that a task does not depend on the kernel it picks for a processor.
         linear: Float64Array = product(x[None], teacher[None])[0]
         return linear
-    y = np.asarray(targets, dtype=np.float64)
+    y = real_array(targets, "targets")
     if y.shape != shape:
         msg = f"targets must be an array of shape {shape} (inputs, outputs), got shape {y.shape}"
         raise ValueError(msg)

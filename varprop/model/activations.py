@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from varprop._arguments import checked, items_of, quoted
 from varprop._typing import ArrayFn, FloatArray
 from varprop.model import names
 from varprop.model.catalogue import CATALOGUE
@@ -22,6 +24,7 @@ from varprop.numerics.breaks import find_breaks, find_features, is_jump
 
 _PROBE = (-3.0, -1.0, -0.25, 0.5, 1.0, 2.0)
 _SAME = 1e-9  # breaks no farther apart are one
+_MOST_BREAKS = 10_000  # of an activation: each is integrated up to; a quantiser of 12 bits has 4,096
 
 
 class _ToBeFound(tuple[float, ...]):
@@ -130,13 +133,11 @@ class Activation(GaussianMoments):
     slope_from_value: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            msg = f"an activation's name must be a non-empty string, got {self.name!r}"
-            raise ValueError(msg)
+        names.check_name("activation", self.name)
         for role in ("value", "derivative", "slope_from_value"):
             function = getattr(self, role)
             if not callable(function) and (role == "value" or function is not None):
-                msg = f"{role} of activation {self.name!r} must be a function of an array, got {function!r}"
+                msg = f"{role} of activation {quoted(self.name)} must be a function of an array, got {quoted(function)}"
                 raise TypeError(msg)
         _check_elementwise(self.name, "value", self.value)
         if self.derivative is not None:
@@ -144,9 +145,9 @@ class Activation(GaussianMoments):
         kinks, jumps = _breaks_of(self)
         object.__setattr__(self, "kinks", kinks)
         object.__setattr__(self, "jumps", jumps)
-        if self.max_slope is not None and not self.max_slope >= 0:
+        if self.max_slope is not None and not (_is_number(self.max_slope) and self.max_slope >= 0):
             msg = (
-                f"max_slope of activation {self.name!r} must be a number >= 0, got {self.max_slope!r}; "
+                f"max_slope of activation {quoted(self.name)} must be a number >= 0, got {quoted(self.max_slope)}; "
                 "leave it out to have it found numerically"
             )
             raise ValueError(msg)
@@ -217,6 +218,7 @@ def activation_names() -> tuple[str, ...]:
     return tuple(sorted(CATALOGUE))
 
 
+@checked
 def get_activation(name: str, **parameters: float) -> Activation:
     """Look up a built-in activation.
 
@@ -250,12 +252,12 @@ def get_activation(name: str, **parameters: float) -> Activation:
     entry = CATALOGUE[name]
     names.check_parameters("activation", name, parameters, tuple(entry.defaults))
     values = {
-        key: finite_number(f"{key} of activation {name!r}", parameters.get(key, default))
+        key: finite_number(f"{key} of activation {quoted(name)}", parameters.get(key, default))
         for key, default in entry.defaults.items()
     }
     for key in entry.positive:
         if values[key] <= 0:
-            msg = f"{key} of activation {name!r} must be > 0, got {values[key]:g}"
+            msg = f"{key} of activation {quoted(name)} must be > 0, got {values[key]:g}"
             raise ValueError(msg)
     bound = tuple(values.items())
     return Activation(
@@ -309,7 +311,7 @@ def as_activation(obj: ActivationLike) -> Activation:
         return get_activation(**names.with_name("activation", obj))
     if callable(obj):
         return Activation(name=getattr(obj, "__name__", type(obj).__name__), value=obj)
-    msg = f'an activation is a name such as "relu", an Activation or a function of an array; got {obj!r}'
+    msg = f'an activation is a name such as "relu", an Activation or a function of an array; got {quoted(obj)}'
     raise TypeError(msg)
 
 
@@ -329,7 +331,7 @@ def _largest_slope(phi: Activation) -> float:
     fine = np.concatenate([steepest + np.linspace(-1 / 128, 1 / 128, 257), [steepest]])
     bound = float(np.abs(phi.slope(fine)).max())
     if not math.isfinite(bound):
-        msg = f"the slope of activation {phi.name!r} is not finite everywhere on |z| <= 64; state its max_slope"
+        msg = f"the slope of activation {quoted(phi.name)} is not finite everywhere on |z| <= 64; state its max_slope"
         raise ValueError(msg)
     return bound
 
@@ -348,10 +350,11 @@ def _breaks_of(phi: Activation) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _check_range(phi: Activation) -> None:
     """Refuse ends that are none, or that phi goes beyond on |z| <= 64."""
-    low, high = phi.value_range
-    if not (low < high):
-        msg = f"value_range of activation {phi.name!r} must be two increasing numbers, got {phi.value_range!r}"
+    ends = items_of("value_range", phi.value_range, most=2, example="(0.0, 1.0)", ordered=True)
+    if len(ends) != 2 or not all(map(_is_number, ends)) or not ends[0] < ends[1]:
+        msg = f"value_range of activation {quoted(phi.name)} must be two increasing numbers, got {quoted(phi.value_range)}"
         raise ValueError(msg)
+    low, high = ends
     if (low, high) == (-math.inf, math.inf):
         return
     z: FloatArray = np.linspace(-64.0, 64.0, 1025)
@@ -361,7 +364,7 @@ def _check_range(phi: Activation) -> None:
     wrong = (values < low - slack) | (values > high + slack)
     if wrong.any():
         at = z[wrong][0]
-        msg = f"activation {phi.name!r} has value {values[wrong][0]:g} at z = {at:g}, beyond its value_range {phi.value_range}"
+        msg = f"activation {quoted(phi.name)} has value {values[wrong][0]:g} at z = {at:g}, beyond its value_range {phi.value_range}"
         raise ValueError(msg)
 
 
@@ -370,24 +373,30 @@ def _among(place: float, places: Sequence[float]) -> bool:
 
 
 def _increasing(name: str, role: str, places: Sequence[float]) -> tuple[float, ...]:
-    numbers = tuple(map(float, places))
-    if not all(map(math.isfinite, numbers)) or any(a >= b for a, b in itertools.pairwise(numbers)):
-        msg = f"{role} of activation {name!r} must be finite and increasing, got {places!r}"
+    given = items_of(role, places, most=_MOST_BREAKS, example="(0.0,)", ordered=True)
+    found = tuple(finite_number(f"each of the {role} of activation {quoted(name)}", place) for place in given)
+    if any(a >= b for a, b in itertools.pairwise(found)):
+        msg = f"{role} of activation {quoted(name)} must be finite and increasing, got {quoted(places)}"
         raise ValueError(msg)
-    return numbers
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _check_elementwise(name: str, role: str, function: ArrayFn) -> None:
     """Try a function once in each precision."""
     for dtype in (np.float32, np.float64):
         probe: FloatArray = np.array(_PROBE, dtype)
-        result = np.asarray(function(probe))
+        with np.errstate(over="ignore"):  # what is infinite is told below
+            result = np.asarray(function(probe))
         if result.shape != probe.shape or result.dtype.kind != "f":
             msg = (
-                f"{role} of activation {name!r} must act elementwise: on {probe.dtype} of shape {probe.shape} it "
+                f"{role} of activation {quoted(name)} must act elementwise: on {probe.dtype} of shape {probe.shape} it "
                 f"returned {result.dtype} of shape {result.shape}"
             )
             raise ValueError(msg)
         if not np.isfinite(result).all():
-            msg = f"{role} of activation {name!r} is not finite at z = {probe[~np.isfinite(result)].tolist()}"
+            msg = f"{role} of activation {quoted(name)} is not finite at z = {probe[~np.isfinite(result)].tolist()}"
             raise ValueError(msg)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
+from varprop.model.inputs import check_size
 from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, read_sites
@@ -99,7 +101,7 @@ def _check_frame(frame: pd.DataFrame, network: Network | ModuleNetwork) -> str:
         raise ValueError(msg)
     for name in ("network", where, "quantity", "value", "module", "input"):
         if (count := list(frame.columns).count(name)) > 1:
-            msg = f"the frame has {count} columns called {name!r}; keep one"
+            msg = f"the frame has {count} columns called {quoted(name)}; keep one"
             raise ValueError(msg)
     if frame.empty:
         msg = f"the frame has no rows; {needs}"
@@ -211,7 +213,10 @@ def _identifiers(frame: pd.DataFrame, name: str, rows: _Rows) -> tuple[NDArray[n
         kinds = [_kind(one) for one in column]
         other = _marked(frame, rows[[kind != kinds[0] for kind in kinds]])
         _refuse(
-            other, frame, name, f"the first row has {kinds[0]}, and these are mixed; write frame[{name!r}].astype(str)"
+            other,
+            frame,
+            name,
+            f"the first row has {kinds[0]}, and these are mixed; write frame[{quoted(name)}].astype(str)",
         )
         raise
     found = np.zeros(len(frame), dtype=np.int64)
@@ -259,7 +264,7 @@ def _modules(frame: pd.DataFrame, rows: _Rows, network: ModuleNetwork) -> tuple[
     codes, names = pd.factorize(frame["module"].iloc[rows].astype(str))
     for code, name in enumerate(names):
         if name not in known:
-            why = f"{network.label} has no module {name!r}; it has {_listed(known)}"
+            why = f"{network.label} has no module {quoted(name)}; it has {_listed(known)}"
             _refuse(_marked(frame, rows[codes == code]), frame, "module", why)
     return codes, [known[name] for name in names]
 
@@ -318,6 +323,7 @@ def _read_inputs(given: object, network: Network | ModuleNetwork, n_inputs: int 
     shape = network.input_shape if isinstance(network, Network) else (1,)
     if given is None:
         return np.ones((n_inputs or 1, *shape))
+    check_size(given, "inputs")
     wanted = f"(inputs, {', '.join(map(str, shape))})" if flat else "(inputs, ...)"
     if np.ma.isMaskedArray(given):
         msg = "inputs are masked, and a network sees no mask; write inputs=x.filled(...) with what was fed in"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.network import Network, Place
 
@@ -89,6 +90,7 @@ class Histograms:
     def __repr__(self) -> str:
         return f"Histograms({self.network.label}; {self.n_networks} networks, seed {self.seed})"
 
+    @checked
     def of(self, quantity: str) -> UnitCounts:
         """Counts of "activation" or of "gradient".
 
@@ -96,9 +98,11 @@ class Histograms:
         ------
         ValueError
             If it is neither, or the network has no activations.
+        TypeError
+            If an argument is of another kind.
         """
         if quantity not in ("activation", "gradient"):
-            msg = f"quantity must be 'activation' or 'gradient', got {quantity!r}"
+            msg = f"quantity must be 'activation' or 'gradient', got {quoted(quantity)}"
             raise ValueError(msg)
         found = self.activations if quantity == "activation" else self.gradients
         if found is None:

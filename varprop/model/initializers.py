@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from varprop._arguments import checked, items_of, quoted
 from varprop._typing import Float64Array, FloatArray, RNGLike
 from varprop.model import names
+from varprop.model.inputs import MAX_NUMBERS, real_array
 from varprop.model.laws import (
     ALIASES,
     BUILDERS,
@@ -25,7 +29,8 @@ from varprop.model.laws import (
     check_fans,
 )
 from varprop.model.names import finite_number, not_negative
-from varprop.model.shapes import NORMAL
+from varprop.model.shapes import NORMAL, Dtype
+from varprop.numerics.streams import generator_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class Initializer:
     ------
     ValueError
         If the name is empty.
+    TypeError
+        If the law is none.
 
     See Also
     --------
@@ -65,11 +72,9 @@ class Initializer:
     parameters: tuple[tuple[str, float | str], ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            msg = f"an initializer's name must be a non-empty string, got {self.name!r}"
-            raise ValueError(msg)
+        names.check_name("initializer", self.name)
         if not isinstance(self.law, Law):
-            msg = f"law of initializer {self.name!r} must be a law, got {self.law!r}; for a sampler use as_initializer"
+            msg = f"law of initializer {quoted(self.name)} must be a law, got {quoted(self.law)}; for a sampler use as_initializer"
             raise TypeError(msg)
 
     @property
@@ -132,6 +137,7 @@ class Initializer:
         """Whether the variance is known; of a sampler of one's own it is if it was stated."""
         return not isinstance(self.law, Custom) or self.law.variance is not None
 
+    @checked
     def mean(self, fan_in: int, fan_out: int) -> float:
         """E[w].
 
@@ -139,6 +145,8 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
@@ -150,6 +158,7 @@ class Initializer:
                 self.variance(*fans)  # a mean of 0 is taken for granted only where the variance is stated
                 return mean
 
+    @checked
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Var(w).
 
@@ -157,6 +166,8 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own without a stated variance.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
@@ -168,13 +179,14 @@ class Initializer:
                 return 0.0
             case Custom(variance=None):
                 msg = (
-                    f"the variance of {self.name!r}, a sampler of one's own, is not known; state it: as_initializer("
+                    f"the variance of {quoted(self.name)}, a sampler of one's own, is not known; state it: as_initializer("
                     "sampler, variance=0.01), or variance=lambda fan_in, fan_out: 2 / fan_in"
                 )
                 raise ValueError(msg)
             case Custom(variance=stated):
                 return not_negative("variance", stated(*fans) if callable(stated) else stated)
 
+    @checked
     def kurtosis(self, fan_in: int, fan_out: int) -> float:
         """E[(w - E w)^4] / Var(w)^2, 3 for a normal law; infinite for Student's t of at most 4 degrees of freedom.
 
@@ -183,12 +195,14 @@ class Initializer:
         ValueError
             If a fan is not a positive integer, the variance is 0, or the law is a sampler of one's own without a
             stated kurtosis.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
         match self.law:
             case Custom(kurtosis=None):
                 msg = (
-                    f"the kurtosis of {self.name!r}, a sampler of one's own, is not known; state it: "
+                    f"the kurtosis of {quoted(self.name)}, a sampler of one's own, is not known; state it: "
                     "as_initializer(sampler, variance=0.01, kurtosis=3.0)"
                 )
                 raise ValueError(msg)
@@ -201,6 +215,7 @@ class Initializer:
         msg = f"{self.label} has variance 0, and so no kurtosis"
         raise ValueError(msg)
 
+    @checked
     def cdf(self, x: ArrayLike, *, fan_in: int, fan_out: int) -> Float64Array:
         """P(w <= x) of one entry, in the shape of x; a step wherever a single number has a positive probability.
 
@@ -208,21 +223,25 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, or the law is a sampler of one's own.
+        TypeError
+            If an argument is of another kind.
         """
         fans = check_fans(fan_in, fan_out)
-        points = np.asarray(x, dtype=np.float64)
+        points = real_array(x, "x")
         match self.law:
             case Scaled(shape) if (scale := self.law.scale(fans)) > 0:
-                return np.asarray(shape.cdf(points / scale))
+                with np.errstate(over="ignore"):  # beyond all numbers the law has nothing
+                    return np.asarray(shape.cdf(points / scale))
             case Orthogonal(gain) if gain > 0:
                 return self.law.cdf(points, fans)
             case Scaled() | Orthogonal():
                 return np.asarray(points >= 0, dtype=np.float64)
             case Constant(value):
                 return np.asarray(points >= value, dtype=np.float64)
-        msg = f"the distribution function of {self.name!r}, a sampler of one's own, is not known"
+        msg = f"the distribution function of {quoted(self.name)}, a sampler of one's own, is not known"
         raise ValueError(msg)
 
+    @checked
     def sample(
         self, shape: tuple[int, ...], *, fan_in: int, fan_out: int, rng: RNGLike, dtype: DTypeLike = np.float64
     ) -> FloatArray:
@@ -236,7 +255,7 @@ class Initializer:
         fan_in, fan_out : int
             Fans of the layer, >= 1; those of the weights for its biases too.
         rng : int, SeedSequence, Generator or None
-            Source of randomness, as in `numpy.random.default_rng`.
+            Source of randomness; 1 gives what ``numpy.random.default_rng(1)`` does, a generator goes on.
         dtype : float32 or float64, default float64
             Of the result; the built-in laws are drawn in this precision.
 
@@ -248,23 +267,49 @@ class Initializer:
         ------
         ValueError
             If a fan is not a positive integer, the dtype is another, the shape is not one that an orthogonal law or
-            a sampler of one's own can draw, or the sampler returns the wrong shape or numbers that are not finite.
+            a sampler of one's own can draw, or of more than 2^28 numbers, or the sampler returns the wrong shape or
+            numbers that are not finite.
+        TypeError
+            If ``shape`` is no list of integers, or ``rng`` no seed.
         """
         fans = check_fans(fan_in, fan_out)
-        kind = np.dtype(dtype).type
-        if kind is not np.float32 and kind is not np.float64:
-            msg = f"weights are drawn as float32 or float64, got dtype {np.dtype(dtype)}"
-            raise ValueError(msg)
-        generator = np.random.default_rng(rng)
+        kind = _precision(dtype)
+        sizes = _sizes(shape)
+        generator = generator_of(rng)
         match self.law:
             case Scaled():
-                return self.law.shape.sample(tuple(shape), self.law.scale(fans), generator, kind)
+                return self.law.shape.sample(sizes, self.law.scale(fans), generator, kind)
             case Orthogonal():
-                return self.law.sample(tuple(shape), fans, generator, kind)
+                return self.law.sample(sizes, fans, generator, kind)
             case Constant(value):
-                return np.full(shape, value, kind)
+                return np.full(sizes, value, kind)
             case Custom():
-                return self.law.sample(self.name, tuple(shape), fans, generator).astype(kind, copy=False)
+                return self.law.sample(self.name, sizes, fans, generator).astype(kind, copy=False)
+
+
+def _precision(dtype: DTypeLike) -> Dtype:
+    """The type of numbers to draw."""
+    try:
+        kind = np.dtype(dtype).type
+    except (TypeError, ValueError, RecursionError):  # it is no type at all
+        kind = None
+    if kind is not np.float32 and kind is not np.float64:
+        came = quoted(dtype) if kind is None else np.dtype(dtype)
+        msg = f"weights are drawn as float32 or float64, got dtype {came!s:.100}"
+        raise ValueError(msg)
+    return np.float32 if kind is np.float32 else np.float64
+
+
+def _sizes(shape: object) -> tuple[int, ...]:
+    """A shape as plain numbers, of no more numbers than can be drawn."""
+    sizes = items_of("shape", shape, most=32, example="(64, 128)", ordered=True)
+    if not all(isinstance(size, numbers.Integral) and not isinstance(size, bool) for size in sizes):
+        msg = f"shape must be a list of integers, got {quoted(shape)}; write for example shape=(64, 128)"
+        raise TypeError(msg)
+    if min(sizes, default=0) < 0 or math.prod(map(int, sizes)) > MAX_NUMBERS:
+        msg = f"shape must have sizes >= 0 of {MAX_NUMBERS} numbers at most, got {quoted(shape)}"
+        raise ValueError(msg)
+    return tuple(map(int, sizes))
 
 
 InitializerLike = Initializer | str | Mapping[str, Any] | Sampler
@@ -288,6 +333,7 @@ def initializer_names() -> tuple[str, ...]:
     return tuple(sorted(BUILDERS))
 
 
+@checked
 def get_initializer(name: str, **parameters: float | str) -> Initializer:
     """Look up a built-in initializer.
 
@@ -336,7 +382,9 @@ def get_initializer(name: str, **parameters: float | str) -> Initializer:
     names.check_parameters("initializer", name, parameters, tuple(signature.parameters))
     missing = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name not in parameters]
     if missing:
-        msg = f"initializer {name!r} needs {missing[0]!r}: get_initializer({name!r}, {missing[0]}=0.05)"
+        msg = (
+            f"initializer {quoted(name)} needs {quoted(missing[0])}: get_initializer({quoted(name)}, {missing[0]}=0.05)"
+        )
         raise ValueError(msg)
     bound = signature.bind(**parameters)
     bound.apply_defaults()
@@ -345,6 +393,7 @@ def get_initializer(name: str, **parameters: float | str) -> Initializer:
     return Initializer(name=name, law=law, parameters=values)
 
 
+@checked
 def as_initializer(
     obj: InitializerLike,
     *,
@@ -397,19 +446,19 @@ def as_initializer(
     if callable(obj) and not isinstance(obj, Initializer):
         stated = variance if variance is None or callable(variance) else not_negative("variance", variance)
         if kurtosis is not None and finite_number("kurtosis", kurtosis) < 1:
-            msg = f"kurtosis is E[(w - E w)^4] / Var(w)^2, never below 1 (and not the excess), got {kurtosis!r}"
+            msg = f"kurtosis is E[(w - E w)^4] / Var(w)^2, never below 1 (and not the excess), got {quoted(kurtosis)}"
             raise ValueError(msg)
         if not isinstance(symmetric, bool):
-            msg = f"symmetric must be True or False, got {symmetric!r}"
+            msg = f"symmetric must be True or False, got {quoted(symmetric)}"
             raise TypeError(msg)
         average = finite_number("mean", mean)
         if symmetric and average != 0:
-            msg = f"a law that is symmetric about 0 has mean 0, got mean={mean!r}; leave out mean, or symmetric=True"
+            msg = f"a law that is symmetric about 0 has mean 0, got mean={quoted(mean)}; leave out mean, or symmetric=True"
             raise ValueError(msg)
         law = Custom(obj, stated, None if kurtosis is None else float(kurtosis), average, symmetric)
         return Initializer(name=name or str(getattr(obj, "__name__", type(obj).__name__)), law=law)
     if not (name is None and variance is None and kurtosis is None and mean == 0 and not symmetric):
-        msg = f"a name, moments and symmetry are stated for a sampler of one's own only, a function of (shape, rng); got {obj!r}"
+        msg = f"a name, moments and symmetry are stated for a sampler of one's own only, a function of (shape, rng); got {quoted(obj)}"
         raise TypeError(msg)
     if isinstance(obj, Initializer):
         return obj
@@ -417,5 +466,7 @@ def as_initializer(
         return get_initializer(obj)
     if isinstance(obj, Mapping):
         return get_initializer(**names.with_name("initializer", obj))
-    msg = f'an initializer is a name such as "he_normal", an Initializer or a function of (shape, rng); got {obj!r}'
+    msg = (
+        f'an initializer is a name such as "he_normal", an Initializer or a function of (shape, rng); got {quoted(obj)}'
+    )
     raise TypeError(msg)

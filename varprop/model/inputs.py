@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 
 MAX_NUMBERS = 2**28
 """Of all inputs together, 2 GiB: what takes more is a slip of the keyboard, and is refused before it is drawn."""
+
+_LARGEST = 1e150
+"""Of an input: beyond it the square is no number."""
 
 
 def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Array | None:
@@ -49,29 +54,55 @@ def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Arra
     if not np.isfinite(x).all():
         msg = "inputs must be finite; drop or fill NaN and infinity first"
         raise ValueError(msg)
+    if np.abs(x).max() > _LARGEST:
+        msg = f"inputs must lie within +-{_LARGEST:g}, where their squares are numbers, got {np.abs(x).max():g}; scale them"
+        raise ValueError(msg)
     return x
 
 
-def real_array(given: ArrayLike) -> Float64Array:
-    """Return what is given as float64, if that loses nothing; errors as of `check_inputs`."""
+def check_size(given: object, name: str, *, most: int = MAX_NUMBERS) -> None:
+    """Refuse more numbers than can be meant, before they are copied; parameters and errors as of `real_array`."""
+    size = given.size if isinstance(given, np.ndarray) else len(given) if isinstance(given, Collection) else 0
+    if size > most:
+        msg = f"{name} must be {most} numbers at most, got {size}"
+        raise ValueError(msg)
+
+
+def real_array(given: ArrayLike, name: str = "inputs", *, most: int = MAX_NUMBERS) -> Float64Array:
+    """Return what is given as float64, if that loses nothing; errors as of `check_inputs`.
+
+    Parameters
+    ----------
+    given : array_like
+        What came.
+    name : str, default "inputs"
+        Of the argument.
+    most : int, optional
+        Numbers that are taken; more are refused before they are copied.
+
+    Returns
+    -------
+    ndarray of float64
+    """
+    check_size(given, name, most=most)
     rows = given if isinstance(given, list | tuple) else [given]
     if any(np.ma.isMaskedArray(part) for part in rows):
-        msg = "inputs must not be a masked array, whose mask would be lost; fill it first: inputs=x.filled(0.0)"
+        msg = f"{name} must not be a masked array, whose mask would be lost; fill it first: {name}=x.filled(0.0)"
         raise TypeError(msg)
     try:
         array = np.asarray(given)
     except ValueError as error:  # rows of different lengths
-        msg = f"inputs must be an array of real numbers, with rows of one length: {error}"
+        msg = f"{name} must be an array of real numbers, with rows of one length: {quoted(str(error))}"
         raise ValueError(msg) from error
     alike = array.dtype.kind in "biuf" or (
         array.dtype.kind == "O" and array.ndim > 0 and all(isinstance(one, numbers.Real) for one in array.flat)
     )
     if not alike:
-        kind = type(given).__name__ if array.ndim == 0 else array.dtype
-        msg = f"inputs must be an array of real numbers, got {kind}; convert them first: np.asarray(x, dtype=float)"
+        kind = type(given).__name__ if array.ndim == 0 else quoted(str(array.dtype))[1:-1]
+        msg = f"{name} must be an array of real numbers, got {kind}; convert them first: np.asarray(x, dtype=float)"
         raise TypeError(msg)
     try:
         return array.astype(np.float64)
     except OverflowError:
-        msg = "inputs must be numbers that float64 can hold, got an integer of more than 1024 bits"
+        msg = f"{name} must be numbers that float64 can hold, got an integer of more than 1024 bits"
         raise ValueError(msg) from None

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.formulas import GaussianFormulas
 from varprop.model.slopes import Differentiable, check_slopes
@@ -275,7 +276,7 @@ def _refuse_meeting_jumps(phi: Pointwise, q1: Float64Array, q2: Float64Array, rh
 def _formula(phi: Pointwise, moment: str, method: Method) -> Callable[..., Float64Array] | None:
     """The formula to be used, if one is: refused where it was asked for and is not known."""
     if method not in ("auto", "formula", "quadrature"):
-        msg = f"method must be 'auto', 'formula' or 'quadrature', got {method!r}"
+        msg = f"method must be 'auto', 'formula' or 'quadrature', got {quoted(method)}"
         raise ValueError(msg)
     formula: Callable[..., Float64Array] | None = getattr(phi.formulas, moment)
     if method == "formula" and formula is None:

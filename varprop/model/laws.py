@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from scipy import special
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.names import finite_number, not_negative
 from varprop.model.shapes import (
@@ -42,7 +43,7 @@ def check_fans(fan_in: int, fan_out: int) -> Fans:
     """The fans, once it is certain that they are positive integers."""
     for name, fan in (("fan_in", fan_in), ("fan_out", fan_out)):
         if isinstance(fan, bool) or not isinstance(fan, numbers.Integral) or fan < 1:
-            msg = f"{name} must be a positive integer, got {fan!r}"
+            msg = f"{name} must be a positive integer, got {quoted(fan)}"
             raise ValueError(msg)
     return Fans(int(fan_in), int(fan_out))
 
@@ -128,18 +129,16 @@ class Custom:
         expected = ((fans.fan_out, fans.fan_in), (fans.fan_out,))
         if shape not in expected:
             msg = (
-                f"{name!r}, a sampler of one's own, draws one array at a time, of shape {expected[0]} for weights or "
+                f"{quoted(name)}, a sampler of one's own, draws one array at a time, of shape {expected[0]} for weights or "
                 f"{expected[1]} for biases; asked for {shape}"
             )
             raise ValueError(msg)
         draws = np.asarray(self.sampler(shape, rng))
         if draws.shape != shape or draws.dtype.kind not in "fiu":
-            msg = (
-                f"{name!r} must return real numbers of shape {shape}, it returned {draws.dtype} of shape {draws.shape}"
-            )
+            msg = f"{quoted(name)} must return real numbers of shape {shape}, it returned {draws.dtype} of shape {draws.shape}"
             raise ValueError(msg)
         if not np.isfinite(draws).all():
-            msg = f"{name!r} must return finite numbers; of {draws.size}, {np.sum(~np.isfinite(draws))} are not"
+            msg = f"{quoted(name)} must return finite numbers; of {draws.size}, {np.sum(~np.isfinite(draws))} are not"
             raise ValueError(msg)
         return draws
 
@@ -182,14 +181,14 @@ def _rademacher(std: float) -> Law:
 
 def _student_t(std: float, df: float = 5.0) -> Law:
     if finite_number("df", df) <= 2:
-        msg = f"df must be > 2, got {df!r}: with fewer degrees of freedom Student's t has no variance"
+        msg = f"df must be > 2, got {quoted(df)}: with fewer degrees of freedom Student's t has no variance"
         raise ValueError(msg)
     return Scaled(StudentT(float(df)), _size("std", std))
 
 
 def _sparse(std: float, density: float = 0.1) -> Law:
     if not 0 < finite_number("density", density) <= 1:
-        msg = f"density, the probability that a weight is not 0, must lie in (0, 1], got {density!r}"
+        msg = f"density, the probability that a weight is not 0, must lie in (0, 1], got {quoted(density)}"
         raise ValueError(msg)
     # With no zeros it is the normal law, with all that is known of that.
     return Scaled(NORMAL if density == 1 else Sparse(float(density)), _size("std", std))
@@ -202,7 +201,7 @@ def _orthogonal(gain: float = 1.0) -> Law:
 def _variance_scaling(scale: float = 1.0, mode: FanMode = "fan_in", distribution: str = "normal") -> Law:
     scale = _size("scale", scale, power=2)
     if mode not in get_args(FanMode):
-        msg = f"mode must be one of {', '.join(get_args(FanMode))}, got {mode!r}"
+        msg = f"mode must be one of {', '.join(get_args(FanMode))}, got {quoted(mode)}"
         raise ValueError(msg)
     match distribution:
         case "normal":
@@ -214,7 +213,7 @@ def _variance_scaling(scale: float = 1.0, mode: FanMode = "fan_in", distribution
         case "truncated_normal":
             # As in JAX and Keras: widened before the cut, so that the variance after it is scale / n.
             return Scaled(TRUNCATED_NORMAL, scale / TRUNCATED_VARIANCE, mode)
-    msg = f"distribution must be one of normal, rademacher, truncated_normal, uniform, got {distribution!r}"
+    msg = f"distribution must be one of normal, rademacher, truncated_normal, uniform, got {quoted(distribution)}"
     raise ValueError(msg)
 
 

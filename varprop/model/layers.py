@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from varprop._arguments import quoted
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 
 
@@ -56,6 +58,8 @@ class Dense:
     ------
     ValueError
         If ``units`` is not a positive integer, a law is unknown, or the biases' law is one of matrices alone.
+    TypeError
+        If an activation or a law is none.
 
     Examples
     --------
@@ -100,12 +104,12 @@ class Dense:
 
 def check_width(value: object, what: str) -> int:
     """Return a layer's width as an int, or say what is wrong with it."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        msg = f"{what} must be a positive integer, got {value!r}; write for example {what}=256"
-        raise ValueError(msg)
-    width = value.__index__()
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        msg = f"{what} must be a positive integer, got {quoted(value)}; write for example {what}=256"
+        raise ValueError(msg)  # noqa: TRY004 - a width that is none, however it is wrong
+    width = int(value)
     if not 1 <= width <= MAX_WIDTH:
-        msg = f"{what} must lie between 1 and {MAX_WIDTH}, got {width}; write for example {what}=256"
+        msg = f"{what} must lie between 1 and {MAX_WIDTH}, got {quoted(width)}; write for example {what}=256"
         raise ValueError(msg)
     return int(width)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from varprop._arguments import quoted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
@@ -83,7 +85,7 @@ class ModuleNetwork:
             raise ValueError(msg)
         name, count = names.most_common(1)[0]
         if count > 1:
-            msg = f"{self.label} has {count} modules called {name!r}; number the calls, as in '{name}#2'"
+            msg = f"{self.label} has {count} modules called {quoted(name)}; number the calls, as in '{name}#2'"
             raise ValueError(msg)
 
     def __getitem__(self, name: str) -> Module:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from varprop._arguments import quoted
+
 _LONGEST = 100  # characters of a wrong name that a message quotes
 
 
@@ -52,22 +54,39 @@ def check_parameters(kind: str, name: str, given: Iterable[str], known: Sequence
     for key in given:
         if key not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            msg = f"{kind} {name!r} has no parameter {_quoted(key)}; {takes}"
+            msg = f"{kind} {quoted(name)} has no parameter {_quoted(key)}; {takes}"
             raise ValueError(msg)
 
 
 def with_name(kind: str, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     """The mapping, once it is certain that it says which thing it means."""
     if not isinstance(mapping.get("name"), str):
-        msg = f'a mapping stands for an {kind} with its "name" and parameters as keys, got {dict(mapping)!r}'
+        msg = f'a mapping stands for an {kind} with its "name" and parameters as keys, got {quoted(dict(mapping))}'
         raise ValueError(msg)  # noqa: TRY004  the type is right, its content is not
     return mapping
+
+
+LONGEST_NAME = 200
+"""Characters of a name of one's own: it stands in every label, table and message."""
+
+
+def check_name(kind: str, name: object) -> None:
+    """Refuse what can stand in no table as a name.
+
+    Raises
+    ------
+    ValueError
+        If it is no text, empty, or longer than any name.
+    """
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        msg = f"an {kind}'s name must be a non-empty string of {LONGEST_NAME} characters at most, got {quoted(name)}"
+        raise ValueError(msg)
 
 
 def finite_number(name: str, value: object) -> float:
     """The value as a float, or an error that names it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        msg = f"{name} must be a number, got {value!r}"
+        msg = f"{name} must be a number, got {quoted(value)}"
         raise TypeError(msg)
     try:
         number = float(value)
@@ -75,7 +94,7 @@ def finite_number(name: str, value: object) -> float:
         msg = f"{name} must be a number that float64 can hold, below 1.8e308, and is larger"
         raise ValueError(msg) from None
     if not math.isfinite(number):
-        msg = f"{name} must be finite, got {value!r}"
+        msg = f"{name} must be finite, got {quoted(value)}"
         raise ValueError(msg)
     return number
 
@@ -84,7 +103,7 @@ def not_negative(name: str, value: object) -> float:
     """The value as a float, or an error that names it."""
     number = finite_number(name, value)
     if number < 0:
-        msg = f"{name} must be >= 0, got {value!r}"
+        msg = f"{name} must be >= 0, got {quoted(value)}"
         raise ValueError(msg)
     return number
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from varprop._arguments import checked, items_of
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.cards import card, count
 from varprop.model.initializers import Initializer, InitializerLike
@@ -16,6 +17,8 @@ from varprop.model.names import in_turn
 Layer = Dense | Activation
 Place = tuple[int, str]
 """(layer, module): where a column of an array of values was measured."""
+MAX_LAYERS = 2**16
+"""Weight layers of one network; more are a slip of the keyboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Network:
     ------
     ValueError
         If a width is not positive, a shape does not fit, or no layer has weights.
+    TypeError
+        If a layer is none.
 
     Examples
     --------
@@ -81,9 +86,11 @@ class Network:
             msg = "give input_shape or input_size (one of them); write for example Network(256, layers)"
             raise ValueError(msg)
         given = input_size if input_shape is None else input_shape
-        shape = tuple(given) if isinstance(given, Sequence) else (given,)
+        several = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+        shape = items_of("input_shape", given, most=32, example="256") if several else (given,)
         object.__setattr__(self, "input_shape", tuple(check_width(size, "input_shape") for size in shape))
-        nouns = tuple(layer if isinstance(layer, Dense) else as_activation(layer) for layer in layers)
+        wanted = items_of("layers", layers, most=2 * MAX_LAYERS, example="[Dense(64, ...), 'relu']", ordered=True)
+        nouns = tuple(layer if isinstance(layer, Dense) else as_activation(layer) for layer in wanted)
         object.__setattr__(self, "layers", nouns)
         if not self.depth:
             msg = f"a network needs at least one layer with weights, got {len(nouns)} layers without"
@@ -163,6 +170,7 @@ def widths_label(widths: Sequence[int]) -> str:
     return "-".join(map(str, widths))
 
 
+@checked
 def mlp(
     widths: Sequence[int],
     *,
@@ -188,21 +196,23 @@ def mlp(
     Raises
     ------
     ValueError
-        If there are fewer than two widths, a width is not a positive integer, or a name is unknown.
+        If there are fewer than two widths or more than 65,537, a width is not a positive integer, or a name is unknown.
+    TypeError
+        If ``widths`` is no list, or a noun is none.
 
     Examples
     --------
     >>> mlp([256] * 21, activation="relu", weights="he_normal").label
     'relu, he_normal, 256x20'
     """
-    widths = list(widths)
+    widths = items_of("widths", widths, most=MAX_LAYERS + 1, example="[256] * 21", ordered=True)
     if len(widths) < 2:
         msg = f"widths needs the input's size and at least one layer, got {widths}; write for example [256, 256]"
         raise ValueError(msg)
     noun = as_activation(activation)
-    layers: list[Layer] = []
-    for units in widths[1:]:
-        layers += [Dense(check_width(units, "widths"), weights=weights, biases=biases), noun]
+    sizes = [check_width(units, "widths") for units in widths[1:]]
+    dense = {units: Dense(units, weights=weights, biases=biases) for units in dict.fromkeys(sizes)}
+    layers: list[Layer] = [layer for units in sizes for layer in (dense[units], noun)]
     return Network(check_width(widths[0], "widths"), layers)
 
 

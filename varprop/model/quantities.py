@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from varprop._arguments import quoted
 from varprop.model.names import hint
 
 Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
@@ -118,7 +119,7 @@ def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantit
         names = (names,)
     wanted = set(names)
     for name in sorted(wanted - set(known)):
-        msg = f"unknown quantity {name!r}{hint(name, known)}"
+        msg = f"unknown quantity {quoted(name)}{hint(name, known)}"
         raise ValueError(msg)
     if not wanted:
         msg = "quantities is empty; name at least one, or pass None for all"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from varprop._arguments import check_fields, checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.cards import card, count
 from varprop.model.frames import read_frame
@@ -111,6 +112,14 @@ class Simulation:
     n_networks: int = field(init=False)
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        if (
+            not isinstance(self.samples, Mapping)
+            or not self.samples
+            or not all(hasattr(one, "n_networks") for one in self.samples.values())
+        ):
+            msg = "samples must hold the measurements of one quantity or more; write Simulation.from_frame(frame, network)"
+            raise ValueError(msg)
         object.__setattr__(self, "n_networks", next(iter(self.samples.values())).n_networks)
 
     def __repr__(self) -> str:
@@ -147,10 +156,11 @@ class Simulation:
     def _get(self, quantity: str) -> Measurements:
         check_quantities([quantity], known=ALL_QUANTITIES)
         if quantity not in self.samples:
-            msg = f"{quantity!r} was not recorded; this simulation has {', '.join(self.samples)}"
+            msg = f"{quoted(quantity)} was not recorded; this simulation has {', '.join(self.samples)}"
             raise ValueError(msg)
         return self.samples[quantity]
 
+    @checked
     def values(self, quantity: str) -> Float64Array:
         """Values of one quantity.
 
@@ -164,9 +174,12 @@ class Simulation:
         ------
         ValueError
             If the quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
         """
         return self._get(quantity).values
 
+    @checked
     def column(self, quantity: str, place: Place) -> Float64Array:
         """Values of one quantity at one place.
 
@@ -179,10 +192,16 @@ class Simulation:
         ------
         ValueError
             If the quantity was not recorded there.
+        TypeError
+            If an argument is of another kind.
         """
         places = self.places(quantity)
+        if not isinstance(place, tuple) or len(place) != 2:
+            msg = f"a place is (layer, module), got {quoted(place)}; it was recorded at {quoted(places)}"
+            raise TypeError(msg)
         if place not in places:
-            msg = f"{quantity} was not recorded at layer {place[0]} (module {place[1]}); it was at {places}"
+            layer, module = place
+            msg = f"{quantity} was not recorded at layer {quoted(layer)} (module {module!s:.200}); it was at {quoted(places)}"
             raise ValueError(msg)
         return self._get(quantity).column(places.index(place))
 
@@ -203,6 +222,7 @@ class Simulation:
             yield piece
             first += piece.n_networks
 
+    @checked
     def summary(self, quantities: Iterable[str] | None = None) -> pd.DataFrame:
         """Describe how each quantity is distributed over the networks, layer by layer.
 
@@ -221,6 +241,8 @@ class Simulation:
         ------
         ValueError
             If a quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
 
         Notes
         -----
@@ -241,12 +263,30 @@ class Simulation:
         pieces = ({name: piece.values(name) for name in names} for piece in self.chunks())
         return summarise(pieces, {name: self.places(name) for name in names})
 
+    @checked
     def places(self, quantity: str) -> tuple[Place, ...]:
-        """(layer, module) of every column of `values`."""
+        """(layer, module) of every column of `values`.
+
+        Raises
+        ------
+        ValueError
+            If the quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
+        """
         return self._get(quantity).places
 
+    @checked
     def layers(self, quantity: str) -> tuple[int, ...]:
-        """Layer number of every column of `values` (1 is the first layer with weights)."""
+        """Layer number of every column of `values` (1 is the first layer with weights).
+
+        Raises
+        ------
+        ValueError
+            If the quantity is unknown or was not recorded.
+        TypeError
+            If an argument is of another kind.
+        """
         return tuple(layer for layer, _ in self.places(quantity))
 
     def to_frame(self) -> pd.DataFrame:
@@ -279,6 +319,7 @@ class Simulation:
         return frame
 
     @classmethod
+    @checked
     def from_frame(
         cls, frame: pd.DataFrame, network: Network | ModuleNetwork, *, inputs: ArrayLike | None = None
     ) -> Simulation:

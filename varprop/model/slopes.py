@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import ArrayFn, Float64Array, FloatArray
 from varprop.numerics.differences import DOUBTFUL, differences
 from varprop.numerics.quadrature import integration_gap
@@ -131,6 +132,6 @@ def _slope(phi: Differentiable) -> ArrayFn:
 
 def _refusal(phi: Differentiable, why: str) -> ValueError:
     return ValueError(
-        f"the derivative of activation {phi.label!r}, taken by differences, is refused: {why}; "
-        f"state it: Activation(name={phi.label!r}, value=..., derivative=...), with kinks= and jumps= where it has some"
+        f"the derivative of activation {quoted(phi.label)}, taken by differences, is refused: {why}; "
+        f"state it: Activation(name={quoted(phi.label)}, value=..., derivative=...), with kinks= and jumps= where it has some"
     )

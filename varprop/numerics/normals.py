@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import FloatArray
 
 NormalsName = Literal["box-muller", "ziggurat"]
@@ -177,5 +178,5 @@ def choose_normals(name: str, dtype: str) -> NormalsName:
     for known in SOURCES:
         if name == known:
             return known
-    msg = f"normals must be 'auto', 'box-muller' or 'ziggurat', got {name!r}"
+    msg = f"normals must be 'auto', 'box-muller' or 'ziggurat', got {quoted(name)}"
     raise ValueError(msg)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
@@ -15,6 +16,7 @@ DRAWS_VERSION = 2
 """Raised whenever an old seed gives new numbers, last digits aside; every such change stands in the changelog under *Changed draws*."""
 
 _BLOCKS, _INPUTS, _MODELS, _TEACHERS = 0, 1, 2, 3  # first word of a stream's spawn key: what it is for
+_MOST_WORDS, _MOST_BITS = 1024, 4096  # of a seed; a longer one is a slip, such as a range
 
 
 def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
@@ -32,8 +34,10 @@ def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
 
     Raises
     ------
-    TypeError, ValueError
-        If ``rng`` is something else, or a negative number.
+    TypeError
+        If ``rng`` is something else.
+    ValueError
+        If a number is negative, or has more than 4,096 bits.
 
     Examples
     --------
@@ -47,17 +51,45 @@ def root_sequence(rng: RNGLike) -> np.random.SeedSequence:
         return np.random.SeedSequence([int(word) for word in words])
     if rng is None:
         return np.random.SeedSequence()
-    several = isinstance(rng, Sequence) and not isinstance(rng, str | bytes)
-    seeds: list[Any] = list(rng) if isinstance(rng, Sequence) and several else [rng]
-    # No word at all would be a seed too, and a text would be read as a number.
-    if not seeds or not all(hasattr(word, "__index__") and not isinstance(word, bool) for word in seeds):
-        msg = (
-            "rng must be an integer seed, or several, a SeedSequence, a Generator or None, got "
-            f"{reprlib.repr(rng)}; write for example rng=1"
+    if isinstance(rng, Sequence) and not isinstance(rng, str | bytes):
+        return np.random.SeedSequence(
+            [_word(word, rng) for word in rng] if 1 <= len(rng) <= _MOST_WORDS else _refuse(rng)
         )
-        raise TypeError(msg)
-    numbers = [word.__index__() for word in seeds]
-    return np.random.SeedSequence(numbers if several else numbers[0])
+    return np.random.SeedSequence(_word(rng, rng))
+
+
+def generator_of(rng: RNGLike) -> np.random.Generator:
+    """Return ``numpy.random.default_rng(rng)`` for what `root_sequence` takes; a generator is itself, and goes on.
+
+    Parameters and errors are those of `root_sequence`. What NumPy would read as a seed beside these is refused: no word at all,
+    and nested lists, of which one that contains itself ends the process.
+    """
+    if isinstance(rng, np.random.Generator | np.random.BitGenerator):
+        return np.random.default_rng(rng)
+    return np.random.default_rng(root_sequence(rng))
+
+
+def _word(word: object, rng: object) -> int:
+    """One number of a seed."""
+    if isinstance(word, numbers.Integral) and not isinstance(word, bool):
+        number = int(word)
+        if not 0 <= number < 2**_MOST_BITS:
+            came = number if abs(number) < 2**63 else f"one of {number.bit_length()} bits"
+            msg = f"rng must be a number from 0 to 2^{_MOST_BITS} - 1, got {came}"
+            raise ValueError(msg)
+        return number
+    return _refuse(rng)
+
+
+def _refuse(rng: object) -> NoReturn:
+    # No word at all would be a seed too, and a text would be read as a number.
+    came = (
+        f"{type(rng).__name__} of length {len(rng)}"
+        if isinstance(rng, Sequence) and len(rng) > _MOST_WORDS
+        else reprlib.repr(rng)
+    )
+    msg = f"rng must be an integer seed, or several, a SeedSequence, a Generator or None, got {came}; write for example rng=1"
+    raise TypeError(msg)
 
 
 def block_generator(root: np.random.SeedSequence, content: Sequence[int], block: int) -> np.random.Generator:

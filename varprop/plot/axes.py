@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from varprop._arguments import quoted
+from varprop.report.as_written import as_written
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -21,8 +24,7 @@ def legend_above(ax: Axes, content: dict[str, list[object]], *, columns: int) ->
     legend = ax.legend(
         **content, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.2
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a name may be anything, and half a formula would stop the drawing
+    as_written(legend.get_texts())
 
 
 def choose(labels: Iterable[str], wanted: str | None) -> str:
@@ -31,7 +33,7 @@ def choose(labels: Iterable[str], wanted: str | None) -> str:
     if wanted is None and len(there) == 1:
         return there[0]
     if wanted not in there:
-        came = "none is chosen" if wanted is None else f"there is no {wanted!r}"
+        came = "none is chosen" if wanted is None else f"there is no {quoted(wanted)}"
         msg = f"{came}; pass configuration= one of {', '.join(map(repr, there))}"
         raise ValueError(msg)
     return wanted

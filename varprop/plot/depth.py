@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked
 from varprop.model.modules import ModuleNetwork
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 from varprop.plot.axes import choose, legend_above, new_axes
 
 
+@checked
 def profile(
     data: Simulation | Run | pd.DataFrame,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop.model.activations import ActivationLike, as_activation
 from varprop.model.network import Network
 from varprop.report.maps import PhaseValue, draw_map, draw_phase_diagram
@@ -23,6 +24,7 @@ from varprop.plot.axes import new_axes
 _POINTS = 101
 
 
+@checked
 def phase_diagram(
     table: pd.DataFrame,
     *,
@@ -68,7 +70,7 @@ def phase_diagram(
     ['$\\chi_1 = 1$']
     """
     if value not in ("chi_1", "xi_c"):
-        msg = f"value must be 'chi_1' or 'xi_c', got {value!r}"
+        msg = f"value must be 'chi_1' or 'xi_c', got {quoted(value)}"
         raise ValueError(msg)
     needed = {"weight_variance", "bias_variance", "q", "chi_1", value}
     missing = sorted(needed - set(table.columns))
@@ -80,7 +82,7 @@ def phase_diagram(
         raise ValueError(msg)
     points, left_out = phase_points(_as_networks(networks))
     for label, why in left_out.items():
-        msg = f"{label!r} has no place in a phase diagram: {why}"
+        msg = f"{quoted(label)} has no place in a phase diagram: {why}"
         raise ValueError(msg)
     activations = list(dict.fromkeys(points["activation"]))
     if len(activations) > 1:
@@ -91,7 +93,7 @@ def phase_diagram(
         low, high = table[axis].min(), table[axis].max()
         for label, at in zip(points["configuration"], points[axis], strict=True):
             if not low <= at <= high:
-                msg = f"{label!r} has {axis} {at:.4g}, outside the table's {low:.4g} to {high:.4g}; compute a wider one"
+                msg = f"{quoted(label)} has {axis} {at:.4g}, outside the table's {low:.4g} to {high:.4g}; compute a wider one"
                 raise ValueError(msg)
     ax = new_axes() if ax is None else ax
     draw_phase_diagram(ax, table, value)
@@ -118,6 +120,7 @@ def _as_networks(given: Mapping[str, Network] | None) -> Mapping[str, Network]:
     raise TypeError(msg)
 
 
+@checked
 def length_map(
     activation: ActivationLike,
     *,
@@ -150,6 +153,8 @@ def length_map(
     ------
     ValueError
         If a variance is negative or not finite, or q_max is not positive.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -162,7 +167,7 @@ def length_map(
     known = [(point.q, point.stable) for point in points if point.q is not None]
     end = 2 * max((q for q, _ in known), default=1.0) or 2.0 if q_max is None else q_max
     if not (np.isfinite(end) and end > 0):
-        msg = f"q_max must be a finite number > 0, got {q_max!r}"
+        msg = f"q_max must be a finite number > 0, got {quoted(q_max)}"
         raise ValueError(msg)
     q = np.linspace(0.0, end, _POINTS)
     after = weight_variance * phi.second_moment(q) + bias_variance
@@ -172,6 +177,7 @@ def length_map(
     return ax
 
 
+@checked
 def correlation_map(
     activation: ActivationLike,
     *,
@@ -202,6 +208,8 @@ def correlation_map(
     ------
     ValueError
         If a variance is negative or not finite, or the length map settles nowhere, or at q = 0.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked, quoted
+from varprop.model.inputs import real_array
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
 from varprop.report.distributions import draw_pvalues, draw_quantiles, half_width
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def exact_law(
     simulation: Simulation,
     *,
@@ -57,6 +60,8 @@ def exact_law(
         If the quantity or the layer was not recorded, or fewer than two networks are alive.
     UnsupportedError
         If there is no exact law for the network.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -87,6 +92,7 @@ def exact_law(
     return ax
 
 
+@checked
 def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
     """Draw the distribution of p-values, which is the diagonal if all nulls are true and the tests exact.
 
@@ -107,6 +113,8 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     ------
     ValueError
         If there are none, or one lies outside [0, 1].
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -115,7 +123,7 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     >>> vp.plot.pvalues(np.random.default_rng(1).random(200)).get_ylabel()
     'share of p-values below'
     """
-    numbers = np.asarray(values, dtype=np.float64).ravel()
+    numbers = real_array(values, "values").ravel()
     numbers = numbers[~np.isnan(numbers)]
     if not len(numbers) or numbers.min() < 0 or numbers.max() > 1:
         msg = f"p-values must be numbers in [0, 1], got {len(numbers)} of them"
@@ -128,6 +136,7 @@ def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -
     return ax
 
 
+@checked
 def band(
     simulation: Simulation,
     *,
@@ -162,6 +171,8 @@ def band(
     ------
     ValueError
         If the sample lacks what the test needs, or an argument is out of its range.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -190,6 +201,7 @@ def band(
     return ax
 
 
+@checked
 def power(
     *,
     variance: float,
@@ -225,6 +237,8 @@ def power(
     ------
     ValueError
         If an argument is out of its range.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -233,7 +247,7 @@ def power(
     'networks'
     """
     if not (math.isfinite(margin) and margin > 0):
-        msg = f"margin must be finite and > 0, got {margin!r}; 5 % is margin=0.05"
+        msg = f"margin must be finite and > 0, got {quoted(margin)}; 5 % is margin=0.05"
         raise ValueError(msg)
     truths = [share * math.log1p(margin) for share in (0.0, 0.5, 2.0, 4.0)] if thetas is None else list(thetas)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
+from varprop._arguments import checked, quoted
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
 from varprop.report.sweep import COLUMNS, GAINS, LEVELS, TRANSIENT
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from varprop.study.sweep import Variable
 
 
+@checked
 def sweep(
     data: Run | Iterable[Simulation] | pd.DataFrame,
     *,
@@ -76,7 +78,7 @@ def sweep(
     import pandas as pd
 
     if quantity not in (*GAINS, *LEVELS):
-        msg = f"quantity must be one of {', '.join((*GAINS, *LEVELS))}, got {quantity!r}"
+        msg = f"quantity must be one of {', '.join((*GAINS, *LEVELS))}, got {quoted(quantity)}"
         raise ValueError(msg)
     if isinstance(data, Run) and scale is None and data.study.sweep is not None:
         scale = data.study.sweep.scale

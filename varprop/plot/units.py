@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop.model.histograms import Histograms
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def histograms(found: Histograms, *, quantity: str = "activation", layers: int = 8, ax: Axes | None = None) -> Axes:
     """Draw histograms of single units, a curve for each of a few layers.
 
@@ -59,7 +61,7 @@ def histograms(found: Histograms, *, quantity: str = "activation", layers: int =
         raise TypeError(msg)
     counts = found.of(quantity)
     if not (isinstance(layers, int | np.integer) and 1 <= layers <= 8):
-        msg = f"layers must be an integer from 1 to 8, got {layers!r}: more curves cannot be told apart"
+        msg = f"layers must be an integer from 1 to 8, got {quoted(layers)}: more curves cannot be told apart"
         raise ValueError(msg)
     ax = new_axes() if ax is None else ax
     draw_histograms(ax, counts, layers=layers)
@@ -70,6 +72,7 @@ def histograms(found: Histograms, *, quantity: str = "activation", layers: int =
     return ax
 
 
+@checked
 def distributions(
     simulation: Simulation,
     *,
@@ -120,7 +123,7 @@ def distributions(
         )
         raise TypeError(msg)
     if not (isinstance(layers, int | np.integer) and layers >= 1):
-        msg = f"layers must be an integer of at least 1, got {layers!r}; 6 is the default"
+        msg = f"layers must be an integer of at least 1, got {quoted(layers)}; 6 is the default"
         raise ValueError(msg)
     drawn = ridges(simulation, quantity, layers=layers)
     if not drawn:

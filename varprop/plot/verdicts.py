@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked
 from varprop.report.forest import draw_forest, forest_legend, forest_size
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 from varprop.plot.axes import legend_above, new_axes
 
+_COLUMNS = ["claim", "configuration", "quantity", "layer", "verdict", "estimate", "ci_low", "ci_high"]
 
+
+@checked
 def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw every verdict: measured over predicted with its interval, and the margin it is held against.
 
@@ -32,7 +36,9 @@ def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     ValueError
-        If no row bears a verdict.
+        If a column is missing, or no row bears a verdict.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -42,6 +48,18 @@ def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> vp.plot.forest(out).get_xlabel()
     'measured / predicted'
     """
+    import pandas as pd
+
+    if not isinstance(verdicts, pd.DataFrame):
+        msg = f"forest takes a pandas DataFrame, got {type(verdicts).__name__}; pass what vp.verify returns"
+        raise TypeError(msg)
+    columns = verdicts.columns
+    lacking = (
+        [name for name in _COLUMNS if name not in columns] if columns.nlevels == 1 and columns.is_unique else _COLUMNS
+    )
+    if lacking:
+        msg = f"the frame has no column {', '.join(lacking)} of its own; pass what vp.verify returns"
+        raise ValueError(msg)
     ax = new_axes(figsize=forest_size(verdicts)) if ax is None else ax
     draw_forest(ax, verdicts)
     legend_above(ax, forest_legend(verdicts), columns=4)

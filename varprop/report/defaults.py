@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from varprop._arguments import quoted
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
 from varprop.study.csv_files import unguarded
@@ -77,7 +78,7 @@ def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
 def _contribution(row: Mapping[str, str], file: Path, line: int, beside: Path) -> Contribution:
     """One row as a test of the claim it names."""
     for column, expected in _problems(row).items():
-        msg = f"{file}, row {line}: {column} must be {expected}, got {row[column]!r}; write the audit again"
+        msg = f"{file}, row {line}: {column} must be {expected}, got {quoted(row[column])}; write the audit again"
         raise ValueError(msg)
     numbers = {column: float(row[column] or math.nan) for column in _NUMBERS}
     name = " ".join(part for part in (row["framework"], row["version"]) if part)

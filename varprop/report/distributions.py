@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.report.palette import MARGIN_ALPHA, VERDICTS
 
@@ -109,6 +110,6 @@ def half_width(n: int, level: float) -> float:
     0.0304
     """
     if not 0 < level < 1:
-        msg = f"level must lie inside (0, 1), got {level!r}; for a 95 % band write 0.95"
+        msg = f"level must lie inside (0, 1), got {quoted(level)}; for a 95 % band write 0.95"
         raise ValueError(msg)
     return float(np.sqrt(np.log(2 / (1 - level)) / (2 * n)))

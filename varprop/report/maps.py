@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from varprop._typing import Float64Array
+from varprop.report.as_written import as_written, legend_name
 from varprop.report.palette import VERDICTS
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def draw_map(
     paper, ink = rcParams["axes.facecolor"], rcParams["text.color"]
     ends = [x[0], x[-1]]
     axes.plot(ends, ends, color=ink, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1.5, label="unchanged")
-    axes.plot(x, y, color=_COLOUR, linewidth=1.6, zorder=2, label=label)
+    axes.plot(x, y, color=_COLOUR, linewidth=1.6, zorder=2, label=label and legend_name(label))
     for attracts, fill, name in ((True, _COLOUR, "attracts"), (False, paper, "repels")):
         at = [point for point, stable in fixed if stable == attracts]
         if at:
@@ -59,7 +60,7 @@ def draw_map(
                 label=name,
             )
     axes.set_xlim(*ends)
-    axes.legend(frameon=False, loc="best")
+    as_written(axes.legend(frameon=False, loc="best").get_texts())
 
 
 def draw_phase_diagram(axes: Axes, table: pd.DataFrame, value: PhaseValue = "chi_1") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from varprop.model.modules import Module, ModuleNetwork
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ def label_modules(axes: Axes, summary: pd.DataFrame, network: ModuleNetwork) -> 
     ticks = range(1, count + 1, every)
     labels = [_label(network.modules[tick - 1]) for tick in ticks]
     level = _fit_level(labels, axes.bbox.width / axes.figure.dpi)
-    axes.set_xticks(list(ticks), labels=labels, rotation=0 if level else 90, fontsize="small")
+    axes.set_xticks(list(ticks), labels=labels, rotation=0 if level else 90, fontsize="small", parse_math=False)
     axes.set_xlim(0.5, count + 0.5)
     axes.set_xlabel("module, in the order of the calls")
     axes.plot(summary["layer"], summary["mean"], color=rcParams["text.color"], linewidth=0.6, alpha=0.5, zorder=2)
@@ -55,7 +56,7 @@ def label_modules(axes: Axes, summary: pd.DataFrame, network: ModuleNetwork) -> 
 def _label(module: Module) -> str:
     """Its name, and its class where the name is no more than a number in a sequence."""
     last = module.name.rpartition(".")[2].partition("#")[0]
-    return f"{module.name} {module.kind}" if last.isdecimal() else module.name
+    return plain(f"{module.name} {module.kind}" if last.isdecimal() else module.name)
 
 
 def _fit_level(labels: Sequence[str], width: float) -> bool:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from varprop._arguments import quoted
+
 _FORBIDDEN = frozenset('/\\:<>"|?*')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, with whatever ending."""
@@ -39,16 +41,18 @@ def name_problems(names: Sequence[str], taken: Sequence[str]) -> dict[int, str]:
         key = _folded(name)
         if not _is_folder(name):
             found[i] = (
-                f"the study's name {name!r} cannot be a folder's on every system; rename its file, for example to "
+                f"the study's name {quoted(name)} cannot be a folder's on every system; rename its file, for example to "
                 "forward-signal.toml"
             )
         elif key in own:
-            found[i] = f"the study's name {name!r} is that of the index; rename its file"
+            found[i] = f"the study's name {quoted(name)} is that of the index; rename its file"
         elif seen.get(key) == name:
-            found[i] = f"two runs are of a study called {name!r} and would share one folder; report on them separately"
+            found[i] = (
+                f"two runs are of a study called {quoted(name)} and would share one folder; report on them separately"
+            )
         elif key in seen:
             found[i] = (
-                f"the studies' names {seen[key]!r} and {name!r} are one folder on many systems; rename a file, or report on "
+                f"the studies' names {quoted(seen[key])} and {quoted(name)} are one folder on many systems; rename a file, or report on "
                 "them separately"
             )
         else:

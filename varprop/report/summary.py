@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from scipy import special
 
+from varprop._arguments import quoted
 from varprop.model.summary import describe
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def frame_summary(frame: pd.DataFrame, quantity: str, *, configuration: str = ""
     rows = frame[frame["quantity"] == quantity]
     if rows.empty:
         there = ", ".join(sorted(map(str, frame["quantity"].unique())))
-        msg = f"the frame has no rows of {quantity!r}; it has {there or 'no rows'}"
+        msg = f"the frame has no rows of {quoted(quantity)}; it has {there or 'no rows'}"
         raise ValueError(msg)
     module = rows["module"].astype(str) if "module" in rows.columns else rows["layer"].astype(str)
     tables = []

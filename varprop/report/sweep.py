@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
@@ -104,7 +105,7 @@ def value_in(network: Network, variable: Variable) -> float:
     elif variable == "bias_variance":
         values = [noun.biases.variance(*fans) for noun, fans in dense]
     else:
-        msg = f"variable must be 'weight_variance', 'bias_variance', 'depth' or 'width', got {variable!r}"
+        msg = f"variable must be 'weight_variance', 'bias_variance', 'depth' or 'width', got {quoted(variable)}"
         raise ValueError(msg)
     if not all(math.isclose(value, values[0], rel_tol=1e-9) for value in values):
         msg = f"{network.label} has no one {variable}: its layers have {min(values):.4g} to {max(values):.4g}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from varprop._arguments import checked, items_of, quoted
 from varprop.model.simulation import Simulation
 from varprop.report.sweep import GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
 from varprop.study.run import Run
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from varprop.study.sweep import Variable
 
 
+@checked
 def sweep_data(
     data: Run | Iterable[Simulation],
     *,
@@ -68,14 +70,15 @@ def sweep_data(
     if isinstance(data, Run):
         swept = data.study.sweep
         if swept is None:
-            msg = f"the study {data.study.name!r} has no [sweep]; name a variable and its values in one"
+            msg = f"the study {quoted(data.study.name)} has no [sweep]; name a variable and its values in one"
             raise ValueError(msg)
         simulations = data.simulations()
         points = [
             Point(c.series, c.swept, simulations[c.label]) for c in data.study.configurations if c.swept is not None
         ]
         return sweep_frame(points, swept.variable, quantities=quantities, theory=theory, first_layer=first_layer)
-    listed = list(data) if isinstance(data, Iterable) else [data]
+    several = isinstance(data, Iterable) and not isinstance(data, str | Mapping)
+    listed: list[Any] = items_of("data", data, most=100_000, example="[simulation, other]") if several else [data]
     if not listed or not all(isinstance(one, Simulation) for one in listed):
         msg = "data must be a Run, simulations of networks that differ in one variable, or a frame of vp.sweep_data"
         raise TypeError(msg)

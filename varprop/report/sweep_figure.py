@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from varprop.report.as_written import as_written, legend_name
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid
 from varprop.report.palette import series_styles
@@ -113,8 +114,7 @@ def sweep_figure(frame: pd.DataFrame, *, log: bool) -> Figure:
         columns = 4 if len(quantities) > 1 else 2
         legend = sweep_legend(frame, with_one=any(quantity in GAINS for quantity in quantities))
         drawn = figure.legend(**legend, loc="outside upper left", ncols=columns, frameon=False)
-        for text in drawn.get_texts():
-            text.set_parse_math(False)
+        as_written(drawn.get_texts())
     return figure
 
 
@@ -182,7 +182,7 @@ def sweep_legend(frame: pd.DataFrame, *, with_one: bool) -> dict[str, Any]:
     labels: list[str] = []
     for name, style in series_styles(list(dict.fromkeys(frame["series"]))).items():
         handles.append(Line2D([], [], color=style.color, marker=style.marker, markersize=4, linewidth=1.2))
-        labels.append(plain(name))
+        labels.append(legend_name(name))
     for theory in dict.fromkeys(source for source in frame["source"] if source != "measured"):
         handles.append(Line2D([], [], color=ink, linewidth=1.2))
         labels.append(theory)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from varprop._arguments import quoted
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
 from varprop.report.records import Record, text_in, value_in
@@ -71,14 +72,14 @@ def ledger_entries(claims: Sequence[Claim], verdicts: pd.DataFrame) -> tuple[Led
     by_claim: dict[str, list[Record]] = {claim.id: [] for claim in claims}
     for record in decided.to_dict("records"):
         if record["claim"] not in by_claim:
-            msg = f"the run has a verdict on {record['claim']!r}, which the study does not claim; run the study again"
+            msg = f"the run has a verdict on {quoted(record['claim'])}, which the study does not claim; run the study again"
             raise ValueError(msg)
         by_claim[str(record["claim"])].append(record)
     entries = []
     for claim in {claim.id: claim for claim in reversed(claims)}.values():
         rows = by_claim[claim.id]
         if not rows:
-            msg = f"the run has no verdict on the claim {claim.id!r} of its study; run the study again"
+            msg = f"the run has no verdict on the claim {quoted(claim.id)} of its study; run the study again"
             raise ValueError(msg)
         for verdict in SYMBOLS:
             mine = tuple(row for row in rows if row["verdict"] == verdict)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked, items_of, quoted
 from varprop.report.content import study_document
 from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
@@ -41,6 +42,7 @@ FORMATS = (*_SET_STUDY, _PICTURES)
 _VERDICTS = "verdicts.csv"
 
 
+@checked
 def write_report(
     run_or_runs: Run | Iterable[Run],
     directory: str | Path,
@@ -83,6 +85,8 @@ def write_report(
         is not varprop's.
     TypeError
         If ``formats`` is a single string, or something is given that is no run.
+    OSError
+        If the folder cannot be written.
 
     Examples
     --------
@@ -163,7 +167,8 @@ def check_place(
 
 def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
     """One run or several as a list, by name, so that the index does not depend on the order they came in."""
-    runs = list(run_or_runs) if isinstance(run_or_runs, Iterable) else [run_or_runs]
+    several = isinstance(run_or_runs, Iterable) and not isinstance(run_or_runs, str | bytes | Mapping)
+    runs = items_of("runs", run_or_runs, most=10_000, example="[run]") if several else [run_or_runs]
     if not runs:
         msg = "there is no run to report on; pass what vp.run_study or vp.load_run returns"
         raise ValueError(msg)
@@ -190,12 +195,12 @@ def check_formats(formats: Sequence[str]) -> None:
         If it is a single string.
     """
     if isinstance(formats, str):
-        msg = f"formats must be a sequence of names, got the text {formats!r}; write formats=({formats!r},)"
+        msg = f"formats must be a sequence of names, got the text {quoted(formats)}; write formats=({quoted(formats)},)"
         raise TypeError(msg)
     known = ", ".join(map(repr, FORMATS))
     for name in formats:
         if name not in FORMATS:
-            msg = f"unknown format {name!r}; there are {known}"
+            msg = f"unknown format {quoted(name)}; there are {known}"
             raise ValueError(msg)
     if not formats:
         msg = f"formats is empty; name one or more of {known}"

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
 from varprop.stats.outcome import Guarantee, Outcome
@@ -99,7 +100,7 @@ class Capital:
         bounded = bool(np.isfinite(ends[1]).all())
         scale = ends[1] - ends[0] if bounded else np.broadcast_to(np.asarray(unit, dtype=np.float64), (columns,))
         if not (np.isfinite(ends[0]).all() and (scale > 0.0).all() and np.isfinite(scale).all()):
-            msg = f"values need a finite low end below the high one, or a scale > 0, got {low!r}, {high!r} and {unit!r}"
+            msg = f"values need a finite low end below the high one, or a scale > 0, got {quoted(low)}, {quoted(high)} and {quoted(unit)}"
             raise ValueError(msg)
         x = (values - ends[0]) / scale
         _check_ends(values, x, bounded=bounded)

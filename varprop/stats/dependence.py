@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from varprop._typing import Float64Array, RNGLike
+from varprop.numerics.streams import generator_of
 from varprop.stats.outcome import Outcome
 
 _LOG_LIMIT = 600.0  # a ratio of e^600 says as much as an infinite one, and can still be computed with
@@ -105,7 +106,7 @@ def dependence(arrays: ArrayLike, *, rng: RNGLike) -> dict[str, Outcome]:
         msg = f"dependence takes three or more finite entries of shape (calls, *shape), got shape {x.shape}"
         raise ValueError(msg)
     looks: dict[str, Outcome] = {}
-    for suffix, scores in zip(("", ", magnitudes"), _normal_scores(x, np.random.default_rng(rng)), strict=True):
+    for suffix, scores in zip(("", ", magnitudes"), _normal_scores(x, generator_of(rng)), strict=True):
         for axis, size in enumerate(x.shape):
             if 1 < size < x.size:
                 name = ("over calls" if axis == 0 else f"along axis {axis - 1}") + suffix

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from varprop._arguments import quoted
 from varprop.stats.outcome import Outcome
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -125,7 +126,7 @@ def directional(outcome: Outcome, threshold: float, *, direction: Direction = "b
         return outcome.p_below(threshold), outcome.p_above(threshold)
     if direction == "above":
         return outcome.p_above(threshold), outcome.p_below(threshold)
-    msg = f"direction must be 'below' or 'above', got {direction!r}"
+    msg = f"direction must be 'below' or 'above', got {quoted(direction)}"
     raise ValueError(msg)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 
 
@@ -37,7 +38,7 @@ class Look:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.pvalue <= 1.0:
-            msg = f"a p-value lies in [0, 1], got {self.pvalue!r}; a NaN here comes from the arrays that were tested"
+            msg = f"a p-value lies in [0, 1], got {quoted(self.pvalue)}; a NaN here comes from the arrays that were tested"
             raise ValueError(msg)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from varprop._arguments import checked, quoted
 from varprop._limits import MAX_NETWORKS
 from varprop.stats import distances
 from varprop.stats.band import FEWEST_NETWORKS as FEWEST_IN_A_BAND
@@ -29,6 +30,7 @@ _OF_STEPS = _ONE_STEP | {"pooled_step_mean", "cumulative_mean", "growth_rate", "
 """Tests by the t law of steps, which takes some networks in narrow layers."""
 
 
+@checked
 def required_networks(
     test: str | None = None,
     *,
@@ -79,6 +81,8 @@ def required_networks(
     ValueError
         If a parameter is out of range, variance and test are both given or both left out, theta lies on the margin,
         where no number of networks decides, or next to no network lives through so many steps.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------
@@ -180,6 +184,7 @@ def least_networks(
     return Units(width, several, "logarithm" if test in _OF_LOGARITHMS else "square").least(level)
 
 
+@checked
 def detectable_difference(
     test: str | None = None,
     *,
@@ -227,6 +232,8 @@ def detectable_difference(
     ValueError
         If a parameter is out of range, variance and test are both given or both left out, or the networks are so few
         that no difference is large enough.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------
@@ -391,7 +398,7 @@ def networks_to_decide_direction(
     """
     _check_plan(outcome.unit_variance, alpha, m, beta, layers)
     if not math.isfinite(threshold) or direction not in {"below", "above"}:
-        msg = f"need a finite threshold and the direction 'below' or 'above', got {threshold} and {direction!r}"
+        msg = f"need a finite threshold and the direction 'below' or 'above', got {threshold} and {quoted(direction)}"
         raise ValueError(msg)
     distance = threshold - outcome.theta if direction == "below" else outcome.theta - threshold
     tail, miss = (alpha / m, beta / layers) if distance >= 0.0 else (alpha / (m * layers), beta)

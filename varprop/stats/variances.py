@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from varprop._arguments import quoted
+
 # Variance of one step's ratio under ReLU and He, by width n. A layer of n units has K ~ Bin(n, 1/2) positive ones, the
 # squares of the two kinds being chi2_K and chi2_{n-K}. What a layer's activations keep is (2 / n) chi2_K, of variance 5 / n,
 # 0 where K is 0; what its weights add is the pivot chi2_n / n, of variance 2 / n. A step of pre-activations is what the layer
@@ -14,6 +16,7 @@ _KEPT, _PIVOT, _COMMON = 5.0, 2.0, 2.0
 _SPARE = 2
 """Networks that a mean's logarithm takes beyond those by the delta method, where there are few."""
 _FEWEST_ALIVE = 1e-8
+_MOST_STEPS = 2**16  # no network has more layers
 """Below this a billion networks leave ten alive."""
 
 
@@ -106,11 +109,11 @@ def known_variance(test: str | None, quantity: str, width: int | None, steps: in
     Known(variance=0.123, alive=0.293, spare=2)
     """
     known = _VARIANCES.get((test or "", quantity))
-    if known is None or width is None or steps is None or width < 1 or steps < 1:
+    if known is None or width is None or steps is None or width < 1 or not 1 <= steps <= _MOST_STEPS:
         tests = ", ".join(dict.fromkeys(name for name, _ in _VARIANCES))
         msg = (
-            f"need variance, or a test of {tests} with a quantity that it knows, width >= 1 and depth >= 1, "
-            f"got test={test!r}, quantity={quantity!r}, width={width} and depth={steps}; "
+            f"need variance, or a test of {tests} with a quantity that it knows, width >= 1 and depth from 1 to {_MOST_STEPS}, "
+            f"got test={quoted(test)}, quantity={quoted(quantity)}, width={width} and depth={steps}; "
             "a pilot's variance is its n times se^2"
         )
         raise ValueError(msg)

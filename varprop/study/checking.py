@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from varprop._arguments import checked
 from varprop.engine.plan import Block, Plan
 from varprop.study.earlier import plan_there
 from varprop.study.errors import StudyError
@@ -47,6 +48,7 @@ class Finding:
     configuration: str = ""
 
 
+@checked
 def check_run(path: str | Path) -> tuple[Finding, ...]:
     """Go through a run's folder and say of every file what it is; nothing is changed.
 
@@ -65,6 +67,8 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
     ------
     StudyError
         If the folder is no run's.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -90,7 +94,11 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
         manifest = read_manifest(folder)
         run = load_run(folder)
     except StudyError as error:
-        if not (folder / "manifest.json").exists():
+        try:
+            there = (folder / "manifest.json").exists()
+        except OSError:  # such a name no file can have
+            there = False
+        if not there:
             raise
         name = "study.toml" if _reads_manifest(folder) else "manifest.json"
         state: State = "unreadable" if is_unreadable(error) else "damaged"

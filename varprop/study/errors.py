@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from varprop.model.names import nearest
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST_PATH = 400  # characters of one that a message shows
 _SHOWN = 60
 """A value from the file is quoted up to this many characters."""
 
@@ -125,4 +126,5 @@ def toml_key(key: str) -> str:
 def quoted_path(path: object) -> str:
     """Write a path for a message: as it is, unless it holds what would garble a terminal."""
     text = str(path)
+    text = text if len(text) <= _LONGEST_PATH else f"{text[: _LONGEST_PATH // 2]}...{text[-_LONGEST_PATH // 2 :]}"
     return text if text.isprintable() else ascii(text)

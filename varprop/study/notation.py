@@ -7,13 +7,14 @@ from collections.abc import Callable
 from itertools import cycle, islice
 from typing import TypeVar
 
+from varprop._arguments import quoted
 from varprop.model.activations import get_activation
 from varprop.model.initializers import get_initializer
-from varprop.model.network import Network, mlp
+from varprop.model.network import MAX_LAYERS, Network, mlp
 
 Value = TypeVar("Value")
 
-MAX_DEPTH = 2**16
+MAX_DEPTH = MAX_LAYERS
 """More layers than this are a slip of the keyboard."""
 
 _WIDTHS = re.compile(r"(?P<pattern>\d{1,9}(?:-\d{1,9})*)(?:x(?P<depth>\d{1,9}))?", re.ASCII)
@@ -48,14 +49,14 @@ def parse_widths(text: str) -> tuple[int, ...]:
     match = _WIDTHS.fullmatch(text.strip()) if len(text) <= 10_000 else None
     if match is None or (match["depth"] is None and "-" not in match["pattern"]):
         msg = (
-            f"widths must read like 256x20 (256 inputs, 20 weight layers of 256) or 784-64-10, got {text[:60]!r}; "
+            f"widths must read like 256x20 (256 inputs, 20 weight layers of 256) or 784-64-10, got {quoted(text[:60])}; "
             "write INPUTxDEPTH, or the units of every layer joined by -"
         )
         raise ValueError(msg)
     pattern = [int(units) for units in match["pattern"].split("-")]
     depth = len(pattern) - 1 if match["depth"] is None else int(match["depth"])
     if not 1 <= depth <= MAX_DEPTH:
-        msg = f"depth counts weight layers and must lie between 1 and {MAX_DEPTH}, got {depth} in {text[:60]!r}"
+        msg = f"depth counts weight layers and must lie between 1 and {MAX_DEPTH}, got {depth} in {quoted(text[:60])}"
         raise ValueError(msg)
     return tuple(islice(cycle(pattern), depth + 1))
 
@@ -89,7 +90,7 @@ def parse_noun(text: str) -> tuple[str, dict[str, float | str]]:
             break
         parameters[key] = float(value) if _NUMBER.fullmatch(value) else value.strip("\"'")
     if match is None:
-        msg = f"expected a name, perhaps with parameters, got {text[:60]!r}; write relu, or leaky_relu(slope=0.1)"
+        msg = f"expected a name, perhaps with parameters, got {quoted(text[:60])}; write relu, or leaky_relu(slope=0.1)"
         raise ValueError(msg)
     return match["name"], parameters
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from varprop._arguments import checked
 from varprop.engine.plan import make_plan
 from varprop.engine.training import INPUTS, make_training_plan
 from varprop.model.layers import UnsupportedError
@@ -31,6 +32,7 @@ MAX_BYTES = 4 * 2**20
 """A study is written by a person; a larger file is something else."""
 
 
+@checked
 def load_study(path: str | Path) -> Study:
     """Read a study from a TOML file.
 
@@ -47,6 +49,8 @@ def load_study(path: str | Path) -> Study:
     ------
     StudyError
         If there is no such file, it is not TOML, or what it says makes no study; with every problem at once.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

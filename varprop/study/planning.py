@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop.engine.executors import usable_cores
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import assemble, run_block
@@ -91,12 +92,26 @@ class StudyPlan:
         lost = self.claims["n_required"].isna() & self.claims["expect"].notna()
         return self.claims[short | lost]
 
+    @checked
     def seconds(self, networks: int) -> float:
-        """Time that so many networks per configuration take on all cores."""
+        """Time that so many networks per configuration take on all cores.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return networks * math.fsum(cost.seconds for cost in self.costs) / self.cores
 
+    @checked
     def bytes(self, networks: int) -> float:
-        """Disk that so many networks per configuration take."""
+        """Disk that so many networks per configuration take.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return networks * math.fsum(cost.bytes for cost in self.costs)
 
     def to_frame(self) -> pd.DataFrame:
@@ -104,6 +119,7 @@ class StudyPlan:
         return self.claims.copy()
 
 
+@checked
 def plan_study(
     study: Study, directory: str | Path | None = None, *, pilot: int = PILOT, workers: int | None = None
 ) -> StudyPlan:
@@ -131,6 +147,8 @@ def plan_study(
         If the pilot has fewer than two networks.
     StudyError
         If the study has no claims, or a configuration cannot be sampled or tested.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

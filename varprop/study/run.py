@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varprop._arguments import checked
 from varprop.engine.executors import ExecutorLike
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
@@ -295,6 +296,7 @@ def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return stacked[["configuration", *(name for name in stacked.columns if name != "configuration")]]
 
 
+@checked
 def run_study(
     study: Study,
     directory: str | Path = "runs",
@@ -335,6 +337,10 @@ def run_study(
         If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
     RunStoppedError
         If the disk is full or workers keep dying: the same call goes on from there.
+    ValueError
+        If the number of networks or of workers, or the executor's name, is none.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----
@@ -401,6 +407,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise StudyError(str(folder), [Problem("", msg)]) from error
 
 
+@checked
 def load_run(path: str | Path) -> Run:
     """Open a run's folder.
 
@@ -417,6 +424,8 @@ def load_run(path: str | Path) -> Run:
     ------
     StudyError
         If the folder is no run, or its study or manifest is damaged.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
+from varprop._arguments import quoted
 from varprop._limits import MAX_NETWORKS
 from varprop.model.activations import activation_names
 from varprop.model.initializers import initializer_names
@@ -253,7 +254,7 @@ def _unspoken(parts: Mapping[str, Any]) -> dict[str, str]:
     if theory is None or quantity not in QUANTITIES or get_theory(theory).speaks_of(quantity):
         return {}
     others = [name for name, other in THEORIES.items() if other.speaks_of(quantity)]
-    return {"theory": f"{theory!r} says nothing of {quantity}; write one of {', '.join(others)}"}
+    return {"theory": f"{quoted(theory)} says nothing of {quantity}; write one of {', '.join(others)}"}
 
 
 class ReportTable(Table):

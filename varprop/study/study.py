@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from varprop._arguments import checked
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.training import INPUTS, make_training_plan
 from varprop.model.cards import card, count
@@ -97,10 +98,16 @@ class Study:
         """Number of inputs that every network sees."""
         return len(self.inputs) if isinstance(self.inputs, tuple) else self.inputs or 1
 
+    @checked
     def plan(self, configuration: Configuration, *, networks: int | None = None) -> Plan:
         """Return what the engine will draw for one configuration; several inputs are kept apart, for the step tests.
 
         ``networks`` takes the place of the study's own number.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
         """
         n_networks = self.networks if networks is None else networks
         if self.training is not None:
@@ -124,8 +131,15 @@ class Study:
             normals=self.normals,
         )
 
+    @checked
     def claims_about(self, label: str) -> tuple[Claim, ...]:
-        """Return the claims about one configuration."""
+        """Return the claims about one configuration.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return tuple(scope.claim for scope in self.scopes if label in scope.labels)
 
 

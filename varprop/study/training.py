@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from varprop._arguments import quoted
 from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.training import MAX_STEPS, Training
 from varprop.study.errors import Problem, suggestion
@@ -78,9 +79,7 @@ def kind_problems(claims: Sequence[Claim], path: str, *, trained: bool) -> list[
     problems: dict[Problem, None] = {}
     for index, claim in enumerate(claims):
         if trained and claim.test != _TEST:
-            why = (
-                f"{claim.test!r} does not go with [training], whose claims are exact; use 'identity', or another study"
-            )
+            why = f"{quoted(claim.test)} does not go with [training], whose claims are exact; use 'identity', or another study"
             problems[Problem(f"{path}.test", why)] = None
         elif claim.quantity != "weights" and (why := _unrecorded(claim.quantity, trained=trained)):
             problems[Problem(f"{path}.quantity{f'[{index}]' if len(claims) > 1 else ''}", why)] = None

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.model.inputs import real_array
 from varprop.numerics.differences import finite_difference
 from varprop.numerics.quadrature import normal_expectation
 from varprop.theory.meanfield import check_depth, check_non_negative, checked_probability, slope_jumps
@@ -18,6 +20,7 @@ NEAREST = 1e-8
 _EXACT = 1e-12  # what counts as rounding in a correlation
 
 
+@checked
 def correlation_map(
     activation: ActivationLike,
     *,
@@ -60,6 +63,8 @@ def correlation_map(
     ------
     ValueError
         If an argument is out of range, or a signal vanishes on the way, so that nothing is left to correlate.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------
@@ -75,6 +80,7 @@ def correlation_map(
     )[0]
 
 
+@checked
 def gradient_correlation(
     activation: ActivationLike,
     *,
@@ -117,6 +123,8 @@ def gradient_correlation(
     ------
     ValueError
         If an argument is out of range, a signal vanishes on the way, or phi jumps, so that phi' has no moments.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -137,6 +145,7 @@ def gradient_correlation(
     return np.array(np.cumprod(factors[::-1])[::-1], dtype=np.float64)
 
 
+@checked
 def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     r"""Find the number beta with which inputs become alike on the edge of chaos: 1 - c_l ~ beta / l.
 
@@ -157,6 +166,8 @@ def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     ------
     ValueError
         If q is not positive, phi' jumps (1 - c then falls as 1/l^2), or phi is linear (c then stays as it is).
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -263,11 +274,13 @@ def _followed(
 ) -> tuple[Float64Array, ...]:
     """Correlations and both second moments, each of shape (depth,)."""
     q1, q2 = _two(q)
-    check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance, q=min(q1, q2))
+    check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance)
+    for one in (q1, q2):
+        check_non_negative(q=one)
     check_depth(depth)
     gain = weight_variance / checked_probability(keep)
     if not -1 <= c <= 1:
-        msg = f"c is a correlation, from -1 to 1, got {c!r}"
+        msg = f"c is a correlation, from -1 to 1, got {quoted(c)}"
         raise ValueError(msg)
     rows = [(float(c), q1, q2)]
     for layer in range(1, depth + 1):
@@ -286,9 +299,9 @@ def _followed(
 
 
 def _two(q: float | tuple[float, float]) -> tuple[float, float]:
-    values = np.asarray(q, dtype=np.float64)
+    values = real_array(q, "q")
     if values.shape not in ((), (2,)):
-        msg = f"q is one number or a pair of them, got {q!r}"
+        msg = f"q is one number or a pair of them, got {quoted(q)}"
         raise ValueError(msg)
     first, second = np.broadcast_to(values, 2).tolist()
     return first, second

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.theory import roots
@@ -57,6 +58,7 @@ class HalfStablePoint:
     bias_variance: float
 
 
+@checked
 def edge_of_chaos(activation: ActivationLike, bias_variance: float = 0.0) -> EdgeOfChaos:
     r"""Find the variance of the weights that is critical for a variance of the biases.
 
@@ -78,6 +80,8 @@ def edge_of_chaos(activation: ActivationLike, bias_variance: float = 0.0) -> Edg
         If there is none with q = 0 or q from 1e-9 to 16384, or to where phi grows too fast for its moments to exist.
     ValueError
         If the variance is negative or not finite, or phi jumps, so that chi_1 is infinite everywhere.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -133,6 +137,7 @@ def edge_of_chaos(activation: ActivationLike, bias_variance: float = 0.0) -> Edg
     return _edge(phi, found[0].q, bias_variance)
 
 
+@checked
 def half_stable_points(activation: ActivationLike) -> tuple[HalfStablePoint, ...]:
     r"""Find where :math:`\chi_1 = \chi_\parallel = 1` with some variances of weights and biases.
 
@@ -151,6 +156,8 @@ def half_stable_points(activation: ActivationLike) -> tuple[HalfStablePoint, ...
     ------
     ValueError
         If phi jumps, so that chi_1 is infinite everywhere.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.theory import roots
@@ -45,6 +46,7 @@ class FixedPoint:
     correlations: tuple[CorrelationFixedPoint, ...]
 
 
+@checked
 def fixed_points(
     activation: ActivationLike, *, weight_variance: float, bias_variance: float = 0.0, keep_probability: float = 1.0
 ) -> tuple[FixedPoint, ...]:
@@ -70,6 +72,8 @@ def fixed_points(
     ------
     ValueError
         If an argument is out of range.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -126,6 +130,7 @@ class DepthScales:
     xi_gradient: float
 
 
+@checked
 def depth_scales(
     activation: ActivationLike,
     *,
@@ -157,6 +162,8 @@ def depth_scales(
     ------
     ValueError
         If an argument is out of range, or the signal goes to no fixed point.
+    TypeError
+        If an argument is of another kind.
 
     References
     ----------

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from varprop._arguments import checked, quoted
 from varprop.model.activations import ActivationLike, as_activation
+from varprop.theory.meanfield import LARGEST
 
 
+@checked
 def gain(activation: ActivationLike, q: float = 1.0) -> float:
     r"""Gain that keeps the second moment q of the pre-activations from one wide layer to the next.
 
@@ -28,6 +31,8 @@ def gain(activation: ActivationLike, q: float = 1.0) -> float:
     ------
     ValueError
         If q is not positive and finite, or phi is 0 almost everywhere.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------
@@ -56,8 +61,8 @@ def gain(activation: ActivationLike, q: float = 1.0) -> float:
     1.0
     """
     phi = as_activation(activation)
-    if not (math.isfinite(q) and q > 0):
-        msg = f"q is the second moment to keep, finite and > 0, got {q!r}"
+    if not 0 < q <= LARGEST:
+        msg = f"q is the second moment to keep, finite and > 0, got {quoted(q)}"
         raise ValueError(msg)
     second_moment = phi.second_moment(float(q))
     if second_moment == 0:
@@ -66,6 +71,7 @@ def gain(activation: ActivationLike, q: float = 1.0) -> float:
     return math.sqrt(q / second_moment)
 
 
+@checked
 def torch_gain(activation: ActivationLike) -> float:
     r"""Gain that `torch.nn.init.calculate_gain` returns for an activation.
 
@@ -83,6 +89,8 @@ def torch_gain(activation: ActivationLike) -> float:
     ------
     ValueError
         If PyTorch tabulates no gain for it.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------

@@ -8,16 +8,18 @@ and D^2 has the law of phi'(z)^2.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.layers import UnsupportedError
 from varprop.numerics.quadrature import normal_expectation
-from varprop.theory.meanfield import length_map
+from varprop.theory.meanfield import LARGEST, check_depth, length_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class JacobianMoments:
         return self.variance / self.mean**2
 
 
+_LARGEST_LOG = math.log(sys.float_info.max)
+
+
+@checked
 def jacobian_moments(
     activation: ActivationLike,
     *,
@@ -73,6 +79,8 @@ def jacobian_moments(
     ------
     ValueError
         If an argument is out of range, or phi' has no fourth moment.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -105,6 +113,7 @@ def jacobian_moments(
     return JacobianMoments(mean, mean**2 * relative)
 
 
+@checked
 def largest_squared_singular_value(
     activation: ActivationLike, *, weight_variance: float, depth: int, orthogonal: bool = False
 ) -> float:
@@ -131,6 +140,8 @@ def largest_squared_singular_value(
         If an argument is out of range.
     UnsupportedError
         If the activation is not positively homogeneous.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -150,9 +161,7 @@ def largest_squared_singular_value(
     """
     phi = as_activation(activation)
     _check_positive(weight_variance=weight_variance)
-    if isinstance(depth, bool) or not hasattr(depth, "__index__") or depth < 1:
-        msg = f"depth must be a positive integer, got {depth!r}"
-        raise ValueError(msg)
+    check_depth(depth)
     if not phi.homogeneous:
         msg = (
             f"{phi.label} is not positively homogeneous: its slopes have no two-point law, and the edge no formula here"
@@ -173,9 +182,14 @@ def largest_squared_singular_value(
     log_least = float(found.fun)
     if orthogonal:
         log_least = min(log_least, depth * math.log(max(a, b)))
-    return math.exp(log_least + depth * math.log(weight_variance))
+    found_log = log_least + depth * math.log(weight_variance)
+    if found_log > _LARGEST_LOG:
+        msg = f"the squared singular value is e^{found_log:.4g}, past the largest float; ask for a smaller depth or variance"
+        raise ValueError(msg)
+    return math.exp(found_log)
 
 
+@checked
 def mean_singular_value(*, weight_variance: float) -> float:
     r"""Mean singular value of one wide square Gaussian matrix: :math:`8 \sqrt{C_W} / (3 \pi)`.
 
@@ -192,6 +206,8 @@ def mean_singular_value(*, weight_variance: float) -> float:
     ------
     ValueError
         If the variance is not positive.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -215,6 +231,6 @@ def _fourth_slopes(phi: Activation, q: Float64Array) -> Float64Array:
 
 def _check_positive(**values: float) -> None:
     for name, value in values.items():
-        if not (math.isfinite(value) and value > 0):
-            msg = f"{name} must be a finite number > 0, got {value!r}"
+        if not 0 < value <= LARGEST:  # NaN too
+            msg = f"{name} must be a finite number > 0, {LARGEST:g} at most, got {quoted(value)}"
             raise ValueError(msg)

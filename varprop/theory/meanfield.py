@@ -8,16 +8,20 @@ E[a] stays, E[a^2] becomes E[phi^2] / p.
 from __future__ import annotations
 
 import math
+import numbers
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.model.network import MAX_LAYERS
 from varprop.model.slopes import check_slopes
 from varprop.numerics.differences import finite_difference
 from varprop.numerics.quadrature import normal_expectation
 
 
+@checked
 def length_map(
     activation: ActivationLike,
     *,
@@ -56,6 +60,8 @@ def length_map(
     ValueError
         If a variance or q is negative or not finite, the depth is not positive, p is no probability, or q grows past
         what a float holds.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -92,6 +98,7 @@ def length_map(
     return np.array(found)
 
 
+@checked
 def gradient_factor(
     activation: ActivationLike, *, weight_variance: float, q: float, keep_probability: float = 1.0
 ) -> float:
@@ -120,6 +127,8 @@ def gradient_factor(
     ------
     ValueError
         If an argument is negative or not finite, p is no probability, or phi' has no second moment, as where phi jumps.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -131,6 +140,7 @@ def gradient_factor(
     return weight_variance / checked_probability(keep_probability) * float(phi.derivative_second_moment(q))
 
 
+@checked
 def chi_parallel(
     activation: ActivationLike, *, weight_variance: float, q: float, keep_probability: float = 1.0
 ) -> float:
@@ -159,6 +169,8 @@ def chi_parallel(
     ------
     ValueError
         If an argument is negative or not finite, p is no probability, or q is 0 and the slope there is infinite.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -220,8 +232,12 @@ def _slope_at_zero(phi: Activation) -> float:
     return float(phi.slope(zero)[0] ** 2 + phi(zero)[0] * curvature[0])
 
 
+LARGEST = 1e150
+"""Of variances and of q: beyond it products of two of them are no numbers."""
+
+
 def check_non_negative(**values: float) -> None:
-    """Refuse what is not a finite number >= 0.
+    """Refuse what is not a finite number >= 0, or beyond `LARGEST`.
 
     Raises
     ------
@@ -229,21 +245,21 @@ def check_non_negative(**values: float) -> None:
         Naming the argument.
     """
     for name, value in values.items():
-        if not (math.isfinite(value) and value >= 0):
-            msg = f"{name} must be a finite number >= 0, got {value!r}"
+        if not 0 <= value <= LARGEST:  # NaN too
+            msg = f"{name} must be a finite number >= 0, {LARGEST:g} at most, got {quoted(value)}"
             raise ValueError(msg)
 
 
 def check_depth(depth: int) -> None:
-    """Refuse a depth that is no positive integer.
+    """Refuse a depth that is no positive integer, or beyond that of any network.
 
     Raises
     ------
     ValueError
         Always then.
     """
-    if isinstance(depth, bool) or not hasattr(depth, "__index__") or depth < 1:
-        msg = f"depth must be a positive integer, got {depth!r}"
+    if isinstance(depth, bool) or not isinstance(depth, numbers.Integral) or not 1 <= depth <= MAX_LAYERS:
+        msg = f"depth must be a positive integer, {MAX_LAYERS} at most, got {quoted(depth)}"
         raise ValueError(msg)
 
 
@@ -256,6 +272,6 @@ def checked_probability(keep_probability: float) -> float:
         If it is not in (0, 1].
     """
     if not 0 < keep_probability <= 1:
-        msg = f"keep_probability must be in (0, 1], got {keep_probability!r}; 1 means no dropout"
+        msg = f"keep_probability must be in (0, 1], got {quoted(keep_probability)}; 1 means no dropout"
         raise ValueError(msg)
     return float(keep_probability)

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation, ActivationLike, as_activation
+from varprop.model.inputs import real_array
 from varprop.theory import roots
 from varprop.theory.equilibrium import CRITICAL, MARGINAL
 from varprop.theory.kernel_table import attracting_correlations
-from varprop.theory.meanfield import check_non_negative, second_moment_slope
+from varprop.theory.meanfield import LARGEST, check_non_negative, second_moment_slope
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STEPS = 100  # of Newton's method with bisection as its guard; some six are taken
 _SETTLED = 1e-13
+_MOST_VALUES, _MOST_CELLS = 10_000, 10**6  # of an axis, and of a diagram
 
 
+@checked
 def phase_diagram(
     activation: ActivationLike,
     weight_variances: ArrayLike,
@@ -60,6 +64,8 @@ def phase_diagram(
     ValueError
         If a variance is negative or not finite, an axis is empty or not one-dimensional, or phi jumps, which makes
         chi_1 infinite and every network chaotic.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -78,11 +84,14 @@ def phase_diagram(
 
     phi = as_activation(activation)
     weights, biases = _axis("weight_variances", weight_variances), _axis("bias_variances", bias_variances)
-    if not (math.isfinite(q) and q > 0):
-        msg = f"q must be a finite number > 0, got {q!r}"
+    if not 0 < q <= LARGEST:
+        msg = f"q must be a finite number > 0, got {quoted(q)}"
         raise ValueError(msg)
     if phi.jumps:
         msg = f"{phi.label} jumps, so chi_1 is infinite whatever the variances: every network is chaotic"
+        raise ValueError(msg)
+    if weights.size * biases.size > _MOST_CELLS:
+        msg = f"a phase diagram has {_MOST_CELLS} cells at most, got {weights.size} x {biases.size}; take fewer values"
         raise ValueError(msg)
     gain, bias = (grid.ravel() for grid in np.meshgrid(weights, biases, indexing="ij"))
     settled = _settled_homogeneous(phi, gain, bias, q) if phi.homogeneous else _settled(phi, gain, bias, q)
@@ -109,7 +118,7 @@ def phase_diagram(
 
 
 def _axis(name: str, values: ArrayLike) -> Float64Array:
-    axis = np.asarray(values, dtype=np.float64)
+    axis = real_array(values, name, most=_MOST_VALUES)
     if axis.ndim != 1 or not axis.size:
         msg = f"{name} must be one-dimensional and not empty, got shape {axis.shape}"
         raise ValueError(msg)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
-from varprop.model.inputs import check_inputs
+from varprop.model.inputs import check_inputs, real_array
 from varprop.model.layers import Dense
 from varprop.model.network import Network, Site, check_network, read_sites
 from varprop.model.quantities import QUANTITIES
@@ -38,6 +39,7 @@ class Prediction:
     predicted_sd: float = math.nan
 
 
+@checked
 def predict(
     network: Network, *, theory: str | Iterable[str] = "mean-field", inputs: ArrayLike | int | None = None
 ) -> pd.DataFrame:
@@ -118,9 +120,9 @@ def input_mean_square(network: Network, inputs: ArrayLike | int | None) -> Float
 
 def input_mean_product(inputs: ArrayLike | int | None) -> Float64Array | None:
     """Mean product of every pair of inputs, shape (pairs,); None if there is no pair, or it is not known."""
-    if inputs is None or isinstance(inputs, int | np.integer) or np.shape(inputs)[0] < 2:
+    if inputs is None or isinstance(inputs, int | np.integer) or len(real_array(inputs)) < 2:
         return None
-    x = np.asarray(inputs, dtype=np.float64)
+    x = real_array(inputs)
     return np.asarray((x @ x.T / x.shape[1])[pairs_of(len(x))], dtype=np.float64)
 
 
@@ -132,7 +134,7 @@ def _warn_of_jumps(network: Network, names: list[str]) -> None:
     for name in names:
         if jumping and needs_slope(get_theory(name)):
             msg = (
-                f"theory {name!r} has no gradients below {', '.join(jumping)}, which jumps: phi' has no second moment; "
+                f"theory {quoted(name)} has no gradients below {', '.join(jumping)}, which jumps: phi' has no second moment; "
                 "these rows are left out"
             )
             warnings.warn(msg, UserWarning, stacklevel=3)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import checked
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.theory.correlation import correlation_map
 from varprop.theory.criticality import NoEdgeError, edge_of_chaos, half_stable_points
@@ -77,6 +78,7 @@ class Recommendation:
         return "\n".join([head, *(f"- {reason}" for reason in self.reasons)])
 
 
+@checked
 def recommend(activation: ActivationLike, depth: int, *, bias_variance: float | None = None) -> Recommendation:
     r"""Recommend variances of weights and biases that keep gradients, and the signal, over the depth.
 
@@ -99,6 +101,8 @@ def recommend(activation: ActivationLike, depth: int, *, bias_variance: float | 
         If with the given variance of the biases there is no edge of chaos.
     ValueError
         If the depth is not positive, the variance is negative, or phi jumps, so that it has no gradient.
+    TypeError
+        If an argument is of another kind.
 
     See Also
     --------

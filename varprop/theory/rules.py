@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.names import hint
@@ -54,8 +55,15 @@ class Theory:
     constant: bool = False
     finite: bool = False
 
+    @checked
     def speaks_of(self, quantity: str) -> bool:
-        """Tell whether the theory predicts a quantity anywhere."""
+        """Tell whether the theory predicts a quantity anywhere.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         if self.finite:
             said_of = {"conditional_variance", "pivot"}
             return quantity in said_of or (
@@ -167,6 +175,7 @@ def theory_names() -> tuple[str, ...]:
     return tuple(THEORIES)
 
 
+@checked
 def get_theory(name: str) -> Theory:
     """Look a theory up by name.
 
@@ -174,6 +183,8 @@ def get_theory(name: str) -> Theory:
     ------
     ValueError
         If there is none; the message has the nearest right name.
+    TypeError
+        If an argument is of another kind.
 
     Examples
     --------
@@ -181,7 +192,7 @@ def get_theory(name: str) -> Theory:
     "rectifiers after He et al. 2015: E[phi(z)^2] = E[z^2]/2 and E[phi'(z)^2] = 1/2"
     """
     if name not in THEORIES:
-        msg = f"unknown theory {name!r}{hint(name, THEORIES)}"
+        msg = f"unknown theory {quoted(name)}{hint(name, THEORIES)}"
         raise ValueError(msg)
     return THEORIES[name]
 
@@ -220,5 +231,5 @@ def weight_variance(name: str, fan_in: int, fan_out: int) -> float:
         return 2 / (fan_in + fan_out)
     if name == "he":
         return 2 / fan_in
-    msg = f"theory {name!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+    msg = f"theory {quoted(name)} prescribes no variance of the weights; use 'xavier' or 'he'"
     raise ValueError(msg)

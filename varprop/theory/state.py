@@ -9,6 +9,7 @@ from functools import partial, singledispatch
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
@@ -91,7 +92,7 @@ def _dense(noun: Dense, state: State, site: Site, _theory: Theory) -> State:
 def _activation(noun: Activation, state: State, site: Site, theory: Theory) -> State:
     if state.activations and theory.name != "xavier":
         msg = (
-            f"theory {theory.name!r} takes a Gaussian pre-activation, but module {site.module} ({noun.label}) follows "
+            f"theory {quoted(theory.name)} takes a Gaussian pre-activation, but module {site.module} ({noun.label}) follows "
             "another activation; put a Dense between them"
         )
         raise UnsupportedError(msg)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
@@ -164,7 +165,7 @@ def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: Measu
     for passed in sites[1:]:
         state = rule(passed, state)
         if state.backward is None:
-            msg = f"theory {theory.name!r} has no gradients below {passed.noun.label}, which jumps: phi' has no second moment"
+            msg = f"theory {quoted(theory.name)} has no gradients below {passed.noun.label}, which jumps: phi' has no second moment"
             raise UnsupportedError(msg)
         factors.append(state.backward)
     factor = factors.pop()()
@@ -176,6 +177,6 @@ def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: Measu
 def _silence(theory: Theory, quantity: str) -> str:
     """Say that a theory says nothing of a quantity, and which do."""
     if theory.carries == "variance" and not quantity.startswith("gradient"):
-        return f"theory {theory.name!r} speaks of variances; test activation_variance, or another theory"
+        return f"theory {quoted(theory.name)} speaks of variances; test activation_variance, or another theory"
     others = ", ".join(repr(name) for name, other in THEORIES.items() if other.speaks_of(quantity))
-    return f"theory {theory.name!r} says nothing of {quantity}; use one of {others}"
+    return f"theory {quoted(theory.name)} says nothing of {quantity}; use one of {others}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
+from varprop._arguments import check_fields, quoted
 from varprop.model.names import hint
 from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
@@ -225,6 +226,8 @@ class Claim:
     ------
     ValueError
         If a name is unknown, a margin is not positive, or the parts do not go together.
+    TypeError
+        If a field is of another kind.
 
     Examples
     --------
@@ -251,6 +254,7 @@ class Claim:
     share: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for problem in claim_problems(
             quantity=self.quantity,
             test=self.test,
@@ -264,7 +268,7 @@ class Claim:
             reason=self.reason,
             share=self.share,
         ).items():
-            msg = f"claim {self.id!r}: {problem[0]} {problem[1]}"
+            msg = f"claim {quoted(self.id)}: {problem[0]} {problem[1]}"
             raise ValueError(msg)
 
     def covers(self, place: Place) -> bool:
@@ -383,14 +387,16 @@ def claim_problems(
 ) -> dict[str, str]:
     """Say everything that is wrong with the parts of a claim, by part; an empty dict if nothing is."""
     if test not in TESTS:
-        return {"test": f"{test!r} is unknown{hint(test, TESTS)}"}
+        return {"test": f"{quoted(test)} is unknown{hint(test, TESTS)}"}
     rule = TESTS[test]
     said = {
         "quantity": _about_quantity(rule, quantity),
         "theory": _about_theory(rule, theory, quantity),
         "margin": _about_margin(margin),
-        "expect": "" if expect in (None, *VERDICTS) else f"{expect!r} is no verdict{hint(expect, VERDICTS)}",
-        "layers": "" if layers is None or _is_range(layers) else f"must be the first and last layer, got {layers!r}",
+        "expect": "" if expect in (None, *VERDICTS) else f"{quoted(expect)} is no verdict{hint(expect, VERDICTS)}",
+        "layers": ""
+        if layers is None or _is_range(layers)
+        else f"must be the first and last layer, got {quoted(layers)}",
         "equals": "" if equals is None else _about_value(rule, equals, quantity, theory),
         "reason": "" if reason is None else _about_reason(rule, reason, quantity),
         "share": "" if share is None else _about_share(rule, share, reason),
@@ -402,15 +408,15 @@ def _about_margin(margin: Any) -> str:
     low, high = MARGINS
     if _positive(margin) and low <= margin <= high:
         return ""
-    return f"must be a number > 0, between {low:g} and {high:g}, got {margin!r}; write 0.05 for 5 %"
+    return f"must be a number > 0, between {low:g} and {high:g}, got {quoted(margin)}; write 0.05 for 5 %"
 
 
 def _about_quantity(rule: Test, quantity: Any) -> str:
     if quantity in rule.quantities:
         return ""
     known = quantity in ALL_QUANTITIES or quantity == "weights"
-    why = f"does not go with test {rule.name!r}" if known else f"is unknown{hint(quantity, rule.quantities)}"
-    return f"{quantity!r} {why}; it takes {', '.join(rule.quantities)}"
+    why = f"does not go with test {quoted(rule.name)}" if known else f"is unknown{hint(quantity, rule.quantities)}"
+    return f"{quoted(quantity)} {why}; it takes {', '.join(rule.quantities)}"
 
 
 def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
@@ -422,7 +428,7 @@ def _about_theory(rule: Test, theory: Any, quantity: Any) -> str:
     except ValueError as error:
         return f"is wrong: {error}"
     if rule.theory == "none":
-        return f"does not go with test {rule.name!r}, which compares with no prediction of a theory; leave it out"
+        return f"does not go with test {quoted(rule.name)}, which compares with no prediction of a theory; leave it out"
     return rule.theory_problem(theory, quantity)
 
 
@@ -430,22 +436,22 @@ def _about_value(rule: Test, equals: Any, quantity: Any, theory: Any) -> str:
     if not rule.equality:
         return _not_with(rule)
     if quantity in rule.held_against_zero:
-        return f"is not needed: with test {rule.name!r} {quantity} is held against 0; leave it out"
+        return f"is not needed: with test {quoted(rule.name)} {quantity} is held against 0; leave it out"
     if theory is not None:
         return "and theory both say what networks are held against; keep one of the two"
     finite = isinstance(equals, int | float) and not isinstance(equals, bool) and math.isfinite(equals)
-    return "" if finite else f"must be a finite number, got {equals!r}; write for example equals = 1"
+    return "" if finite else f"must be a finite number, got {quoted(equals)}; write for example equals = 1"
 
 
 def _about_reason(rule: Test, reason: Any, quantity: Any) -> str:
     if not rule.equality:
         return _not_with(rule)
     if reason not in REASONS:
-        return f"{reason!r} is no reason{hint(reason, REASONS)}"
+        return f"{quoted(reason)} is no reason{hint(reason, REASONS)}"
     if quantity in REASONS[reason].quantities:
         return ""
     return (
-        f"{reason!r} says nothing of {quantity}, but of {', '.join(REASONS[reason].quantities)}; leave it out, and the claim is about "
+        f"{quoted(reason)} says nothing of {quantity}, but of {', '.join(REASONS[reason].quantities)}; leave it out, and the claim is about "
         "a share of all networks"
     )
 
@@ -457,24 +463,24 @@ def _about_share(rule: Test, share: Any, reason: Any) -> str:
         return "and reason do not go together: what holds for a reason holds in all networks; leave one of them out"
     if _positive(share) and share <= 1:
         return ""
-    return f"must be a number > 0 and at most 1, got {share!r}; write 0.99 for 99 % of all networks"
+    return f"must be a number > 0 and at most 1, got {quoted(share)}; write 0.99 for 99 % of all networks"
 
 
 def _not_with(rule: Test) -> str:
     equal = ", ".join(repr(test.name) for test in TESTS.values() if test.equality)
-    return f"goes with test {equal} only, not with {rule.name!r}"
+    return f"goes with test {equal} only, not with {quoted(rule.name)}"
 
 
 def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     given = {name: value for name, value in (("below", below), ("above", above)) if value is not None}
     if rule.bound is None:
         bounded = ", ".join(test.name for test in TESTS.values() if test.bound)
-        return dict.fromkeys(given, f"goes with tests {bounded} only, not with {rule.name!r}")
+        return dict.fromkeys(given, f"goes with tests {bounded} only, not with {quoted(rule.name)}")
     what = rule.bound.what
     if len(given) != 1:
         return {"below": f"or above must be given (one of them): {what}, as below = {rule.bound.example}"}
     return {
-        name: f"must be a finite number > 0, got {value!r}: it is {what}"
+        name: f"must be a finite number > 0, got {quoted(value)}: it is {what}"
         for name, value in given.items()
         if not _positive(value)
     }
@@ -493,8 +499,11 @@ def as_claim(given: Claim | dict[str, Any]) -> Claim:
     """Take a claim, or a mapping with its parts."""
     if isinstance(given, Claim):
         return given
+    if not isinstance(given, Mapping):
+        msg = f"a claim is a Claim or a mapping with its parts, got {quoted(given)}"
+        raise TypeError(msg)
     try:
         return Claim(**given)
     except TypeError as error:
-        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals, reason, share; got {given!r}"
+        msg = f"a claim needs id, quantity and test, and takes theory, statement, corrected, margin, expect, layers, below, above, equals, reason, share; got {quoted(given)}"
         raise ValueError(msg) from error

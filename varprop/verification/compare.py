@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from varprop._arguments import checked, items_of, quoted
 from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Place
 from varprop.model.simulation import Simulation
@@ -63,6 +64,9 @@ COLUMNS = (
 """Of every frame of verdicts, in this order."""
 
 
+_MOST_CLAIMS = 100_000  # of one report, and samples: beyond them alpha / m is below what tests can tell
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One sample, what it is called in tables, and the claims that are about it."""
@@ -72,6 +76,7 @@ class Case:
     claims: tuple[Claim, ...]
 
 
+@checked
 def verify(
     simulation: Simulation,
     *,
@@ -119,6 +124,8 @@ def verify(
         If neither or both of theory and claims are given, or the sample lacks what a test needs.
     UnsupportedError
         If the theory does not cover the network.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -156,10 +163,12 @@ def verify(
         raise ValueError(msg)
     if theory is not None:
         return _verify_theory(simulation, theory, margin, alpha)
-    listed = tuple(claim if isinstance(claim, Claim) else as_claim(dict(claim)) for claim in claims or ())
+    given = items_of("claims", claims, most=_MOST_CLAIMS, example="[vp.Claim(...)]", ordered=True)
+    listed = tuple(claim if isinstance(claim, Claim) else as_claim(claim) for claim in given)
     return assess([Case(simulation.network.label, simulation, listed)], alpha=alpha)
 
 
+@checked
 def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     """Give the verdicts of a whole report: m counts the claims of all cases that chance may mislead.
 
@@ -179,7 +188,13 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     ------
     ValueError
         If there is no claim, or a sample lacks what a test needs; the message names the claim and the sample.
+    TypeError
+        If an argument is of another kind.
     """
+    cases = items_of("cases", cases, most=_MOST_CLAIMS, example="[Case(...)]", ordered=True)
+    if strangers := [case for case in cases if not isinstance(case, Case)]:
+        msg = f"assess takes cases, got {type(strangers[0]).__name__}; write Case(configuration, simulation, claims)"
+        raise TypeError(msg)
     if not any(case.claims for case in cases):
         msg = "there is no claim to test; give at least one"
         raise ValueError(msg)
@@ -271,7 +286,7 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
         else:
             placed += [(claim, place, one) for place, one in sorted(found, key=operator.itemgetter(0))]
     if not placed:
-        msg = f"theory {theory!r} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
+        msg = f"theory {quoted(theory)} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
         raise ValueError(f"{ALONE}; measure one in two or more" if rule.constant and asked else msg)
     return _frame(_rows_of_places(placed, simulation, alpha))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
@@ -64,7 +65,7 @@ def _checked(found: Evidence | ValueError | TypeError, claim: Claim, called: str
         return found
     if len(found.args) != 1:
         raise found  # with more to it than a message: samples that cannot be read
-    msg = f"claim {claim.id!r} on {called!r}: {found}"
+    msg = f"claim {quoted(claim.id)} on {quoted(called)}: {found}"
     raise type(found)(msg) from found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
@@ -119,6 +120,7 @@ def _step_mean(column: Float64Array) -> Outcome:
     return step_mean(column, floor=Skewed(skewness))
 
 
+@checked
 def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame:
     r"""Say what every module does to the signal and to the gradient, those that change it most first.
 
@@ -145,6 +147,8 @@ def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame
         If the simulation is of a `Network`, for which theories say more.
     ValueError
         If second moments of inputs and outputs were not recorded, or the level is not in (0, 1).
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -172,7 +176,7 @@ def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame
         msg = f"module_gains is about models of other frameworks; for {network.label} write verify(simulation, theory=...)"
         raise UnsupportedError(msg)
     if not 0 < level < 1:
-        msg = f"level must lie in (0, 1), got {level!r}"
+        msg = f"level must lie in (0, 1), got {quoted(level)}"
         raise ValueError(msg)
     rows = [_row(simulation, network, module, level) for module in network.modules]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Orthogonal
 from varprop.model.layers import UnsupportedError
@@ -72,7 +73,7 @@ def check_reason(name: str, quantity: str, layers: Sequence[int], network: Netwo
     for layer in layers:
         if lacking := reason.lacks(quantity, layer, chain):
             msg = (
-                f"reason {name!r} ({reason.meaning}) does not hold of {quantity} in layer {layer} of {network.label}: {lacking}; "
+                f"reason {quoted(name)} ({reason.meaning}) does not hold of {quantity} in layer {layer} of {network.label}: {lacking}; "
                 "name the layers that it holds in, or leave the reason out: then the claim is about a share of the networks"
             )
             raise UnsupportedError(msg)

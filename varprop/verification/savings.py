@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varprop._typing import Float64Array, RNGLike
+from varprop.numerics.streams import generator_of
 from varprop.stats.power import required_networks
 from varprop.verification.sequential import look_schedule, mixture_for
 
@@ -81,7 +82,7 @@ def sequential_savings(
     if not 1 <= width <= 1000 or repeats < 1:
         msg = f"need a width of 1 to 1000 and one study or more, got width={width} and repeats={repeats}"
         raise ValueError(msg)
-    generator, delta = np.random.default_rng(rng), math.log1p(margin)
+    generator, delta = generator_of(rng), math.log1p(margin)
     rows = []
     for m in claims:
         plan = {

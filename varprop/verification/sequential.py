@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from varprop._arguments import quoted
 from varprop.model.simulation import Simulation
 from varprop.stats import equivalence, sequential
 from varprop.stats.mixture import NormalMixture
@@ -224,7 +225,7 @@ class Watch:
         except (ValueError, TypeError) as error:
             if len(error.args) != 1:
                 raise  # with more to it than a message: samples that cannot be read
-            msg = f"claim {claim.id!r} on {self._configuration!r}: {error}"
+            msg = f"claim {quoted(claim.id)} on {quoted(self._configuration)}: {error}"
             raise type(error)(msg) from error
 
     def _at_this_look(self, claim: Claim, tally: Tally[Evidence]) -> Evidence | UndecidableError:
@@ -315,7 +316,7 @@ def _question(claim: Claim, sample: Simulation) -> Question[Evidence]:
     """What a test that is watched adds up."""
     question = claim.rule.ask(claim, sample)
     if not isinstance(question, Question):
-        msg = f"test {claim.test!r} judges whole samples and cannot be watched"
+        msg = f"test {quoted(claim.test)} judges whole samples and cannot be watched"
         raise TypeError(msg)
     return question
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.bridges.torch.trees import signals
 from varprop.bridges.torch.watch import Call, Watch
@@ -84,7 +85,7 @@ def simulate(
     (((1, '0'), (1, '1'), (2, '2')), (5, 3))
     """
     if not isinstance(n_networks, int | np.integer) or n_networks < 1:
-        msg = f"n_networks must be a positive integer, got {n_networks!r}"
+        msg = f"n_networks must be a positive integer, got {quoted(n_networks)}"
         raise ValueError(msg)
     args, kwargs = _arguments(inputs)
     root = root_sequence(rng)
@@ -224,7 +225,7 @@ def _require_finite(calls: Sequence[Call], index: int) -> None:
     for ordered, name, what in ways:
         for call in ordered:
             if not math.isfinite(call.numbers.get(name, 0.0)):
-                msg = f"what module {call.name!r} ({type(call.module).__name__}) {what} is NaN or infinite in model {index}"
+                msg = f"what module {quoted(call.name)} ({type(call.module).__name__}) {what} is NaN or infinite in model {index}"
                 raise ValueError(msg)
 
 

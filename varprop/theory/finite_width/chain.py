@@ -154,7 +154,7 @@ def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) 
         return np.ones((1, size))
     x = np.atleast_2d(real_array(inputs))
     if x.ndim != 2 or x.shape[1] != size or not len(x) or not np.isfinite(x).all():
-        msg = f"inputs must be finite and of shape (inputs, {size}), got shape {np.shape(inputs)}"
+        msg = f"inputs must be finite and of shape (inputs, {size}), got shape {x.shape}"
         raise ValueError(msg)
     return x
 

@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked, quoted
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.theory.finite_width.chain import Slopes, Stage, one_signal, read_chain
@@ -20,6 +21,7 @@ from varprop.theory.finite_width.law import FiniteWidthLaw, LawQuantity
 _FORWARD = ("preactivation_second_moment", "conditional_variance", "activation_second_moment")
 
 
+@checked
 def finite_width_law(
     network: Network,
     layer: int,
@@ -56,6 +58,8 @@ def finite_width_law(
         If there is no such layer or quantity, more than one input, or an input of zeros.
     UnsupportedError
         If a law is not Gaussian, there are biases, an activation is not positively homogeneous or follows another.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -85,10 +89,10 @@ def finite_width_law(
     """
     chain = read_chain(network)
     if isinstance(layer, bool) or not hasattr(layer, "__index__") or not 1 <= layer <= len(chain.stages):
-        msg = f"layer must be an integer from 1 to {len(chain.stages)}, got {layer!r}"
+        msg = f"layer must be an integer from 1 to {len(chain.stages)}, got {quoted(layer)}"
         raise ValueError(msg)
     if quantity not in get_args(LawQuantity):
-        msg = f"quantity must be one of {', '.join(get_args(LawQuantity))}, got {quantity!r}"
+        msg = f"quantity must be one of {', '.join(get_args(LawQuantity))}, got {quoted(quantity)}"
         raise ValueError(msg)
     if orthogonal and quantity not in _FORWARD:
         msg = f"with orthogonal weights there is a law of {', '.join(_FORWARD)}, not of {quantity}"

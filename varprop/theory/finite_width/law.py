@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, overload
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
+from varprop.model.inputs import real_array
 from varprop.theory.finite_width.factors import ComplexArray, Factor
 from varprop.theory.finite_width.inversion import Table, tabulate
 
@@ -23,6 +26,7 @@ LawQuantity = Literal[
 _ACCURACY = 1e-6
 """Of the distribution function: what cannot be computed as well is refused."""
 _ROUNDING = 1e-12
+_LARGEST_LOG = math.log(sys.float_info.max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class FiniteWidthLaw:
         mean, alive = math.exp(self.offset + self._log_mean()), self._alive_beside_the_factors()
         return mean**2 * alive * (relative + 1 - alive)
 
+    @checked
     def moment(self, order: float) -> float:
         """E[q^order] over all networks, dead ones included, for any real order > 0.
 
@@ -106,7 +111,9 @@ class FiniteWidthLaw:
         Raises
         ------
         ValueError
-            If the order is not positive.
+            If the order is not positive, or the moment past the largest float.
+        TypeError
+            If an argument is of another kind.
 
         Examples
         --------
@@ -117,9 +124,13 @@ class FiniteWidthLaw:
         [1.0, 1.078125, 1.245117]
         """
         if not (math.isfinite(order) and order > 0):
-            msg = f"order must be finite and > 0, got {order!r}"
+            msg = f"order must be finite and > 0, got {quoted(order)}"
             raise ValueError(msg)
-        return (1 - self.dead_probability) * math.exp(float(self._log_mgf(np.array([order + 0j]))[0].real))
+        log_moment = float(self._log_mgf(np.array([order + 0j]))[0].real)
+        if not log_moment <= _LARGEST_LOG:  # NaN too, from an order at which the factors' own moments are no numbers
+            msg = f"E[q^order] at order = {order:g} is past the largest float; ask for a lower order"
+            raise ValueError(msg)
+        return (1 - self.dead_probability) * math.exp(log_moment)
 
     @property
     def cdf_error(self) -> float:
@@ -150,6 +161,8 @@ class FiniteWidthLaw:
         ------
         ValueError
             If x is NaN, or the law cannot be computed to 1e-6: with orthogonal weights in few and narrow layers.
+        TypeError
+            If it is no real number, or array of them.
         """
         values = _numbers("x", x)
         if not self.factors:
@@ -176,6 +189,8 @@ class FiniteWidthLaw:
         ------
         ValueError
             As `cdf`, or if ln q is a constant.
+        TypeError
+            If it is no real number, or array of them.
         """
         values = _numbers("x", x)
         if not self.factors:
@@ -249,7 +264,7 @@ def _table(law: FiniteWidthLaw) -> Table:
 
 
 def _numbers(name: str, values: float | Float64Array) -> Float64Array:
-    array = np.asarray(values, dtype=np.float64)
+    array = real_array(values, name)
     if np.isnan(array).any():
         msg = f"{name} must be numbers, got NaN"
         raise ValueError(msg)

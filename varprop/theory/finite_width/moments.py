@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.network import Network
 from varprop.theory.finite_width.chain import Chain, Stage, one_signal, read_chain
@@ -71,6 +72,7 @@ class LayerMoments:
         return max(abs(z.mean / z.mean_field - 1), z.variance / z.mean_field**2)
 
 
+@checked
 def layer_moments(network: Network, *, inputs: ArrayLike | None = None) -> tuple[LayerMoments, ...]:
     r"""Mean and variance of every layer's mean square over random networks, at the network's own widths.
 
@@ -94,6 +96,8 @@ def layer_moments(network: Network, *, inputs: ArrayLike | None = None) -> tuple
     UnsupportedError
         If entries are not known to be independent and symmetric, an activation follows another, or biases that are
         not Gaussian meet an activation that is not positively homogeneous.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
@@ -50,6 +51,7 @@ class FiniteWidthPrediction:
     sd_exact: bool
 
 
+@checked
 def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None = None) -> list[FiniteWidthPrediction]:
     r"""Predict mean squares, forward and backward, and how much they differ between networks.
 
@@ -75,6 +77,8 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     UnsupportedError
         If entries are not known to be independent and symmetric or have no fourth moment, an activation follows another, or biases that are
         not Gaussian meet an activation that is not positively homogeneous.
+    TypeError
+        If an argument is of another kind.
 
     Warns
     -----

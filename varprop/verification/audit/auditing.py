@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import RNGLike
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
+from varprop.numerics.streams import generator_of
 from varprop.verification.audit.causes import hypotheses
 from varprop.verification.audit.copies import all_alike, new_numbers, symmetry
 from varprop.verification.audit.explanation import Explanation, Question, explain, verdict_on
@@ -39,6 +41,7 @@ ENOUGH_OF_A_CONSTANT = 10**4
 """Single weights of a law that leaves nothing to chance."""
 
 
+@checked
 def audit(
     initializer: Callable[..., Any] | Initializer,
     shape: int | tuple[int, ...],
@@ -128,7 +131,7 @@ def audit(
     of_groups = _whole("groups", groups, least=1)
     fans = fans_of(asked, fan_in, fan_out, groups=of_groups, needed=_depends_on_fans(stated))
     _check_law(stated, fans, asked)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng)
     constant = constant_value(stated, fans) is not None
     if constant:
         n = min(n, ENOUGH_OF_A_CONSTANT)
@@ -218,13 +221,13 @@ def _check_law(law: Initializer, fans: Fans, shape: tuple[int, ...]) -> None:
 def _checked_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     if not sizes or any(isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1 for size in sizes):
-        msg = f"shape must be one or more positive integers, got {shape!r}; write for example (64, 128)"
+        msg = f"shape must be one or more positive integers, got {quoted(shape)}; write for example (64, 128)"
         raise ValueError(msg)
     return tuple(int(size) for size in sizes)
 
 
 def _whole(name: str, value: int, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        msg = f"{name} must be an integer >= {least}, got {value!r}"
+        msg = f"{name} must be an integer >= {least}, got {quoted(value)}"
         raise ValueError(msg)
     return int(value)

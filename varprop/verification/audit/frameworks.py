@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop._typing import RNGLike
 from varprop.bridges.catalogue import Bridge, Case
 from varprop.model.initializers import InitializerLike
@@ -72,7 +73,7 @@ def _wanted(bridge: Bridge, only: str | None) -> list[Case]:
     cases = [case for case in bridge.cases if only is None or only.lower() in case.name.lower()]
     if not cases:
         names = ", ".join(dict.fromkeys(case.name for case in bridge.cases))
-        msg = f"no initialiser of {bridge.name} has {only!r} in its name; there are {names}"
+        msg = f"no initialiser of {bridge.name} has {quoted(only)} in its name; there are {names}"
         raise ValueError(msg)
     return cases
 

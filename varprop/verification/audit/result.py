@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from varprop._arguments import checked, quoted
 from varprop.model.cards import card
 from varprop.model.laws import Fans
 from varprop.stats.equivalence import Verdict, check_budget, decide
@@ -29,7 +30,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in (("margin", self.margin), ("distance", self.distance)):
             if not 0.0 < value < 1.0:
-                msg = f"{name} must lie in (0, 1), got {value!r}; write 0.05 for 5 %"
+                msg = f"{name} must lie in (0, 1), got {quoted(value)}; write 0.05 for 5 %"
                 raise ValueError(msg)
         check_budget(self.alpha, 1)
 
@@ -172,8 +173,15 @@ class Audit:
     kurtosis: float = math.nan
     law_kurtosis: float = math.nan
 
+    @checked
     def part(self, name: str) -> Part | None:
-        """The part of that name, if it was looked at."""
+        """The part of that name, if it was looked at.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of another kind.
+        """
         return next((part for part in self.parts if part.name == name), None)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Fans, Orthogonal
@@ -49,7 +50,7 @@ def bound(initializer: Audited, fans: Fans, rng: np.random.Generator) -> Callabl
     if isinstance(initializer, Initializer):
         return lambda shape: initializer.sample(shape, fan_in=fans.fan_in, fan_out=fans.fan_out, rng=rng)
     if not callable(initializer):
-        msg = f"initializer must be a function that takes a shape and returns an array, got {initializer!r}"
+        msg = f"initializer must be a function that takes a shape and returns an array, got {quoted(initializer)}"
         raise TypeError(msg)
     try:
         takes_rng = "rng" in inspect.signature(initializer).parameters

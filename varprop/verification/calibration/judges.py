@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from varprop._arguments import quoted
 from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.outcome import Outcome
@@ -27,7 +28,7 @@ def null_of(test: str) -> Null:
     null = TESTS[test].null if test in TESTS else None
     if null is None:
         known = [name for name, rule in TESTS.items() if rule.null is not None]
-        msg = f"test must be one of {', '.join(known)}, got {test!r}"
+        msg = f"test must be one of {', '.join(known)}, got {quoted(test)}"
         raise ValueError(msg)
     return null
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from varprop._arguments import checked, quoted
 from varprop._typing import RNGLike
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.model.activations import Activation
@@ -89,6 +90,7 @@ class Setting:
         return [min(size, self.repeats - first) for first in range(0, self.repeats, size)]
 
 
+@checked
 def calibrate(
     test: str,
     *,
@@ -157,6 +159,8 @@ def calibrate(
         If a parameter is out of range.
     UnsupportedError
         If the test does not apply to the network.
+    TypeError
+        If an argument is of another kind.
 
     Notes
     -----
@@ -213,7 +217,7 @@ def calibrate_network(
         )
         raise ValueError(msg)
     if source not in get_args(Source):
-        msg = f"source must be one of {', '.join(get_args(Source))}, got {source!r}"
+        msg = f"source must be one of {', '.join(get_args(Source))}, got {quoted(source)}"
         raise ValueError(msg)
     claim = claim_of(test, network, margin=margin)
     setting = Setting(

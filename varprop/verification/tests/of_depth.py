@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from varprop._arguments import quoted
 from varprop.model.network import Network, Place
 from varprop.model.simulation import Simulation
 from varprop.stats import effects, growth, means
@@ -113,7 +114,7 @@ class GrowthRate(Test):
             msg = f"a growth rate needs two layers or more, {claim.quantity} has {len(predicted)} in layers {claim.layers}"
             raise ValueError(msg)
         if not min(predicted) > 0.0:
-            msg = f"a growth rate needs predictions above 0, theory {claim.theory!r} has {min(predicted):g}; claim an identity"
+            msg = f"a growth rate needs predictions above 0, theory {quoted(claim.theory)} has {min(predicted):g}; claim an identity"
             raise ValueError(msg)
         expected = math.log(predicted[-1] / predicted[0]) / (len(predicted) - 1)
 
@@ -244,7 +245,7 @@ def _said(simulation: Simulation, theory: str, quantity: str) -> dict[Place, flo
     }
     kept = {place: said[place] for place in Measured(simulation).places(quantity) if place in said}
     if not kept:
-        msg = f"theory {theory!r} says nothing of {quantity} in {simulation.network.label}"
+        msg = f"theory {quoted(theory)} says nothing of {quantity} in {simulation.network.label}"
         raise ValueError(msg)
     return kept
 

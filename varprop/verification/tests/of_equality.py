@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.network import Place
 from varprop.model.quantities import TRAINING_QUANTITIES
@@ -189,6 +190,6 @@ def _expected(claim: Claim, simulation: Simulation) -> dict[Place, float] | None
     }
     silent = [place for place in places if place not in said]
     if silent:
-        msg = f"theory {claim.theory!r} says nothing of {claim.quantity} at layer {silent[0][0]}"
+        msg = f"theory {quoted(claim.theory)} says nothing of {claim.quantity} at layer {silent[0][0]}"
         raise ValueError(msg)
     return said

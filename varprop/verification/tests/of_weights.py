@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from varprop._arguments import quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.initializers import Initializer
 from varprop.model.network import Site
@@ -41,7 +42,7 @@ class InitialWeights(Test):
         return (
             ""
             if theory in {"xavier", "he"}
-            else f"{theory!r} prescribes no variance of the weights; use 'xavier' or 'he'"
+            else f"{quoted(theory)} prescribes no variance of the weights; use 'xavier' or 'he'"
         )
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
