@@ -61,16 +61,19 @@ class Table:
         """Quantiles by Newton's method, kept inside a bracket that bisection narrows."""
         low, high = np.full_like(p, self.mean + self.low), np.full_like(p, self.mean + self.high)
         x = np.full_like(p, self.mean)
+        going = np.ones(p.shape, dtype=bool)  # most are there in six steps, a few far out take fifty
         for _ in range(200):
-            miss = self.cdf(x) - p
-            low, high = np.where(miss < 0, x, low), np.where(miss < 0, high, x)
-            density = self.pdf(x)
-            step = np.divide(miss, density, out=np.full_like(p, np.inf), where=density > 0)
-            newton = x - step
-            after = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
-            if (np.abs(after - x) <= 4 * np.finfo(np.float64).eps * (1 + np.abs(x))).all():
+            at = x[going]
+            miss, density = self.cdf(at) - p[going], self.pdf(at)
+            low[going], high[going] = np.where(miss < 0, at, low[going]), np.where(miss < 0, high[going], at)
+            newton = at - np.divide(miss, density, out=np.full_like(at, np.inf), where=density > 0)
+            inside = (newton > low[going]) & (newton < high[going])
+            after = np.where(inside, newton, (low[going] + high[going]) / 2)
+            there = np.abs(after - at) <= 4 * np.finfo(np.float64).eps * (1 + np.abs(at))
+            x[going] = np.where(there, at, after)
+            going[going] = ~there
+            if not going.any():
                 break
-            x = after
         return x
 
 
