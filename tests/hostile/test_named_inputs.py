@@ -1,5 +1,7 @@
 """Inputs that once ended in a traceback, a hang or a wrong answer; each is refused with one message, or handled."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,16 @@ def test_the_limit_of_layers_is_of_all_configurations_together(depths):
         )  # 9 times 131,071
         with pytest.raises(StudyError, match="crosses to 1179639 weight layers in all"):
             parse_study(many, name="one", source="one.toml")
+
+
+def test_many_deep_networks_in_a_grid_are_refused_before_they_are_spelt_out():
+    """It took 5 s and 300 MB."""
+    many = ", ".join(f'"1x{65536 - i}"' for i in range(200))
+    text = STUDY.format(**PLAIN).replace('widths = "16x3"', "") + f"\n[grid]\nwidths = [{many}]"
+    before = time.process_time()
+    with pytest.raises(StudyError, match=r"grid.widths: has 13087300 weight layers in all"):
+        parse_study(text, name="one", source="one.toml")
+    assert time.process_time() - before < 1.0
 
 
 @pytest.fixture(scope="module")
@@ -348,3 +360,10 @@ def test_any_name_of_a_module_stands_below_a_profile(tmp_path):
     axes = vp.plot.profile(vp.Simulation.from_frame(frame, network))
     axes.figure.savefig(tmp_path / "profile.svg")
     assert [text.get_text() for text in axes.get_xticklabels()] == [name]
+
+
+@pytest.mark.parametrize("bound", [1e-320, 1e-200, 1e200, 1e308])
+@pytest.mark.parametrize("side", ["below", "above"])
+def test_a_bound_whose_square_is_no_number_is_refused(side, bound):
+    with pytest.raises(ValueError, match=r"must be a number > 0, between 1e-150 and 1e\+150"):
+        vp.Claim(id="a", quantity="cosine", test="level", **{side: bound})

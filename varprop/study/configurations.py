@@ -14,6 +14,7 @@ from varprop.model.initializers import Initializer, get_initializer
 from varprop.model.network import Network, mlp, widths_label
 from varprop.study.errors import Problem
 from varprop.study.items import NounPattern
+from varprop.study.notation import MOST_LAYERS
 from varprop.study.schema import GridTable, NetworkTable, WhereTable
 from varprop.study.sweep import SETS, VARIABLES, Sweep, has_value, value_text
 
@@ -22,8 +23,6 @@ KEYS = ("activation", "weights", "biases", "widths")
 _PLAIN = ("activation", "weights", "widths")
 """Fields whose text says by itself what it is."""
 MAX_CONFIGURATIONS = 10_000
-MAX_LAYERS = 2**20
-"""Weight layers of all configurations together; each becomes an object, and a row of every table."""
 
 _EXAMPLES = {
     "widths": 'widths = "256x20"',
@@ -114,8 +113,8 @@ def cross(
         if len(choices) + count > MAX_CONFIGURATIONS:
             msg = f"crosses to {count} configurations; a study has at most {MAX_CONFIGURATIONS}: write several studies"
             problems.append(Problem(path, msg))
-        elif (layers := layers + _layers(values, sweep)) > MAX_LAYERS:
-            msg = f"crosses to {layers} weight layers in all; a study has at most {MAX_LAYERS}: write several studies"
+        elif (layers := layers + _layers(values, sweep)) > MOST_LAYERS:
+            msg = f"crosses to {layers} weight layers in all; a study has at most {MOST_LAYERS}: write several studies"
             problems.append(Problem(path, msg))
         elif not problems:
             crossed = itertools.starmap(Choice, itertools.product(*values))

@@ -16,6 +16,8 @@ Value = TypeVar("Value")
 
 MAX_DEPTH = MAX_LAYERS
 """More layers than this are a slip of the keyboard."""
+MOST_LAYERS = 2**20
+"""Weight layers of all configurations together; each becomes an object, and a row of every table."""
 
 _WIDTHS = re.compile(r"(?P<pattern>\d{1,9}(?:-\d{1,9})*)(?:x(?P<depth>\d{1,9}))?", re.ASCII)
 _NOUN = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<parameters>.*)\))?", re.ASCII)
@@ -59,6 +61,19 @@ def parse_widths(text: str) -> tuple[int, ...]:
         msg = f"depth counts weight layers and must lie between 1 and {MAX_DEPTH}, got {depth} in {quoted(text[:60])}"
         raise ValueError(msg)
     return tuple(islice(cycle(pattern), depth + 1))
+
+
+def layers_of(widths: object) -> int:
+    """Weight layers that widths as a study writes them ask for, before they are spelt out; 0 if they cannot be read."""
+    if isinstance(widths, list):
+        return max(0, len(widths) - 1)
+    if isinstance(widths, dict):
+        depth = widths.get("depth")
+        return depth if type(depth) is int and depth > 0 else 0
+    match = _WIDTHS.fullmatch(widths.strip()) if isinstance(widths, str) and len(widths) <= 10_000 else None
+    if match is None:
+        return 0
+    return match["pattern"].count("-") if match["depth"] is None else int(match["depth"])
 
 
 def parse_noun(text: str) -> tuple[str, dict[str, float | str]]:

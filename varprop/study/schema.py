@@ -27,7 +27,7 @@ from varprop.study.items import (
     reject,
     reject_all,
 )
-from varprop.study.notation import MAX_DEPTH
+from varprop.study.notation import MAX_DEPTH, MOST_LAYERS, layers_of
 from varprop.study.sweep import SweepTable, SweptScope
 from varprop.study.training import TrainingTable
 from varprop.theory import THEORIES, get_theory, theory_names
@@ -53,6 +53,14 @@ def _no_repeats(items: list[Item]) -> list[Item]:
     return items
 
 
+def _few_layers(items: object) -> object:
+    """Refuse more layers than a study has before any network's widths are spelt out."""
+    layers = sum(map(layers_of, items)) if isinstance(items, list) else 0
+    if layers > MOST_LAYERS:
+        reject(f"has {layers} weight layers in all; a study has at most {MOST_LAYERS}: write several studies")
+    return items
+
+
 class NetworkTable(Table):
     """``[network]``: what all configurations share."""
 
@@ -65,9 +73,9 @@ class NetworkTable(Table):
 class GridTable(Table):
     """``[grid]``: lists that are crossed; one configuration for every combination."""
 
-    widths: Annotated[list[Widths], Field(min_length=1), AfterValidator(_no_repeats)] | None = Field(
-        default=None, examples=[["64x20", "256x20"]]
-    )
+    widths: (
+        Annotated[list[Widths], Field(min_length=1), BeforeValidator(_few_layers), AfterValidator(_no_repeats)] | None
+    ) = Field(default=None, examples=[["64x20", "256x20"]])
     activation: Annotated[list[ActivationItem], Field(min_length=1), AfterValidator(_no_repeats)] | None = Field(
         default=None, examples=[["tanh", "relu"]]
     )

@@ -177,6 +177,8 @@ def register(kind: Kind) -> Kind:
     return kind
 
 
+_BOUNDS = (1e-150, 1e150)
+"""Of what a claim may state as one: the square of it and of its inverse are numbers."""
 SHARE = 0.99
 """Of all networks, where an exact claim that names no reason states no other."""
 
@@ -480,9 +482,9 @@ def _about_threshold(rule: Test, below: Any, above: Any) -> dict[str, str]:
     if len(given) != 1:
         return {"below": f"or above must be given (one of them): {what}, as below = {rule.bound.example}"}
     return {
-        name: f"must be a finite number > 0, got {quoted(value)}: it is {what}"
+        name: f"must be a number > 0, between {_BOUNDS[0]:g} and {_BOUNDS[1]:g}, got {quoted(value)}: it is {what}"
         for name, value in given.items()
-        if not _positive(value)
+        if not (_positive(value) and _BOUNDS[0] <= value <= _BOUNDS[1])
     }
 
 
