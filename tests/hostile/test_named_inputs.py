@@ -367,3 +367,10 @@ def test_any_name_of_a_module_stands_below_a_profile(tmp_path):
 def test_a_bound_whose_square_is_no_number_is_refused(side, bound):
     with pytest.raises(ValueError, match=r"must be a number > 0, between 1e-150 and 1e\+150"):
         vp.Claim(id="a", quantity="cosine", test="level", **{side: bound})
+
+
+def test_a_whole_number_beyond_64_bits_is_a_number(net):
+    law = vp.theory.finite_width_law(net, 2)
+    assert law.cdf(2**64) == 1.0
+    with pytest.raises(ValueError, match="p must lie between"):
+        law.ppf(2**64)

@@ -95,7 +95,7 @@ def real_array(given: ArrayLike, name: str = "inputs", *, most: int = MAX_NUMBER
         msg = f"{name} must be an array of real numbers, with rows of one length: {quoted(str(error))}"
         raise ValueError(msg) from error
     alike = array.dtype.kind in "biuf" or (
-        array.dtype.kind == "O" and array.ndim > 0 and all(isinstance(one, numbers.Real) for one in array.flat)
+        array.dtype.kind == "O" and all(isinstance(one, numbers.Real) for one in array.flat)
     )
     if not alike:
         kind = type(given).__name__ if array.ndim == 0 else quoted(str(array.dtype))[1:-1]

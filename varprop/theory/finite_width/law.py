@@ -218,6 +218,8 @@ class FiniteWidthLaw:
         ------
         ValueError
             If p is out of range; else as `cdf`.
+        TypeError
+            As `cdf`.
         """
         values = _numbers("p", p)
         least = max(1e-8, 1e4 * self.cdf_error)
