@@ -22,7 +22,7 @@ _LAWS = ("level", "activation_map", "pivot_law", "exact_law", "log_mean", "dead_
 _FULL_SIZES = ((4, 5, 200), (16, 5, 200), (16, 50, 200), (64, 5, 200), (64, 50, 200), (8, 30, 400), (16, 5, 1000))
 _FEW = ((16, 5, 2), (16, 5, 20), (16, 5, 50))
 """Width, depth and networks of a study."""
-_DEEP_STUDIES, _FEW_STUDIES = 0.4, 0.3
+_DEEP_STUDIES, _FEW_STUDIES, _MANY_STUDIES = 0.4, 0.3, 3.3
 
 
 def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]:
@@ -42,7 +42,7 @@ def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]
     found += _biases(make, ((8, 30, 400), (16, 50, 200), (8, 10, 1000)) if full else ((8, 10, 400),))
     found += _bounded(make, full=full)
     if full:
-        found += [*_both_ways(make), *_sampled(make), *_heavy(make), *_bands(make)]
+        found += [*_both_ways(make), *_sampled(make), *_heavy(make), *_bands(make), *_small_levels(make)]
     return [cases for cases in found if cases]
 
 
@@ -88,6 +88,12 @@ def _exact_laws(make: _Maker, sizes: Sequence[tuple[int, int, int]]) -> Iterator
     for n_networks in (20, 200):
         linear = _plain(8, 4, "xavier_normal", "linear")
         yield _own(("step_mean", "cumulative_mean", "growth_rate"), make.setting(linear, n_networks, "law"))
+
+
+def _small_levels(make: _Maker) -> Iterator[list[LevelCase]]:
+    """Where steps and logarithms give verdicts at .05/150 too; narrower and fewer networks refuse, and few studies would be left."""
+    tests = ("step_mean", "pooled_step_mean", "typical_directional", "log_mean")
+    yield _own(tests, make.setting(_plain(32, 3), 400, "law", share=_MANY_STUDIES))
 
 
 def _bands(make: _Maker) -> Iterator[list[LevelCase]]:
