@@ -5,21 +5,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.looks import Look, as_gaussian, coins, family, finite_arrays, heads_or_more, signed_sum, worst
+from varprop.stats.looks import Inspection, as_gaussian, coins, family, finite_arrays, heads_or_more, signed_sum, worst
 
 pytestmark = pytest.mark.false_alarm(0)
 
 
 def test_a_family_is_its_worst_look_times_their_number():
-    looks = {"a": Look(pvalue=0.5), "b": Look(pvalue=0.03), "c": Look(pvalue=0.9)}
+    looks = {"a": Inspection(pvalue=0.5), "b": Inspection(pvalue=0.03), "c": Inspection(pvalue=0.9)}
     assert (worst(looks), family(looks)) == ("b", pytest.approx(0.09))
-    assert family({"a": Look(pvalue=0.5), "b": Look(pvalue=0.6)}) == 1.0
+    assert family({"a": Inspection(pvalue=0.5), "b": Inspection(pvalue=0.6)}) == 1.0
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
 def test_a_look_has_a_p_value(p):
     with pytest.raises(ValueError, match="p-value lies in"):
-        Look(pvalue=p)
+        Inspection(pvalue=p)
 
 
 @pytest.mark.parametrize("tosses", [1, 2, 9, 200])

@@ -12,7 +12,7 @@ from varprop.verification.claims import TESTS, Null, Test, claim_problems
 from varprop.verification.columns import in_layers, jointly, step_floors
 from varprop.verification.evidence import needed_quantities
 from varprop.verification.findings import Finding, judging
-from varprop.verification.questions import Question, Table
+from varprop.verification.questions import Question, SampleTable
 
 STUDY = """
 schema = 1
@@ -45,7 +45,7 @@ class MeanPivot(Test):
 
     def ask(self, claim, simulation):
         def tables(piece):
-            return (in_layers(claim, Table(piece.values("pivot"), piece.places("pivot"))),)
+            return (in_layers(claim, SampleTable(piece.values("pivot"), piece.places("pivot"))),)
 
         def conclude(summed):
             (pivots,) = summed

@@ -13,7 +13,7 @@ from varprop.verification.claims import Claim
 from varprop.verification.compare import Case, assess
 from varprop.verification.evidence import needed_quantities
 from varprop.verification.findings import UndecidableError
-from varprop.verification.questions import Question, Summed, Table, ask
+from varprop.verification.questions import Question, SampleTable, Summed, ask
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -119,7 +119,7 @@ def test_one_question_s_trouble_is_not_another_s():
     read = in_pieces(whole, [20, 10])
 
     def fine(piece):
-        return (Table(piece.values("pivot")[:, :1], ((1, "0"),)),)
+        return (SampleTable(piece.values("pivot")[:, :1], ((1, "0"),)),)
 
     def bad_data(piece):
         if piece.first:
@@ -132,7 +132,7 @@ def test_one_question_s_trouble_is_not_another_s():
         raise ValueError(msg)
 
     def infinite(piece):
-        return (Table(np.full((piece.n_networks, 1), np.inf), ((1, "0"),)),)
+        return (SampleTable(np.full((piece.n_networks, 1), np.inf), ((1, "0"),)),)
 
     def refuses(_summed):
         msg = "too few"

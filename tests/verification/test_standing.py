@@ -12,7 +12,7 @@ from varprop.stats.capital import Capital, CapitalMean
 from varprop.stats.positive import EitherMean
 from varprop.verification.findings import UndecidableError
 from varprop.verification.questions import ask
-from varprop.verification.standing import Column, columns_of, plain_means, plain_rate
+from varprop.verification.standing import StandingColumn, columns_of, plain_means, plain_rate
 
 Z, V = "preactivation_second_moment", "conditional_variance"
 NAMES = sorted(activation_names())
@@ -73,9 +73,9 @@ def test_a_conditional_variance_takes_the_place_of_a_mean_square(biases):
     for quantity in (Z, "preactivation_variance"):
         places = sample.places(quantity)
         first, *others = columns_of(net, quantity, places, sample.quantities)
-        assert first == Column(quantity, places[0], 0.0)
+        assert first == StandingColumn(quantity, places[0], 0.0)
         for column, place, width in zip(others, places[1:], (5, 4), strict=True):
-            assert column == Column(V, place, pytest.approx(added), pytest.approx(added + 0.64 * width))
+            assert column == StandingColumn(V, place, pytest.approx(added), pytest.approx(added + 0.64 * width))
             mine, theirs = sample.column(V, place), sample.column(quantity, place)
             assert abs((mine - theirs).mean()) < 6 * (mine - theirs).std() / math.sqrt(5000)
             assert mine.std() < theirs.std()
@@ -84,7 +84,7 @@ def test_a_conditional_variance_takes_the_place_of_a_mean_square(biases):
         other = vp.mlp([4, 5, 4], activation="tanh", weights=weights)
         assert columns_of(other, Z, sample.places(Z)[:2], [Z, V])[1].quantity == Z
     grown = vp.mlp([4, 5, 4], activation="relu", weights="he_normal")
-    assert columns_of(grown, Z, sample.places(Z)[:2], [Z, V])[1] == Column(Z, sample.places(Z)[1], 0.0)
+    assert columns_of(grown, Z, sample.places(Z)[:2], [Z, V])[1] == StandingColumn(Z, sample.places(Z)[1], 0.0)
 
 
 def means_of(sample, quantity, nulls, **options):

@@ -18,7 +18,7 @@ from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.folders import folder
 from varprop.cli.plan import plan
-from varprop.cli.terminal import out, say
+from varprop.cli.terminal import Json, out, say
 
 if TYPE_CHECKING:
     from varprop.study import Run
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 
-class ExecutorName(StrEnum):
+class ExecutorChoice(StrEnum):
     """Where blocks of networks are sampled."""
 
     serial = "serial"
@@ -41,8 +41,7 @@ class ExecutorName(StrEnum):
     dask = "dask"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
-Widths = Annotated[str, typer.Option(help="256x20 (256 inputs, 20 weight layers of 256), or 784-64-10.")]
+WidthsOption = Annotated[str, typer.Option(help="256x20 (256 inputs, 20 weight layers of 256), or 784-64-10.")]
 ActivationOption = Annotated[str, typer.Option(help="Such as relu, or leaky_relu(slope=0.1).")]
 WeightsOption = Annotated[str, typer.Option(help="Such as he_normal, or normal(std=0.05).")]
 BiasesOption = Annotated[str, typer.Option(help="Such as zeros, or normal(std=0.1).")]
@@ -94,7 +93,7 @@ def run(
         int | None, typer.Option(min=1, max=MAX_NETWORKS, help="Networks per configuration, not the study's number.")
     ] = None,
     executor: Annotated[
-        ExecutorName | None, typer.Option(help="By default serial for short work, else processes.")
+        ExecutorChoice | None, typer.Option(help="By default serial for short work, else processes.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads or processes; by default one a core.")] = None,
     address: Annotated[
@@ -280,7 +279,7 @@ def report_command(
 @app.command()
 def predict(
     *,
-    widths: Widths,
+    widths: WidthsOption,
     activation: ActivationOption,
     weights: WeightsOption,
     biases: BiasesOption = "zeros",
@@ -308,7 +307,7 @@ def predict(
 @app.command()
 def verify(
     *,
-    widths: Widths,
+    widths: WidthsOption,
     activation: ActivationOption,
     weights: WeightsOption,
     theory: Annotated[str, typer.Option(help="Such as he, xavier, preserved or mean-field.")],

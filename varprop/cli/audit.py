@@ -9,9 +9,8 @@ import typer
 
 from varprop.cli.failures import CONTRADICTED, guarded
 from varprop.cli.folders import folder
-from varprop.cli.terminal import say
+from varprop.cli.terminal import Json, say
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 DRAWS_MAX = 10**8
 _SEED = 2015
 _SHOWN = ["verdict", "initializer", "shape", "law", "variance_ratio", "kurtosis", "cause", "note"]

@@ -10,12 +10,11 @@ import typer
 
 from varprop.cli.failures import CONTRADICTED, fail, guarded
 from varprop.cli.folders import folder
-from varprop.cli.terminal import say
+from varprop.cli.terminal import Json, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 NETWORKS_MAX = 10**6
 REPEATS_MAX = 10**6
 _SEED = 2015

@@ -8,10 +8,11 @@ import io
 import os
 import sys
 import unicodedata
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 _NOBODY = frozenset({errno.EPIPE, errno.EIO})
 """What writing gives when nobody reads any more: the other end of the pipe is closed, or the terminal."""
 

@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass(slots=True, eq=False)
-class Parameters:
+class LayerParameters:
     """Weights (networks, fan_in, fan_out) and biases (networks, fan_out) of one layer; units lie side by side in memory."""
 
     weights: Float64Array
@@ -72,7 +72,7 @@ def descend(
 ) -> Recorded:
     """Draw a tile of networks, train them, and record what became of them.
 
-    Parameters
+    LayerParameters
     ----------
     network : Network
         Laws of the start.
@@ -99,7 +99,7 @@ def descend(
     """
     sites = dense_sites(network)
     start = {site_place(site): draw(site, networks, rng) for site in sites}
-    now = {place: Parameters(one.weights.copy(), one.biases.copy()) for place, one in start.items()}
+    now = {place: LayerParameters(one.weights.copy(), one.biases.copy()) for place, one in start.items()}
     counts = _Counts(now, where)
     training = task.training
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the loss is looked at after every step
@@ -138,7 +138,7 @@ def dense_sites(network: Network) -> tuple[Site, ...]:
     return tuple(site for site, _ in read_dense(network, "gradient descent"))
 
 
-def draw(site: Site, networks: int, rng: np.random.Generator) -> Parameters:
+def draw(site: Site, networks: int, rng: np.random.Generator) -> LayerParameters:
     """Draw one layer's weights and biases for so many networks."""
     noun, (fan_in, fan_out) = site.noun, site.fans
     if not isinstance(noun, Dense):
@@ -146,7 +146,7 @@ def draw(site: Site, networks: int, rng: np.random.Generator) -> Parameters:
         raise TypeError(msg)
     weights = _sample(noun.weights, networks, (fan_out, fan_in), site.fans, rng)
     biases = _sample(noun.biases, networks, (fan_out,), site.fans, rng)
-    return Parameters(np.ascontiguousarray(np.swapaxes(weights, 1, 2)), biases)
+    return LayerParameters(np.ascontiguousarray(np.swapaxes(weights, 1, 2)), biases)
 
 
 def _sample(
@@ -165,7 +165,7 @@ def _sample(
 def product(x: Float64Array, w: Float64Array) -> Float64Array:
     """Sum x[n, b, i] w[n, i, o] over i, from the first term to the last, whatever the shapes.
 
-    Parameters
+    LayerParameters
     ----------
     x : ndarray, shape (networks, rows, terms)
         Networks may be 1, for all.
@@ -184,7 +184,7 @@ def product(x: Float64Array, w: Float64Array) -> Float64Array:
     return total
 
 
-def forward(network: Network, parameters: Mapping[Place, Parameters], inputs: Float64Array) -> list[Passed]:
+def forward(network: Network, parameters: Mapping[Place, LayerParameters], inputs: Float64Array) -> list[Passed]:
     """Send the inputs through every site, the activation after the last layer too."""
     passed: list[Passed] = []
     x = np.ascontiguousarray(np.broadcast_to(inputs, (len(next(iter(parameters.values())).weights), *inputs.shape)))
@@ -205,7 +205,7 @@ def outputs(passed: list[Passed]) -> Float64Array:
 
 
 def backward(
-    passed: list[Passed], parameters: Mapping[Place, Parameters], targets: Float64Array
+    passed: list[Passed], parameters: Mapping[Place, LayerParameters], targets: Float64Array
 ) -> dict[Place, Gradient]:
     """Gradients of the mean squared error by everything that is trained, last layer first."""
     z = outputs(passed)
@@ -254,7 +254,7 @@ _FARTHEST = {"most_distinct": np.maximum, "fewest_distinct": np.minimum}
 class _Counts:
     """The most and the fewest distinct rows and columns so far, of those layers of which they are asked."""
 
-    def __init__(self, parameters: Mapping[Place, Parameters], where: Mapping[str, tuple[Place, ...]]) -> None:
+    def __init__(self, parameters: Mapping[Place, LayerParameters], where: Mapping[str, tuple[Place, ...]]) -> None:
         self._watched = {
             axis: [place for place in parameters if any(place in where.get(f"{end}_{axis}", ()) for end in _FARTHEST)]
             for axis in ("rows", "columns")
@@ -262,7 +262,7 @@ class _Counts:
         self.kept: Recorded = {f"{end}_{axis}": {} for end in _FARTHEST for axis in self._watched}
         self.look(parameters)
 
-    def look(self, parameters: Mapping[Place, Parameters]) -> None:
+    def look(self, parameters: Mapping[Place, LayerParameters]) -> None:
         """Count what there is now."""
         for axis, places in self._watched.items():
             for place in places:

@@ -16,7 +16,7 @@ from varprop.engine.blas import on_one_core, one_blas_thread, this_process
 from varprop.engine.workers import worker_processes
 
 T = TypeVar("T")
-Task = tuple[Any, ...]
+WorkItem = tuple[Any, ...]
 ExecutorName = Literal["serial", "threads", "processes"]
 ExecutorLike = ExecutorName | Executor | None
 
@@ -34,7 +34,7 @@ _START_SECONDS = 1.0
 
 def run_tasks(
     function: Callable[..., T],
-    tasks: Sequence[Task],
+    tasks: Sequence[WorkItem],
     executor: ExecutorLike = None,
     *,
     workers: int | None = None,
@@ -132,7 +132,7 @@ def _worth_workers(work: int, workers: int | None) -> bool:
 def _replacing(
     open_pool: Callable[[], contextlib.AbstractContextManager[Executor]],
     function: Callable[..., T],
-    tasks: Sequence[Task],
+    tasks: Sequence[WorkItem],
     window: int,
     *,
     cancel: bool,
@@ -158,7 +158,7 @@ def _replacing(
 def _windowed(
     pool: Executor,
     function: Callable[..., T],
-    tasks: Sequence[Task],
+    tasks: Sequence[WorkItem],
     indices: Sequence[int],
     window: int,
     *,

@@ -105,7 +105,7 @@ def histograms(
         gradient_bins = _Bins("log", _LOG_EDGES)
     else:
         gradient_bins = _Bins("linear", _checked("gradient_edges", gradient_edges))
-    counter = _Counter({"activation": activation_bins, "gradient": gradient_bins})
+    counter = _UnitCounter({"activation": activation_bins, "gradient": gradient_bins})
     _sample(plan, counter)
     has_activations = bool(read_activations(network, "the engine"))
     return Histograms(
@@ -117,7 +117,7 @@ def histograms(
     )
 
 
-def _sample(plan: Plan, counter: _Counter) -> None:
+def _sample(plan: Plan, counter: _UnitCounter) -> None:
     """Send all networks of a plan past the counter, with the draws that `run_block` makes."""
     inputs = plan.inputs.astype(plan.dtype)
     for block in plan.blocks:
@@ -147,7 +147,7 @@ class _Bins:
         return np.bincount(found, minlength=len(self.edges) + 1)
 
 
-class _Counter:
+class _UnitCounter:
     """What `propagate` shows every signal to: counts for each quantity and place, and nothing else kept."""
 
     def __init__(self, bins: dict[UnitQuantity, _Bins]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
-from varprop.engine.propagate import Recorded, Where
+from varprop.engine.descent import Recorded
+from varprop.engine.propagate import Where
 from varprop.engine.readings import SATURATED
 from varprop.engine.signal import SignalRangeError
 from varprop.engine.streams import Streams

@@ -30,13 +30,11 @@ from varprop.model.network import Network, Place, Site, read_sites, site_place
 from varprop.model.quantities import QUANTITIES
 
 At = TypeVar("At", AtPreactivation, AtActivation, AtGradient)
-Watch = Callable[[UnitQuantity, Place, Signal], None]
+UnitWatch = Callable[[UnitQuantity, Place, Signal], None]
 """Is shown every activation's output and every gradient, with the place."""
 Where = Mapping[str, tuple[Place, ...]]
 """The places at which each asked quantity exists."""
-Recorded = dict[str, dict[Place, Float64Array]]
-"""By quantity and place: (networks, inputs), or (networks,) for what all inputs have together."""
-Record = Callable[[str, Place, Float64Array], object]
+Recorder = Callable[[str, Place, Float64Array], object]
 """Takes a quantity, a place, and the values there, as they are in `Recorded`."""
 _Tape = list[tuple[Site, Signal, Backward]]
 """Sites on the way there, with what came to each and its way back."""
@@ -49,8 +47,8 @@ def propagate(
     *,
     networks: int,
     where: Where,
-    record: Record,
-    watch: Watch | None = None,
+    record: Recorder,
+    watch: UnitWatch | None = None,
 ) -> None:
     """Sample a tile of networks and read their quantities.
 
@@ -115,7 +113,7 @@ def propagate(
 class _Seen:
     """What is read off the signals, where it is asked for and exists."""
 
-    def __init__(self, where: Where, record: Record, watch: Watch | None) -> None:
+    def __init__(self, where: Where, record: Recorder, watch: UnitWatch | None) -> None:
         self._where = {name: frozenset(found) for name, found in where.items()}
         self._record, self._watch = record, watch
 

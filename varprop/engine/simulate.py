@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from varprop._arguments import checked
 from varprop._typing import Float64Array, RNGLike
-from varprop.engine.descent import descend
+from varprop.engine.descent import Recorded, descend
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.norms import sample_norms
 from varprop.engine.plan import Plan, make_plan
-from varprop.engine.propagate import Recorded, propagate
+from varprop.engine.propagate import propagate
 from varprop.engine.streams import Streams
 from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES

@@ -31,7 +31,7 @@ _LONGEST = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ReadFrame:
     """A frame as arrays: by quantity the values, (networks, places) or (networks, places, inputs), and the places; the inputs."""
 
     columns: dict[str, tuple[Float64Array, tuple[_Place, ...]]]
@@ -39,7 +39,7 @@ class Measured:
     per_input: bool
 
 
-def read_frame(frame: pd.DataFrame, network: Network | ModuleNetwork, inputs: object) -> Measured:
+def read_frame(frame: pd.DataFrame, network: Network | ModuleNetwork, inputs: object) -> ReadFrame:
     """Read rows of measurements, one number each.
 
     Raises
@@ -71,7 +71,7 @@ def read_frame(frame: pd.DataFrame, network: Network | ModuleNetwork, inputs: ob
         table = np.full(shape, np.nan)
         table.flat[flat] = values[rows]
         columns[name] = table, places
-    return Measured(columns, _read_inputs(inputs, network, n_inputs), per_input)
+    return ReadFrame(columns, _read_inputs(inputs, network, n_inputs), per_input)
 
 
 # ---- what is refused ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from varprop.numerics.hermite import (
 )
 from varprop.numerics.quadrature import normal_expectation, normal_product_expectation
 
-Method = Literal["auto", "formula", "quadrature"]
+IntegralMethod = Literal["auto", "formula", "quadrature"]
 SingleMoment = Literal["mean", "second_moment", "derivative_second_moment", "value_derivative_moment"]
 PairMoment = Literal["covariance", "derivative_covariance"]
 
@@ -71,7 +71,7 @@ _INTEGRANDS: dict[SingleMoment, Callable[[Pointwise, FloatArray], FloatArray]] =
 }
 
 
-def single(phi: Pointwise, moment: SingleMoment, q: ArrayLike, method: Method) -> Float64Array:
+def single(phi: Pointwise, moment: SingleMoment, q: ArrayLike, method: IntegralMethod) -> Float64Array:
     """One of the moments under z ~ N(0, q), in the shape of q."""
     variances = _variances("q", q)
     if moment == "derivative_second_moment" and phi.jumps:
@@ -94,7 +94,7 @@ def single(phi: Pointwise, moment: SingleMoment, q: ArrayLike, method: Method) -
     return _finite(phi, moment, variances, lambda v: regular + _jumps_of_the_square(phi, v))
 
 
-def variance(phi: Pointwise, q: ArrayLike, method: Method) -> Float64Array:
+def variance(phi: Pointwise, q: ArrayLike, method: IntegralMethod) -> Float64Array:
     """Var phi(z) under z ~ N(0, q), in the shape of q."""
     variances = _variances("q", q)
     own = _formula(phi, "variance", "auto" if method == "formula" else method)  # or from mean and second_moment
@@ -114,7 +114,7 @@ def variance(phi: Pointwise, q: ArrayLike, method: Method) -> Float64Array:
 
 
 def pair(
-    phi: Pointwise, moment: PairMoment, point: tuple[ArrayLike, ArrayLike, ArrayLike], method: Method
+    phi: Pointwise, moment: PairMoment, point: tuple[ArrayLike, ArrayLike, ArrayLike], method: IntegralMethod
 ) -> Float64Array:
     """One of the covariances under z1 ~ N(0, q1), z2 ~ N(0, q2) with correlation rho, in their broadcast shape."""
     q1, q2, rho = point
@@ -273,7 +273,7 @@ def _refuse_meeting_jumps(phi: Pointwise, q1: Float64Array, q2: Float64Array, rh
 # Arguments and results
 
 
-def _formula(phi: Pointwise, moment: str, method: Method) -> Callable[..., Float64Array] | None:
+def _formula(phi: Pointwise, moment: str, method: IntegralMethod) -> Callable[..., Float64Array] | None:
     """The formula to be used, if one is: refused where it was asked for and is not known."""
     if method not in ("auto", "formula", "quadrature"):
         msg = f"method must be 'auto', 'formula' or 'quadrature', got {quoted(method)}"

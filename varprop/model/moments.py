@@ -7,7 +7,7 @@ from typing import TypeVar, overload
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.integrals import Method, Pointwise, pair, single, variance
+from varprop.model.integrals import IntegralMethod, Pointwise, pair, single, variance
 
 MomentT = TypeVar("MomentT", float, Float64Array)
 
@@ -17,7 +17,7 @@ class GaussianMoments:
 
     __slots__ = ()
 
-    def mean(self: Pointwise, q: MomentT, *, method: Method = "auto") -> MomentT:
+    def mean(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi(z)] for z ~ N(0, q).
 
         Parameters
@@ -44,7 +44,7 @@ class GaussianMoments:
         """
         return _like(q, single(self, "mean", q, method))
 
-    def second_moment(self: Pointwise, q: MomentT, *, method: Method = "auto") -> MomentT:
+    def second_moment(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi(z)^2] for z ~ N(0, q); parameters and errors as for `mean`.
 
         Parameters
@@ -66,7 +66,7 @@ class GaussianMoments:
         """
         return _like(q, single(self, "second_moment", q, method))
 
-    def variance(self: Pointwise, q: MomentT, *, method: Method = "auto") -> MomentT:
+    def variance(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """Var(phi(z)) for z ~ N(0, q); errors as for `mean`.
 
         Taken from the formulas for `mean` and `second_moment`, it has lost digits where phi(0) is not 0 and q is small.
@@ -90,7 +90,7 @@ class GaussianMoments:
         """
         return _like(q, variance(self, q, method))
 
-    def derivative_second_moment(self: Pointwise, q: MomentT, *, method: Method = "auto") -> MomentT:
+    def derivative_second_moment(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi'(z)^2] for z ~ N(0, q); errors as for `mean`, and where phi jumps, since it is infinite then.
 
         Parameters
@@ -112,7 +112,7 @@ class GaussianMoments:
         """
         return _like(q, single(self, "derivative_second_moment", q, method))
 
-    def value_derivative_moment(self: Pointwise, q: MomentT, *, method: Method = "auto") -> MomentT:
+    def value_derivative_moment(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi(z) phi'(z)] for z ~ N(0, q); errors as for `mean`.
 
         A jump of phi contributes half the jump of phi^2, times the density there, as E[z phi^2] / (2q) says.
@@ -137,7 +137,7 @@ class GaussianMoments:
         return _like(q, single(self, "value_derivative_moment", q, method))
 
     @overload
-    def covariance(self, q1: float, q2: float, rho: float, *, method: Method = "auto") -> float: ...
+    def covariance(self, q1: float, q2: float, rho: float, *, method: IntegralMethod = "auto") -> float: ...
     @overload
     def covariance(
         self: Pointwise,
@@ -145,11 +145,11 @@ class GaussianMoments:
         q2: float | Float64Array,
         rho: Float64Array,
         *,
-        method: Method = "auto",
+        method: IntegralMethod = "auto",
     ) -> Float64Array: ...
     @overload
     def covariance(
-        self: Pointwise, q1: Float64Array, q2: float | Float64Array, rho: float, *, method: Method = "auto"
+        self: Pointwise, q1: Float64Array, q2: float | Float64Array, rho: float, *, method: IntegralMethod = "auto"
     ) -> Float64Array: ...
     def covariance(
         self: Pointwise,
@@ -157,7 +157,7 @@ class GaussianMoments:
         q2: float | Float64Array,
         rho: float | Float64Array,
         *,
-        method: Method = "auto",
+        method: IntegralMethod = "auto",
     ) -> float | Float64Array:
         r"""E[phi(z1) phi(z2)], not centred, for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho.
 
@@ -191,7 +191,7 @@ class GaussianMoments:
         return _scalar_or_array(pair(self, "covariance", (q1, q2, rho), method))
 
     @overload
-    def derivative_covariance(self, q1: float, q2: float, rho: float, *, method: Method = "auto") -> float: ...
+    def derivative_covariance(self, q1: float, q2: float, rho: float, *, method: IntegralMethod = "auto") -> float: ...
     @overload
     def derivative_covariance(
         self: Pointwise,
@@ -199,11 +199,11 @@ class GaussianMoments:
         q2: float | Float64Array,
         rho: Float64Array,
         *,
-        method: Method = "auto",
+        method: IntegralMethod = "auto",
     ) -> Float64Array: ...
     @overload
     def derivative_covariance(
-        self: Pointwise, q1: Float64Array, q2: float | Float64Array, rho: float, *, method: Method = "auto"
+        self: Pointwise, q1: Float64Array, q2: float | Float64Array, rho: float, *, method: IntegralMethod = "auto"
     ) -> Float64Array: ...
     def derivative_covariance(
         self: Pointwise,
@@ -211,7 +211,7 @@ class GaussianMoments:
         q2: float | Float64Array,
         rho: float | Float64Array,
         *,
-        method: Method = "auto",
+        method: IntegralMethod = "auto",
     ) -> float | Float64Array:
         r"""E[phi'(z1) phi'(z2)] for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho; errors as for `covariance`.
 

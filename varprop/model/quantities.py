@@ -10,7 +10,7 @@ from typing import Literal
 from varprop._arguments import quoted
 from varprop.model.names import hint
 
-Place = Literal["preactivation", "activation", "gradient", "weights", "loss"]
+QuantityPlace = Literal["preactivation", "activation", "gradient", "weights", "loss"]
 
 _ANY = (-math.inf, math.inf)
 _SHARE = (0.0, 1.0)
@@ -25,7 +25,7 @@ class Quantity:
     name : str
         The value of the column.
     place : {"preactivation", "activation", "gradient", "weights", "loss"}
-        Where it is measured: on a layer's output z, on the activation after it, on dLoss/dz, on the layer's weights and
+        QuantityPlace it is measured: on a layer's output z, on the activation after it, on dLoss/dz, on the layer's weights and
         biases, or on the network's loss, which is kept at its last layer.
     meaning : str
         One sentence for tables.
@@ -36,7 +36,7 @@ class Quantity:
     """
 
     name: str
-    place: Place
+    place: QuantityPlace
     meaning: str
     joint: bool = False
     ends: tuple[float, float] = (0.0, math.inf)

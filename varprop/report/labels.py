@@ -25,7 +25,7 @@ _FONT = 7.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class Anchor:
     """Where a label stands.
 
     Parameters
@@ -45,7 +45,7 @@ class Place:
 
 def nearest_places(
     anchors: Float64Array, sizes: Float64Array, *, frame: tuple[float, float, float, float], lines: Float64Array
-) -> list[Place | None]:
+) -> list[Anchor | None]:
     """Find a place for each of several boxes.
 
     Parameters
@@ -61,14 +61,14 @@ def nearest_places(
 
     Returns
     -------
-    list of Place or None
+    list of Anchor or None
         The nearest that is free, one box after the other, from which a line to the point crosses no box before; None where
         none is free within an inch or so. Boxes that find none are tried again, before the others.
     """
     marks = (anchors[:, None] + _ring(_MARK)).reshape(-1, 2)
     taken = np.concatenate([lines.reshape(-1, 2), anchors, marks])
     order = list(range(len(anchors)))
-    most: dict[int, Place] = {}
+    most: dict[int, Anchor] = {}
     for _ in range(_ATTEMPTS):
         found = _one_by_one(order, anchors, sizes, frame=frame, taken=taken)
         most = max(most, found, key=len)
@@ -85,10 +85,10 @@ def _one_by_one(
     *,
     frame: tuple[float, float, float, float],
     taken: Float64Array,
-) -> dict[int, Place]:
+) -> dict[int, Anchor]:
     """Places by the number of the box; none is moved for the sake of a later one."""
     boxes = np.empty((0, 4))
-    found: dict[int, Place] = {}
+    found: dict[int, Anchor] = {}
     for i in order:
         anchor, size = anchors[i], sizes[i]
         centres = _grid(frame, size)
@@ -109,7 +109,7 @@ def _one_by_one(
         # Of about equally near ones that in whose middle the point is best.
         cost = distance + 2 * astray + 0.05 * np.hypot(*(centres - anchor).T)
         best = np.argmin(np.where(free, cost.round(6), np.inf))
-        found[i] = Place(centres[best], starts[best], float(distance[best]))
+        found[i] = Anchor(centres[best], starts[best], float(distance[best]))
         boxes = np.concatenate([boxes, [[*(centres - size / 2)[best], *(centres + size / 2)[best]]]])
         if distance[best] > _LEADER:
             taken = np.concatenate([taken, leaders[best, :, 0]])

@@ -23,7 +23,7 @@ from varprop.verification.chain import Measured
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import gather
 from varprop.verification.findings import Evidence
-from varprop.verification.questions import Question, Summed, Table, ask
+from varprop.verification.questions import Question, SampleTable, Summed, ask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,10 +196,10 @@ def _measured(point: Point, quantities: Sequence[str], first: int) -> Iterator[d
 def _mean_level(quantity: str, layers: tuple[int, int]) -> Question[dict[str, float]]:
     """Ask for the mean over networks of what each has on average over its layers."""
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         values, places = Measured(piece).table(quantity)
         keep = [i for i, place in enumerate(places) if layers[0] <= place[0] <= layers[1]]
-        return (Table(values[:, keep].mean(axis=1, keepdims=True), ()),)
+        return (SampleTable(values[:, keep].mean(axis=1, keepdims=True), ()),)
 
     def conclude(summed: tuple[Summed, ...]) -> dict[str, float]:
         outcome = mean_outcome("level", summed[0].moments)

@@ -19,7 +19,7 @@ from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
 from varprop.stats.outcome import Guarantee, Outcome
 
-Scale = Literal["difference", "relative", "logarithm"]
+MeanScale = Literal["difference", "relative", "logarithm"]
 """What theta is of a mean m and a null m0: m - m0, m / m0 - 1, or log(m / m0)."""
 
 _BETS: Float64Array = np.power(4.0, np.arange(-3, 5))
@@ -77,7 +77,7 @@ class Capital:
         low, high : array_like
             Known ends of each column's values, the same for all if a number. All of `high` is infinity, or nothing.
         unit : array_like, optional
-            Scale of values without a high end, > 0; the nearer, the narrower are bounds, and one that is wrong by 20 orders of magnitude still gives some.
+            MeanScale of values without a high end, > 0; the nearer, the narrower are bounds, and one that is wrong by 20 orders of magnitude still gives some.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class CapitalMean(Outcome):
 
     capital: Capital = field(repr=False, compare=False)
     null: float
-    scale: Scale = "difference"
+    scale: MeanScale = "difference"
 
     def p_above(self, threshold: float) -> float:
         """p-value of the null "theta <= threshold", at this look or at any."""
@@ -295,7 +295,7 @@ class CapitalMean(Outcome):
         return theta_of(mean, self.null, self.scale)
 
 
-def theta_of(mean: float, null: float, scale: Scale) -> float:
+def theta_of(mean: float, null: float, scale: MeanScale) -> float:
     """A mean on the scale of an outcome; minus infinity for the logarithm of one that is not positive."""
     if scale == "difference":
         return mean - null
@@ -304,7 +304,7 @@ def theta_of(mean: float, null: float, scale: Scale) -> float:
     return math.log(mean / null) if mean > 0.0 else -math.inf
 
 
-def mean_at(theta: float, null: float, scale: Scale) -> float:
+def mean_at(theta: float, null: float, scale: MeanScale) -> float:
     """The mean of which theta is this on the scale of an outcome; the inverse of `theta_of`."""
     if scale == "difference":
         return null + theta
@@ -314,7 +314,7 @@ def mean_at(theta: float, null: float, scale: Scale) -> float:
 
 
 def capital_means(
-    test: str, moments: Moments, capital: Capital, *, null: ArrayLike, scale: Scale = "difference"
+    test: str, moments: Moments, capital: Capital, *, null: ArrayLike, scale: MeanScale = "difference"
 ) -> list[CapitalMean]:
     """Judge the mean of every column by bets.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from varprop.stats.looks import Look, finite_arrays, heads_or_more
+from varprop.stats.looks import Inspection, finite_arrays, heads_or_more
 
 _PERIODIC = 10  # runs that come again at one distance, which then is no accident of an order
 
@@ -50,7 +50,7 @@ def coincidence(draws: ArrayLike, *, level: float, rng: np.random.Generator) -> 
     return 1.0 if equal == pairs else float(special.betaincinv(equal + 1, pairs - equal, 1.0 - level))
 
 
-def replays(draws: ArrayLike, *, equal: float, level: float) -> Look | None:
+def replays(draws: ArrayLike, *, equal: float, level: float) -> Inspection | None:
     """Look for a run of numbers that comes again in a stream of independent draws.
 
     Parameters
@@ -64,7 +64,7 @@ def replays(draws: ArrayLike, *, equal: float, level: float) -> Look | None:
 
     Returns
     -------
-    Look or None
+    Inspection or None
         The p-value is at most `level` if a run comes again and 1 if none does; the estimate is after how many draws more than
         half of ten and more do, NaN if there is no such number. None where runs would have to be longer than a quarter of the stream.
 
@@ -97,7 +97,7 @@ def replays(draws: ArrayLike, *, equal: float, level: float) -> Look | None:
     length = math.ceil((pairs - math.log(level)) / -math.log(equal)) if equal < 1.0 else n
     if length > n // 4:
         return None
-    none = Look(pvalue=1.0, what="draws from a run to the same run again")
+    none = Inspection(pvalue=1.0, what="draws from a run to the same run again")
     ordered = np.sort(x)
     if not (ordered[1:] == ordered[:-1]).any():
         return none
@@ -111,14 +111,14 @@ def replays(draws: ArrayLike, *, equal: float, level: float) -> Look | None:
     lag = _lag(runs, length)
     if lag is None:
         return none
-    return Look(
+    return Inspection(
         pvalue=min(level, math.exp(pairs + length * math.log(equal))),
         estimate=lag,
         what="draws from a run to the same run again",
     )
 
 
-def shared_values(arrays: ArrayLike, others: int = 16) -> Look:
+def shared_values(arrays: ArrayLike, others: int = 16) -> Inspection:
     r"""Test that arrays are drawn anew, and are not one array's values in another order.
 
     Parameters
@@ -130,7 +130,7 @@ def shared_values(arrays: ArrayLike, others: int = 16) -> Look:
 
     Returns
     -------
-    Look
+    Inspection
         Estimates the share of an array's entries whose value the other has, of values that come twice in both together.
 
     Raises
@@ -163,7 +163,7 @@ def shared_values(arrays: ArrayLike, others: int = 16) -> Look:
     compared = [_shared(x[0].ravel(), other.ravel()) for other in x[1 : 1 + others]]
     evidence = [2.0 * math.sqrt(size) * heads_or_more(across, twice) for across, twice in compared]
     worst = min(range(len(evidence)), key=evidence.__getitem__)
-    return Look(
+    return Inspection(
         pvalue=min(1.0, len(evidence) * evidence[worst]),
         estimate=compared[worst][0] / size,
         what="share of an array's numbers that another one has",

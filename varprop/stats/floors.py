@@ -127,7 +127,7 @@ class FromNetworks:
         return f"with the tails of {self.law} a t test takes {self.least:,} networks, there are {networks:,}"
 
 
-Law = Literal["square", "step", "logarithm"]
+FloorLaw = Literal["square", "step", "logarithm"]
 """What a mean over networks is one of: a mean square of normal numbers, a step from pre-activations to pre-activations, or a
 logarithm."""
 
@@ -169,7 +169,7 @@ class Units:
 
     width: int
     steps: int = 1
-    law: Law = "square"
+    law: FloorLaw = "square"
     skewness: float = 0.0
 
     def raw(self, level: float, networks: float) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from varprop._typing import Float64Array
-from varprop.stats.looks import Look, as_gaussian, coins, finite_arrays
+from varprop.stats.looks import Inspection, as_gaussian, coins, finite_arrays
 
 ROUNDING = 1e-6
 """Times d: by how much a squared coordinate may be too large because matrices were computed in single precision."""
@@ -55,7 +55,7 @@ def draws_needed(rows: int, columns: int) -> int:
     return 2 if side >= FOURTH_FROM else max(30, math.ceil(2000 / side))
 
 
-def haar(matrices: ArrayLike) -> dict[str, dict[str, Look]]:
+def haar(matrices: ArrayLike) -> dict[str, dict[str, Inspection]]:
     r"""Look for departures from the uniform law on matrices with orthonormal rows or columns (Haar's).
 
     Parameters
@@ -65,7 +65,7 @@ def haar(matrices: ArrayLike) -> dict[str, dict[str, Look]]:
 
     Returns
     -------
-    dict of str to dict of str to Look
+    dict of str to dict of str to Inspection
         The looks at the "draws", and, if there are two, at the "left rotations" :math:`Q_{k+1} Q_k'` and the "right
         rotations" :math:`Q_k' Q_{k+1}` that take each draw to the next; at the "determinants" of 21 square matrices and
         more. The p-value of each look allows for all its draws, rows and places. A list in which nothing is found shows
@@ -169,7 +169,7 @@ def _positive(lengths: Float64Array) -> Float64Array:
     return np.where(lengths > 0.0, lengths, 1.0)
 
 
-def _looks(piles: Iterator[_Pile], d: int, n: int, *, whole: bool, fourth: bool = True) -> dict[str, Look]:
+def _looks(piles: Iterator[_Pile], d: int, n: int, *, whole: bool, fourth: bool = True) -> dict[str, Inspection]:
     """The list for one kind of matrices: n of them in all; `whole` if they are rotations of R^d and not parts of them."""
     seen = [_seen(pile, whole=whole) for pile in piles]
     most = {name: max(float(one[name].max()) for one in seen) for name in seen[0] if name != "places"}
@@ -185,7 +185,7 @@ def _looks(piles: Iterator[_Pile], d: int, n: int, *, whole: bool, fourth: bool 
         "column signs": _signs(most["column signs"], rows, n * columns, "a column's signs"),
         "row signs": _signs(most["row signs"], columns, n * rows, "a row's signs"),
         "diagonal signs": _signs(most["diagonal signs"], diagonal, n, "a diagonal's signs"),
-        "diagonal signs, pooled": Look(
+        "diagonal signs, pooled": Inspection(
             pvalue=coins(upper, n * diagonal),
             estimate=upper / (n * diagonal),
             what="share of the entries on diagonals that are positive",
@@ -239,34 +239,34 @@ def _seen(pile: _Pile, *, whole: bool) -> dict[str, Float64Array]:
     return kept
 
 
-def _coordinate(square: float, d: int, tests: int, what: str) -> Look:
+def _coordinate(square: float, d: int, tests: int, what: str) -> Inspection:
     """The largest of many squared coordinates of uniform unit vectors in R^d."""
     # Less what rounding may have added: near 1 the tail is as steep as a root, and single precision gives 1 itself.
     least = max(0.0, square - ROUNDING * d)
     tail = 1.0 if d == 1 or least == 0.0 else float(special.betainc((d - 1) / 2, 0.5, max(0.0, 1.0 - least)))
-    return Look(pvalue=min(1.0, tests * tail), estimate=math.sqrt(square), what=f"largest size of {what}")
+    return Inspection(pvalue=min(1.0, tests * tail), estimate=math.sqrt(square), what=f"largest size of {what}")
 
 
-def _signs(alike: float, coin_tosses: int, tests: int, what: str) -> Look:
+def _signs(alike: float, coin_tosses: int, tests: int, what: str) -> Inspection:
     """The most one-sided of many rows of fair coins."""
     p = coins(round(alike), coin_tosses)
-    return Look(
+    return Inspection(
         pvalue=min(1.0, tests * p), estimate=alike / coin_tosses, what=f"largest share of {what} that are alike"
     )
 
 
-def _each(values: Float64Array, order: float, what: str) -> Look:
+def _each(values: Float64Array, order: float, what: str) -> Inspection:
     extreme = float(values[np.argmax(np.abs(values))])
-    return Look(pvalue=min(1.0, len(values) * as_gaussian(extreme, order)), estimate=extreme, what=what)
+    return Inspection(pvalue=min(1.0, len(values) * as_gaussian(extreme, order)), estimate=extreme, what=what)
 
 
-def _pooled(values: Float64Array, order: float, what: str, bound: float = math.inf) -> Look:
+def _pooled(values: Float64Array, order: float, what: str, bound: float = math.inf) -> Inspection:
     """The sum over independent draws of variance 1; below `bound` in size each, unless that is infinite."""
     total = float(values.sum())
     p = as_gaussian(total / math.sqrt(len(values)), order)
     if math.isfinite(bound):
         p = min(p, 2.0 * math.exp(-(total**2) / (2.0 * (len(values) + bound * abs(total) / 3.0))))
-    return Look(pvalue=p, estimate=float(values.mean()), what=what)
+    return Inspection(pvalue=p, estimate=float(values.mean()), what=what)
 
 
 def fourth_powers(rows: int, columns: int, d: int) -> tuple[float, float]:
@@ -309,7 +309,7 @@ def _standardised(sums: Float64Array, rows: int, columns: int, d: int) -> Float6
     return (sums - mean) / math.sqrt(variance)
 
 
-def _fourth(z: Float64Array, skewness: float, what: str) -> Look:
+def _fourth(z: Float64Array, skewness: float, what: str) -> Inspection:
     """The worst of some sums that are nearly normal: a Gamma law of that skewness to the right, a normal one to the left."""
     shape = 4.0 / skewness**2
     low, high = float(z.min()), float(z.max())
@@ -317,22 +317,22 @@ def _fourth(z: Float64Array, skewness: float, what: str) -> Look:
     above = float(special.gammaincc(shape, shape + high * math.sqrt(shape))) if high > 0.0 else 1.0
     below = float(special.ndtr(low))
     p = 2.0 * min(above, below)
-    return Look(
+    return Inspection(
         pvalue=min(1.0, len(z) * p) if p < _SURE else 1.0,
         estimate=high if above < below else low,
         what=f"{what}, in its standard deviations",
     )
 
 
-def _determinants(q: Float64Array) -> dict[str, Look]:
+def _determinants(q: Float64Array) -> dict[str, Inspection]:
     """Of square matrices a determinant is 1 or -1, each as likely, whatever the draw before."""
     signs = np.linalg.det(q) > 0.0
     n, positive, changes = len(signs), int(signs.sum()), int((signs[1:] != signs[:-1]).sum())
     return {
-        "signs": Look(
+        "signs": Inspection(
             pvalue=coins(positive, n), estimate=positive / n, what="share of the determinants that are positive"
         ),
-        "changes": Look(
+        "changes": Inspection(
             pvalue=coins(changes, n - 1),
             estimate=changes / (n - 1),
             what="share of the determinants that differ from the one before",
@@ -340,7 +340,7 @@ def _determinants(q: Float64Array) -> dict[str, Look]:
     }
 
 
-def _named(looks: dict[str, Look], wide: bool) -> dict[str, Look]:
+def _named(looks: dict[str, Inspection], wide: bool) -> dict[str, Inspection]:
     """Of a wide matrix, whose transpose was looked at, rows are columns."""
     if not wide:
         return looks

@@ -14,7 +14,7 @@ from varprop._typing import Float64Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Inspection:
     """What a test of an exact null found.
 
     Parameters
@@ -42,12 +42,12 @@ class Look:
             raise ValueError(msg)
 
 
-def worst(looks: Mapping[str, Look]) -> str:
+def worst(looks: Mapping[str, Inspection]) -> str:
     """Name of the look with the smallest p-value.
 
     Parameters
     ----------
-    looks : mapping of str to Look
+    looks : mapping of str to Inspection
         One or more.
 
     Returns
@@ -56,18 +56,18 @@ def worst(looks: Mapping[str, Look]) -> str:
 
     Examples
     --------
-    >>> worst({"rows": Look(pvalue=0.4), "columns": Look(pvalue=0.1)})
+    >>> worst({"rows": Inspection(pvalue=0.4), "columns": Inspection(pvalue=0.1)})
     'columns'
     """
     return min(looks, key=lambda name: looks[name].pvalue)
 
 
-def family(looks: Mapping[str, Look]) -> float:
+def family(looks: Mapping[str, Inspection]) -> float:
     """Evidence against the null of all looks together: the smallest p-value times their number, at most 1.
 
     Parameters
     ----------
-    looks : mapping of str to Look
+    looks : mapping of str to Inspection
         One or more.
 
     Returns
@@ -76,7 +76,7 @@ def family(looks: Mapping[str, Look]) -> float:
 
     Examples
     --------
-    >>> family({"rows": Look(pvalue=0.4), "columns": Look(pvalue=0.1)})
+    >>> family({"rows": Inspection(pvalue=0.4), "columns": Inspection(pvalue=0.1)})
     0.2
     """
     return min(1.0, len(looks) * looks[worst(looks)].pvalue)

@@ -12,7 +12,7 @@ from scipy import special
 
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
-from varprop.stats.capital import Capital, CapitalMean, Scale, capital_means, signed_evidence
+from varprop.stats.capital import Capital, CapitalMean, MeanScale, capital_means, signed_evidence
 from varprop.stats.outcome import Guarantee, Outcome
 from varprop.stats.skewed import skewed_mean
 
@@ -94,7 +94,7 @@ def means_as_they_stand(
     capital: Capital | None,
     *,
     null: ArrayLike,
-    scale: Scale,
+    scale: MeanScale,
     refused: Sequence[str] | str = "",
 ) -> list[Outcome]:
     """Judge the mean of every column of values whose law is not known.

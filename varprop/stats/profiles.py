@@ -23,7 +23,7 @@ from varprop.stats.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Composite:
     """Logarithms of means at several places.
 
     Parameters
@@ -37,20 +37,20 @@ class Part:
     estimate: Float64Array
     weights: Float64Array
 
-    def __add__(self, other: Part) -> Part:
-        return Part(self.estimate + other.estimate, self.weights + other.weights)
+    def __add__(self, other: Composite) -> Composite:
+        return Composite(self.estimate + other.estimate, self.weights + other.weights)
 
-    def take(self, places: Sequence[int]) -> Part:
+    def take(self, places: Sequence[int]) -> Composite:
         """The same of some places."""
         index = list(places)
-        return Part(self.estimate[index], self.weights[index])
+        return Composite(self.estimate[index], self.weights[index])
 
-    def less(self, logs: Float64Array) -> Part:
+    def less(self, logs: Float64Array) -> Composite:
         """The same relative to predictions, given their logarithms."""
-        return Part(self.estimate - logs, self.weights)
+        return Composite(self.estimate - logs, self.weights)
 
 
-def known(values: Sequence[float], columns: int) -> Part:
+def known(values: Sequence[float], columns: int) -> Composite:
     """Means that are known without any network.
 
     Parameters
@@ -62,12 +62,12 @@ def known(values: Sequence[float], columns: int) -> Part:
 
     Returns
     -------
-    Part
+    Composite
     """
-    return Part(np.log(np.asarray(values, dtype=np.float64)), np.zeros((len(values), columns)))
+    return Composite(np.log(np.asarray(values, dtype=np.float64)), np.zeros((len(values), columns)))
 
 
-def running(means: LogMeans, columns: Sequence[int]) -> Part:
+def running(means: LogMeans, columns: Sequence[int]) -> Composite:
     """Means of products of independent steps: sums of the logarithms so far.
 
     Parameters
@@ -79,27 +79,27 @@ def running(means: LogMeans, columns: Sequence[int]) -> Part:
 
     Returns
     -------
-    Part
+    Composite
         One place per step.
     """
     index = np.array(columns, dtype=np.int64)
     weights = np.zeros((len(index), len(means.estimate)))
     for place in range(len(index)):
         weights[place, index[: place + 1]] = 1.0
-    return Part(np.cumsum(means.estimate[index]), weights)
+    return Composite(np.cumsum(means.estimate[index]), weights)
 
 
-def single(means: LogMeans, columns: Sequence[int]) -> Part:
+def single(means: LogMeans, columns: Sequence[int]) -> Composite:
     """Means of single columns, one per place."""
     index = np.array(columns, dtype=np.int64)
     weights = np.zeros((len(index), len(means.estimate)))
     weights[np.arange(len(index)), index] = 1.0
-    return Part(means.estimate[index], weights)
+    return Composite(means.estimate[index], weights)
 
 
 def with_biases(
     means: LogMeans, columns: Sequence[int], *, start: float, gains: Sequence[float], biases: Sequence[float]
-) -> Part:
+) -> Composite:
     r"""Means of conditional variances that weights multiply and biases add to.
 
     Parameters
@@ -115,7 +115,7 @@ def with_biases(
 
     Returns
     -------
-    Part
+    Composite
         Of :math:`v_1, v_2, \ldots`, one place more than there are columns; NaN from the first column on whose mean has no logarithm.
 
     Notes
@@ -147,7 +147,7 @@ def with_biases(
         variance, shared = share * share * variance, share * (shared + covariance[column])
         estimates.append(log_mean + bias)
         rows.append(weights)
-    return Part(np.array(estimates), np.array(rows))
+    return Composite(np.array(estimates), np.array(rows))
 
 
 def error(covariance: Float64Array, weights: Float64Array) -> float:
@@ -165,7 +165,7 @@ class Profile:
     ----------
     means : LogMeans
         Of the joint table.
-    part : Part
+    part : Composite
         Relative to the predictions.
     width : int
         Units of the narrowest layer: what the tests' floors go by.
@@ -176,7 +176,7 @@ class Profile:
     """
 
     means: LogMeans
-    part: Part
+    part: Composite
     width: int
     strict: bool = False
     refused: str = ""

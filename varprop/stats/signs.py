@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.looks import Look, finite_arrays, heads_or_more, signed_sum
+from varprop.stats.looks import Inspection, finite_arrays, heads_or_more, signed_sum
 
 MOST_LINES = 4096
 """Of more lines, so many at random are compared with each other."""
 _BLOCK = 1024  # lines whose products with all others are held at once
 
 
-def mirror(draws: ArrayLike) -> Look:
+def mirror(draws: ArrayLike) -> Inspection:
     r"""Test that independent draws follow a law that is symmetric about 0.
 
     Parameters
@@ -26,7 +26,7 @@ def mirror(draws: ArrayLike) -> Look:
 
     Returns
     -------
-    Look
+    Inspection
         Estimates sup |P(w > x) - P(w < -x)| over x >= 0, for draws that are not 0.
 
     Raises
@@ -51,12 +51,12 @@ def mirror(draws: ArrayLike) -> Look:
     x = x[x != 0.0]
     n = len(x)
     if not n:
-        return Look(pvalue=1.0, estimate=0.0, what="distance of the law from its mirror image")
+        return Inspection(pvalue=1.0, estimate=0.0, what="distance of the law from its mirror image")
     walk = np.cumsum(np.where(x[np.argsort(-np.abs(x), kind="stable")] > 0.0, 1, -1))
     most = int(np.abs(walk).max())
     # S_n >= s are (n + s) / 2 heads or more.
     reached, passed = (heads_or_more(math.ceil((n + least) / 2), n) for least in (most, most + 1))
-    return Look(
+    return Inspection(
         pvalue=min(1.0, 2.0 * (reached + passed)),
         estimate=most / n,
         what="distance of the law from its mirror image",
@@ -97,7 +97,7 @@ def halves(arrays: ArrayLike) -> Float64Array:
     return differences / largest if largest > 0.0 else differences
 
 
-def transposed(arrays: ArrayLike) -> Look:
+def transposed(arrays: ArrayLike) -> Inspection:
     r"""Test that the entries of square matrices are independent of those across the diagonal.
 
     Parameters
@@ -107,7 +107,7 @@ def transposed(arrays: ArrayLike) -> Look:
 
     Returns
     -------
-    Look
+    Inspection
         Estimates the correlation of W_ij with W_ji, 1 if W = W' and -1 if W = -W'.
 
     Raises
@@ -135,14 +135,14 @@ def transposed(arrays: ArrayLike) -> Look:
     products = above * below
     total = float(products.sum())
     scale = math.sqrt(float(np.sum(above**2)) * float(np.sum(below**2)))
-    return Look(
+    return Inspection(
         pvalue=signed_sum(total, float(np.sum(products**2))),
         estimate=total / scale if scale > 0.0 else 0.0,
         what="correlation of W_ij with W_ji",
     )
 
 
-def alike_lines(arrays: ArrayLike, axis: int, *, rng: np.random.Generator) -> Look:
+def alike_lines(arrays: ArrayLike, axis: int, *, rng: np.random.Generator) -> Inspection:
     r"""Test that no two lines along an axis of arrays, rows for example, are equal, opposite or otherwise correlated.
 
     Parameters
@@ -156,7 +156,7 @@ def alike_lines(arrays: ArrayLike, axis: int, *, rng: np.random.Generator) -> Lo
 
     Returns
     -------
-    Look
+    Inspection
         Estimates the cosine of the two lines that are most alike: 1 if they are equal, -1 if they are opposite.
 
     Raises
@@ -187,9 +187,9 @@ def alike_lines(arrays: ArrayLike, axis: int, *, rng: np.random.Generator) -> Lo
         lines = lines[np.sort(rng.choice(len(lines), MOST_LINES, replace=False))]
     pairs = len(lines) * (len(lines) - 1) // 2
     if not pairs:
-        return Look(pvalue=1.0, estimate=0.0, what="cosine of the two most alike")
+        return Inspection(pvalue=1.0, estimate=0.0, what="cosine of the two most alike")
     evidence, cosine = max(_evidence(lines), key=lambda found: found[0])
-    return Look(
+    return Inspection(
         pvalue=min(1.0, 2.0 * pairs * math.exp(-evidence)), estimate=cosine, what="cosine of the two most alike"
     )
 

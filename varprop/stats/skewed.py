@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from scipy import special
 
 from varprop.numerics.moments import Moments
-from varprop.stats.capital import Scale, mean_at, theta_of
+from varprop.stats.capital import MeanScale, mean_at, theta_of
 from varprop.stats.floors import Floor, Refused, Skewed
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
@@ -58,7 +58,7 @@ class SkewedMean(Outcome):
 
     squares: tuple[float, float, float]
     cubes: tuple[float, float, float, float]
-    scale: Scale = "logarithm"
+    scale: MeanScale = "logarithm"
     null: float = 1.0
     mean: float = 1.0
     unit: float = 1.0
@@ -157,7 +157,7 @@ class SkewedMean(Outcome):
 
 
 def skewed_mean(
-    test: str, column: Moments, *, null: float, scale: Scale, note: str = "", refused: str = ""
+    test: str, column: Moments, *, null: float, scale: MeanScale, note: str = "", refused: str = ""
 ) -> SkewedMean:
     """Judge the mean of one column.
 
@@ -294,7 +294,7 @@ def _made(
     floor: Floor,
     squares: tuple[float, float, float],
     cubes: tuple[float, float, float, float],
-    scale: Scale,
+    scale: MeanScale,
     null: float,
     mean: float,
     unit: float,

@@ -16,8 +16,8 @@ from varprop.study.manifest import is_unreadable, networks_used, other_draws, re
 from varprop.study.run import load_run
 from varprop.study.store import LEFT, DamagedPartError, has_its_places, open_part, part_path
 
-State = Literal["sound", "no hash", "damaged", "unreadable", "missing", "stale", "orphaned", "foreign"]
-BAD: frozenset[State] = frozenset({"damaged", "unreadable", "missing", "stale"})
+PartState = Literal["sound", "no hash", "damaged", "unreadable", "missing", "stale", "orphaned", "foreign"]
+BAD: frozenset[PartState] = frozenset({"damaged", "unreadable", "missing", "stale"})
 """States of files that are not as they should be."""
 _FILES = frozenset({"study.toml", "manifest.json", "verdicts.csv", ".lock", "samples"})
 _KEY = re.compile(r"[0-9a-f]{16,64}")
@@ -43,7 +43,7 @@ class Finding:
     """
 
     path: str
-    state: State
+    state: PartState
     note: str = ""
     configuration: str = ""
 
@@ -101,7 +101,7 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
         if not there:
             raise
         name = "study.toml" if _reads_manifest(folder) else "manifest.json"
-        state: State = "unreadable" if is_unreadable(error) else "damaged"
+        state: PartState = "unreadable" if is_unreadable(error) else "damaged"
         findings = [Finding(name, state, "; ".join(map(str, error.problems)))]
         return (*findings, *_others(folder, {}))
     plans = {c.label: plan_there(run.study, c, folder, networks=run.used[c.label]) for c in run.study.configurations}
@@ -133,7 +133,7 @@ def _part(folder: Path, label: str, plan: Plan, block: Block) -> Finding:
     """What a part that the study asks for is."""
     path = part_path(folder / "samples", plan, block)
     name = path.relative_to(folder).as_posix()
-    state: State
+    state: PartState
     try:
         part = open_part(path, plan, block)
         if part is None or part.networks < block.networks:

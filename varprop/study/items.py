@@ -34,7 +34,7 @@ FORMS = ("<text>", "<table>", "<list>", "<integer>", "<number>")
 Noun = TypeVar("Noun", Activation, Initializer)
 
 
-class Table(BaseModel):
+class StrictTable(BaseModel):
     """One table of the file: no unknown keys, no conversions, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -83,7 +83,7 @@ def _check_parameter(value: object) -> float | str:
 Parameter = Annotated[Any, AfterValidator(_check_parameter), WithJsonSchema({"type": ["number", "string"]})]
 
 
-class NounTable(Table):
+class NounTable(StrictTable):
     """A name with parameters."""
 
     model_config = ConfigDict(extra="allow")
@@ -188,7 +188,7 @@ def initializer_pattern(item: str | NounTable) -> NounPattern:
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 
 
-class WidthsTable(Table):
+class WidthsTable(StrictTable):
     """Widths by rule: the input's, the hidden layers', and how many weight layers."""
 
     input: Width = Field(examples=[256])

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from varprop.study.errors import Problem, shown, suggestion, toml_path
-from varprop.study.items import FORMS, NounTable, Table, WidthsTable
+from varprop.study.items import FORMS, NounTable, StrictTable, WidthsTable
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable, ReportTable, WhereTable
 from varprop.study.sweep import VARIABLES, RangeTable, SweepTable
 from varprop.study.training import TrainingTable
 
 _NOUNS = ("activation", "weights", "biases")
-TABLES: dict[tuple[str, ...], type[Table]] = {
+TABLES: dict[tuple[str, ...], type[StrictTable]] = {
     (): Document,
     ("training",): TrainingTable,
     ("network",): NetworkTable,
@@ -89,7 +89,7 @@ def _keys(table: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: (field.examples or [None])[0] for name, field in table.model_fields.items()}
 
 
-def _table(where: tuple[int | str, ...]) -> type[Table] | None:
+def _table(where: tuple[int | str, ...]) -> type[StrictTable] | None:
     return TABLES.get(tuple(part for part in where if isinstance(part, str)))
 
 

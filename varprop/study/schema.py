@@ -19,7 +19,7 @@ from varprop.study.items import (
     ActivationItem,
     InitializerItem,
     NounForm,
-    Table,
+    StrictTable,
     Widths,
     activation_pattern,
     forms,
@@ -61,7 +61,7 @@ def _few_layers(items: object) -> object:
     return items
 
 
-class NetworkTable(Table):
+class NetworkTable(StrictTable):
     """``[network]``: what all configurations share."""
 
     widths: Widths | None = Field(default=None, examples=["256x20"])
@@ -70,7 +70,7 @@ class NetworkTable(Table):
     biases: InitializerItem | None = Field(default=None, examples=["zeros"])
 
 
-class GridTable(Table):
+class GridTable(StrictTable):
     """``[grid]``: lists that are crossed; one configuration for every combination."""
 
     widths: (
@@ -130,7 +130,7 @@ _WidthsScope = Annotated[
 ]
 
 
-class WhereTable(Table):
+class WhereTable(StrictTable):
     """``where``: which configurations a claim is about; a key that is not given matches all."""
 
     widths: _WidthsScope | None = Field(default=None, examples=["256x20"])
@@ -185,7 +185,7 @@ def _check_recorded(name: str) -> str:
     return name
 
 
-class ClaimTable(Table):
+class ClaimTable(StrictTable):
     """``[[claims]]``: one statement, what it is about, and how it is tested."""
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, examples=["he.forward"])
@@ -265,7 +265,7 @@ def _unspoken(parts: Mapping[str, Any]) -> dict[str, str]:
     return {"theory": f"{quoted(theory)} says nothing of {quantity}; write one of {', '.join(others)}"}
 
 
-class ReportTable(Table):
+class ReportTable(StrictTable):
     """``[report]``: what the report shows besides the claims."""
 
     figures: list[str] | None = Field(default=None, examples=[["profile", "forest"]])
@@ -290,7 +290,7 @@ def _rectangular(rows: list[list[float]]) -> list[list[float]]:
     return rows
 
 
-class Document(Table):
+class Document(StrictTable):
     """A whole study file."""
 
     schema_version: Annotated[int, AfterValidator(_check_version), WithJsonSchema({"const": 1})] = Field(

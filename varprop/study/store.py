@@ -44,7 +44,7 @@ class DamagedPartError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoredPart:
     """What a file of samples holds.
 
     Parameters
@@ -196,7 +196,7 @@ def read_part(path: Path, plan: Plan, block: Block) -> dict[str, Float64Array] |
     return {name: values[: block.networks] for name, values in part.values.items()}
 
 
-def open_part(path: Path, plan: Plan, block: Block) -> Part | None:
+def open_part(path: Path, plan: Plan, block: Block) -> StoredPart | None:
     """Read a part, of however many networks it is.
 
     Parameters
@@ -208,7 +208,7 @@ def open_part(path: Path, plan: Plan, block: Block) -> Part | None:
 
     Returns
     -------
-    Part or None
+    StoredPart or None
         None if there is no such file.
 
     Raises
@@ -235,7 +235,7 @@ def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _decode(data: bytes, plan: Plan, block: Block) -> Part:
+def _decode(data: bytes, plan: Plan, block: Block) -> StoredPart:
     """Read a part's bytes, nothing of which is believed before it is checked."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -263,7 +263,7 @@ def _decode(data: bytes, plan: Plan, block: Block) -> Part:
     if version > 1 and given != _hash(about, [flat]):
         msg = "its values are not those that were written"
         raise DamagedPartError(msg)
-    return Part(networks, version > 1, _by_quantity(plan, flat, networks))
+    return StoredPart(networks, version > 1, _by_quantity(plan, flat, networks))
 
 
 def _says(about: Mapping[str, Any]) -> str:
@@ -283,7 +283,7 @@ def _by_quantity(plan: Plan, flat: Float64Array, networks: int) -> dict[str, Flo
     return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
-def has_its_places(path: Path, plan: Plan, block: Block, part: Part) -> bool:
+def has_its_places(path: Path, plan: Plan, block: Block, part: StoredPart) -> bool:
     """Tell whether the other columns of a part say of each value what it is; reading goes by the rows' order alone."""
     import pyarrow as pa
     import pyarrow.parquet as pq

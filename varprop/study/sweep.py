@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, Tag, model_validator
 from varprop.model.initializers import Initializer, get_initializer
 from varprop.model.layers import MAX_WIDTH
 from varprop.study.errors import shown
-from varprop.study.items import Table, forms, reject_all
+from varprop.study.items import StrictTable, forms, reject_all
 from varprop.study.notation import MAX_DEPTH
 
 Variable = Literal["weight_variance", "bias_variance", "depth", "width"]
@@ -102,7 +102,7 @@ def _listed(values: list[float]) -> list[float]:
     return values
 
 
-class SweepTable(Table):
+class SweepTable(StrictTable):
     """``[sweep]``: one variable taken through values, crossed with the grid."""
 
     variable: Variable = Field(description="what is swept: n_in Var(W), Var(b), ...", examples=["weight_variance"])
@@ -211,7 +211,7 @@ class SweepTable(Table):
 # ---- where -------------------------------------------------------------------------------------------------------
 
 
-class RangeTable(Table):
+class RangeTable(StrictTable):
     """``{ from = 1.0, to = 100.0 }``: the swept values between two ends, which count."""
 
     start: float | None = Field(default=None, alias="from", examples=[1.0])

@@ -11,7 +11,7 @@ from varprop._arguments import quoted
 from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
 from varprop.model.training import MAX_STEPS, Training
 from varprop.study.errors import Problem, suggestion
-from varprop.study.items import Table
+from varprop.study.items import StrictTable
 from varprop.verification.claims import Claim
 
 _TEST = "identity"
@@ -23,7 +23,7 @@ _OF_THE_START = {
 }
 
 
-class TrainingTable(Table):
+class TrainingTable(StrictTable):
     """``[training]``: steps of gradient descent on a regression task."""
 
     steps: int = Field(ge=1, le=MAX_STEPS, description="of full-batch gradient descent", examples=[20])

@@ -21,7 +21,7 @@ from varprop.theory.readings import ACTIVATION, PREACTIVATION
 from varprop.theory.rules import THEORIES, Theory
 from varprop.theory.state import State, advance, check_centred
 
-Measured = Callable[[str, Place], Float64Array]
+MeasuredAt = Callable[[str, Place], Float64Array]
 """What a quantity was measured to be at a place, shape (networks, inputs)."""
 Step = tuple[Site, Float64Array]
 """Where a step ends, and what the theory expects there of each network and input, shape (networks, inputs)."""
@@ -32,7 +32,7 @@ Rule = Callable[[Site, State], State]
 
 
 def expected_steps(
-    network: Network, theory: Theory, quantity: str, measured: Measured, *, inputs: Float64Array
+    network: Network, theory: Theory, quantity: str, measured: MeasuredAt, *, inputs: Float64Array
 ) -> Iterator[Step]:
     r"""Yield what a theory expects of a quantity at every place that a step leads to, in the order of the signal.
 
@@ -93,12 +93,12 @@ class _Advancing:
         return advance(site.noun, state, site, self.theory)
 
 
-def _pivots(network: Network, measured: Measured) -> Iterator[Step]:
+def _pivots(network: Network, measured: MeasuredAt) -> Iterator[Step]:
     for site, _ in read_dense(network, "theory"):
         yield site, np.ones_like(measured("pivot", site_place(site)))
 
 
-def _forward(network: Network, theory: Theory, quantity: str, rule: Rule, measured: Measured) -> Iterator[Step]:
+def _forward(network: Network, theory: Theory, quantity: str, rule: Rule, measured: MeasuredAt) -> Iterator[Step]:
     sites = read_sites(network, "theory")
     kind, say = (Activation, ACTIVATION[quantity]) if quantity in ACTIVATION else (Dense, PREACTIVATION[quantity])
     for end, site in enumerate(sites):
@@ -122,7 +122,7 @@ def _start(sites: tuple[Site, ...], end: int, theory: Theory) -> int | None:
     return next((i for i in before if isinstance(sites[i].noun, Dense)), None)
 
 
-def _measured_state(site: Site, theory: Theory, measured: Measured) -> State:
+def _measured_state(site: Site, theory: Theory, measured: MeasuredAt) -> State:
     """The state after a site, with what was measured there in the place of what the theory carries on."""
     follows = isinstance(site.noun, Activation)
     if theory.carries == "variance":
@@ -132,7 +132,7 @@ def _measured_state(site: Site, theory: Theory, measured: Measured) -> State:
     return State(found, found, activations=int(follows))
 
 
-def _kept(network: Network, quantity: str, measured: Measured) -> Iterator[Step]:
+def _kept(network: Network, quantity: str, measured: MeasuredAt) -> Iterator[Step]:
     """What the layer before has: of z the conditional variance, which varies less; of a what it hands on."""
     sites = read_sites(network, "theory")
     for end, site in enumerate(sites):
@@ -148,7 +148,7 @@ def _kept(network: Network, quantity: str, measured: Measured) -> Iterator[Step]
             yield site, measured(name, site_place(before))
 
 
-def _backward(network: Network, theory: Theory, rule: Rule, measured: Measured) -> Iterator[Step]:
+def _backward(network: Network, theory: Theory, rule: Rule, measured: MeasuredAt) -> Iterator[Step]:
     sites = read_sites(network, "theory")
     dense = [i for i, site in enumerate(sites) if isinstance(site.noun, Dense)]
     for end, start in reversed(list(itertools.pairwise(dense))):
@@ -156,7 +156,7 @@ def _backward(network: Network, theory: Theory, rule: Rule, measured: Measured) 
         yield sites[end], above if theory.constant else _factor(sites[end : start + 1], theory, rule, measured) * above
 
 
-def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: Measured) -> Float64Array:
+def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: MeasuredAt) -> Float64Array:
     """What the gradient's mean square is multiplied with, going back from the last of these sites to the first."""
     if theory.backward is None:
         raise UnsupportedError(_silence(theory, "gradient_second_moment"))

@@ -30,12 +30,12 @@ MarginUnit = Literal["ratio", "root mean square", "distance", "share"]
 distances of 0.05), means of 0.05 root mean squares, Kolmogorov distances of 0.05, or shares of networks that differ by 0.05."""
 
 
-Scope = Literal["every layer", "one number", "whole law"]
+Extent = Literal["every layer", "one number", "whole law"]
 """What a claim is about: a number in every layer, each of which has to be right, one number, or laws, layer by layer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class StatedBound:
     """What a claim's ``below`` or ``above`` is, with an example of one, and how it is told ("below 0.5 a layer")."""
 
     what: str
@@ -100,9 +100,9 @@ class Test(ABC):
         Of what a claim's margin is a measure; None where there is no margin.
     point_null : bool
         Whether the null is exact, so that its p-value counts as such, and not only whether the truth lies within a margin.
-    scope : Scope
+    scope : Extent
         What a claim is about.
-    bound : Bound, optional
+    bound : StatedBound, optional
         Of a test of a claim that states one.
     equality : bool
         Whether a claim is one of equality, which may hold for a reason.
@@ -134,8 +134,8 @@ class Test(ABC):
     theory: Literal["required", "optional", "none"] = "none"
     margin: MarginUnit | None = None
     point_null: bool = False
-    scope: Scope = "every layer"
-    bound: Bound | None = None
+    scope: Extent = "every layer"
+    bound: StatedBound | None = None
     equality: bool = False
     held_against_zero: tuple[str, ...] = ()
     watched: bool = False

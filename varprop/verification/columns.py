@@ -14,7 +14,7 @@ from varprop.model.network import Network, Place, site_place
 from varprop.model.simulation import Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.stats import equivalence
-from varprop.stats.floors import Floor, Law, Skewed
+from varprop.stats.floors import Floor, FloorLaw, Skewed
 from varprop.theory import Theory, get_theory
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity
@@ -22,7 +22,7 @@ from varprop.verification.chain import Measured
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers, beyond, join_notes
 from varprop.verification.modules import module_steps
-from varprop.verification.questions import Summed, Table
+from varprop.verification.questions import SampleTable, Summed
 
 
 def places_of(claim: Claim, simulation: Simulation) -> list[Place]:
@@ -61,7 +61,7 @@ def require_one_input(simulation: Simulation, test: str) -> None:
         raise UnsupportedError(msg)
 
 
-def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = False) -> Table:
+def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = False) -> SampleTable:
     """Step ratios of the layers that the claim is about, in a piece of the sample.
 
     Raises
@@ -70,7 +70,7 @@ def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = Fa
         If there are none, or something that the steps start from was not recorded.
     """
     ratios, places = step_ratios(piece, get_theory(theory), claim.quantity)
-    return in_layers(claim, Table(ratios, places, joint))
+    return in_layers(claim, SampleTable(ratios, places, joint))
 
 
 def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Floor]:
@@ -93,7 +93,7 @@ def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Fl
     ]
 
 
-def _law_of(claim: Claim, layer: int) -> Law:
+def _law_of(claim: Claim, layer: int) -> FloorLaw:
     """What a step of the claim's quantity is: of pre-activations a product, but in the first layer, whose input is given."""
     return "step" if claim.quantity.startswith("preactivation_") and layer > 1 else "square"
 
@@ -125,7 +125,7 @@ def filled(table: Float64Array) -> Float64Array:
     return filled
 
 
-def in_layers(claim: Claim, table: Table) -> Table:
+def in_layers(claim: Claim, table: SampleTable) -> SampleTable:
     """Keep the columns of the layers that the claim is about.
 
     Raises

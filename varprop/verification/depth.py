@@ -16,11 +16,11 @@ from varprop._typing import Float64Array
 from varprop.model.network import Network, Place, read_activations, site_place
 from varprop.model.simulation import Simulation
 from varprop.stats.influence import LogMeans, log_means
-from varprop.stats.profiles import Part, Profile, known, running, single, with_biases
+from varprop.stats.profiles import Composite, Profile, known, running, single, with_biases
 from varprop.verification import validity
 from varprop.verification.chain import Link, Measured, links
 from varprop.verification.findings import judging
-from varprop.verification.questions import Summed, Table
+from varprop.verification.questions import SampleTable, Summed
 
 CARRIER = "conditional_variance"
 
@@ -50,15 +50,15 @@ class Form:
     network: Network
     places: tuple[Place, ...]
     table: Callable[[Simulation], Float64Array]
-    part: Callable[[LogMeans], Part]
+    part: Callable[[LogMeans], Composite]
     width: int
     strict: bool
     refused: str
 
-    def tables(self, piece: Simulation) -> tuple[Table, ...]:
+    def tables(self, piece: Simulation) -> tuple[SampleTable, ...]:
         """Steps of a piece of the sample."""
         with judging():
-            return (Table(self.table(piece), self.places, joint=True),)
+            return (SampleTable(self.table(piece), self.places, joint=True),)
 
     def profile(self, summed: Summed, predicted: Sequence[float] | None = None) -> Profile:
         """Estimates relative to predictions, or as they are."""
@@ -140,7 +140,7 @@ def _last_steps(network: Network, quantity: str) -> Form:
         values = np.stack([mean_over_inputs(measured.at(quantity, place)) for place in places], axis=1)
         return np.hstack([carriers.steps(measured, v), _over(values, v[:, at])])
 
-    def part(means: LogMeans) -> Part:
+    def part(means: LogMeans) -> Composite:
         steps = carriers.count
         return carriers.part(means).take(at) + single(means, range(steps, steps + len(places)))
 
@@ -171,7 +171,7 @@ class _Carriers:
         )
         return np.hstack([v[:, :1], _over(kept, v[:, :-1])]) if len(self._chain) > 1 else v[:, :1]
 
-    def part(self, means: LogMeans, first: int = 0) -> Part:
+    def part(self, means: LogMeans, first: int = 0) -> Composite:
         """Log E[v_l] of every layer, of a table whose columns from `first` on are the steps."""
         columns = range(first, first + self.count)
         if self._plain:
@@ -184,7 +184,7 @@ class _Carriers:
             biases=[link.bias_variance for link in self._chain[1:]],
         )
 
-    def signals(self, means: LogMeans) -> Part:
+    def signals(self, means: LogMeans) -> Composite:
         """Log E[mean a^2] of what enters each layer: of the input it is known, of later ones E[v] times what is kept."""
         v = self.part(means)
         gains = np.array([link.site.fans[0] * link.weight_variance for link in self._chain])
@@ -193,7 +193,7 @@ class _Carriers:
             return v.less(np.log(gains))
         later = v.take(range(self.count - 1)) + single(means, range(1, self.count))
         start = known([first], len(means.estimate))
-        return Part(np.append(start.estimate, later.estimate), np.vstack([start.weights, later.weights]))
+        return Composite(np.append(start.estimate, later.estimate), np.vstack([start.weights, later.weights]))
 
 
 def _roots(network: Network, _quantity: str) -> Form:
@@ -210,7 +210,7 @@ def _roots(network: Network, _quantity: str) -> Form:
         values = np.stack([mean_over_inputs(measured.at("activation_mean", place)) for place in places], axis=1)
         return np.hstack([roots[:, :1], _over(roots[:, 1:], roots[:, :-1]), _over(values, roots[:, at])])
 
-    def part(means: LogMeans) -> Part:
+    def part(means: LogMeans) -> Composite:
         steps = len(chain)
         return running(means, range(steps)).take(at) + single(means, range(steps, steps + len(at)))
 
@@ -233,14 +233,14 @@ def _last_gradients(network: Network, _quantity: str) -> Form:
         steps = np.hstack([squares[:, :1], _over(squares[:, 1:-1], squares[:, :-2])])[:, : max(1, depth - 1)]
         return np.hstack([steps, variances[:, :1], _over(variances[:, 1:], squares[:, :-1])])
 
-    def part(means: LogMeans) -> Part:
+    def part(means: LogMeans) -> Composite:
         steps = max(1, depth - 1)
         above = running(means, range(steps))
         last = single(means, range(steps, steps + depth))
         estimate, weights = last.estimate.copy(), last.weights.copy()
         estimate[1:] += above.estimate[: depth - 1]
         weights[1:] += above.weights[: depth - 1]
-        return Part(estimate, weights)
+        return Composite(estimate, weights)
 
     tails = validity.heaviest_tail(network)
     return Form(network, places, table, part, validity.narrowest(network), strict=True, refused=tails.reason)
@@ -273,7 +273,7 @@ def _weight_gradients(network: Network, _quantity: str) -> Form:
         among = np.where(alive, first, np.nan) if can_die and depth > 1 else first
         return np.hstack([carriers.steps(measured, v), delta[:, :1], down[:, 1:], among])
 
-    def part(means: LogMeans) -> Part:
+    def part(means: LogMeans) -> Composite:
         return _both_ways(means, carriers, can_die=can_die)
 
     tails = validity.heaviest_tail(network)
@@ -281,7 +281,7 @@ def _weight_gradients(network: Network, _quantity: str) -> Form:
     return Form(network, places, table, part, validity.narrowest(network), strict=strict, refused=tails.reason)
 
 
-def _both_ways(means: LogMeans, carriers: _Carriers, *, can_die: bool) -> Part:
+def _both_ways(means: LogMeans, carriers: _Carriers, *, can_die: bool) -> Composite:
     """Log E[mean a^2 below] + log E[mean delta^2 given a signal below], from the last layer to the first."""
     depth = carriers.count
     size = len(means.estimate)
@@ -299,7 +299,7 @@ def _both_ways(means: LogMeans, carriers: _Carriers, *, can_die: bool) -> Part:
         used = np.flatnonzero(weights)
         estimates.append(float(below.estimate[layer]) + float(weights[used] @ means.estimate[used]))
         rows.append(weights + below.weights[layer])
-    return Part(np.array(estimates), np.array(rows))
+    return Composite(np.array(estimates), np.array(rows))
 
 
 _MADE_OF: dict[str, Callable[[Network, str], Form]] = {

@@ -19,7 +19,7 @@ from varprop.verification.chain import Measured
 from varprop.verification.columns import filled
 from varprop.verification.depth import Form, form_of, is_product
 from varprop.verification.findings import Finding, Placed, UndecidableError, join_notes, judging
-from varprop.verification.questions import Question, Summed, Table
+from varprop.verification.questions import Question, SampleTable, Summed
 from varprop.verification.standing import plain_rate, surely
 
 _TEST = "cumulative_mean"
@@ -48,8 +48,8 @@ def kept_findings(simulation: Simulation, quantity: str, places: tuple[Place, ..
         asked = _by_form(form, places) if form is not None and with_form else _by_means(simulation, quantity, places)
     certain = validity.without_spread(simulation.architecture, quantity)
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
-        return Table(_first(piece, quantity, places[0])[:, None], places[:1]), *asked.tables(piece)
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
+        return SampleTable(_first(piece, quantity, places[0])[:, None], places[:1]), *asked.tables(piece)
 
     def conclude(summed: tuple[Summed, ...]) -> list[Placed]:
         reference = float(summed[0].moments.mean[0])
@@ -81,12 +81,14 @@ def _by_steps(simulation: Simulation, quantity: str, places: Sequence[Place]) ->
     tails = validity.heaviest_tail(network)
     floors = [validity.law_floor(tails, width, abs(place[0] - places[0][0])) for place in places[1:]]
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         table, there = Measured(piece).table(quantity)
         table = table[:, [there.index(place) for place in places]]
         with judging():
             ratios = step_ratios(filled(table))
-        return Table(ratios, tuple(places[1:]), joint=True), Table(np.isnan(table).astype(np.float64), tuple(places))
+        return SampleTable(ratios, tuple(places[1:]), joint=True), SampleTable(
+            np.isnan(table).astype(np.float64), tuple(places)
+        )
 
     def conclude(summed: tuple[Summed, ...]) -> list[Answer]:
         ratios, missing = summed
@@ -122,7 +124,7 @@ def _by_means(simulation: Simulation, quantity: str, places: Sequence[Place]) ->
     """By both means as they stand."""
     asked = [plain_rate(_TEST, simulation, quantity, (places[0], place), steps=1, expected=0.0) for place in places[1:]]
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         return tuple(table for one in asked for table in one.tables(piece))
 
     def conclude(summed: tuple[Summed, ...]) -> list[Answer]:

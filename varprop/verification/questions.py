@@ -31,7 +31,7 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SampleTable:
     """Numbers of shape (networks, columns) of a piece of a sample, and where each column was measured.
 
     ``joint`` tells that products of columns are needed too, ``thirds`` that third moments of pairs are, and ``ends`` that
@@ -100,7 +100,7 @@ class Question(Generic[Answer]):
         From the tables, summed over the pieces, to the answer; whatever it refuses is about these data.
     """
 
-    tables: Callable[[Simulation], tuple[Table, ...]]
+    tables: Callable[[Simulation], tuple[SampleTable, ...]]
     conclude: Callable[[tuple[Summed, ...]], Answer]
 
     def then(self, function: Callable[[Answer], Mapped]) -> Question[Mapped]:
@@ -172,6 +172,6 @@ def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[A
     return [tallies.pop().answer() for _ in range(len(tallies))]  # what was summed goes with each: it can be large
 
 
-def _summed(tables: Sequence[Table]) -> tuple[Summed, ...]:
+def _summed(tables: Sequence[SampleTable]) -> tuple[Summed, ...]:
     with judging():
         return tuple(table.summed() for table in tables)

@@ -15,7 +15,7 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, Place, read_sites, site_place
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
-from varprop.stats.capital import Scale, capital_means
+from varprop.stats.capital import MeanScale, capital_means
 from varprop.stats.means import absent_note
 from varprop.stats.outcome import Outcome
 from varprop.stats.positive import ASSUMES, either, growth_bets, means_as_they_stand
@@ -26,11 +26,11 @@ from varprop.verification import validity
 from varprop.verification.chain import Measured, links
 from varprop.verification.depth import CARRIER, mean_over_inputs
 from varprop.verification.findings import UndecidableError, join_notes, judging
-from varprop.verification.questions import Ends, Question, Summed, Table
+from varprop.verification.questions import Ends, Question, SampleTable, Summed
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class StandingColumn:
     """What stands for a quantity at one place where its mean is tested as it is: its values or others of the same mean.
 
     Parameters
@@ -54,14 +54,16 @@ class Column:
         return 2 if math.isfinite(self.high) else int(math.isfinite(self.low))
 
 
-def columns_of(network: object, quantity: str, places: Sequence[Place], recorded: Sequence[str]) -> list[Column]:
+def columns_of(
+    network: object, quantity: str, places: Sequence[Place], recorded: Sequence[str]
+) -> list[StandingColumn]:
     """Find for each place the values whose mean is tested, and their ends.
 
     A layer's mean square has the mean of its conditional variance, given independent weights of mean 0; that varies less, and
     is bounded where the activation before it is.
     """
     if not isinstance(network, Network):
-        return [Column(quantity, place, *ALL_QUANTITIES[quantity].ends) for place in places]
+        return [StandingColumn(quantity, place, *ALL_QUANTITIES[quantity].ends) for place in places]
     sites = read_sites(network, "a mean as it stands")
     bounded = _bounded_variances(network) if CARRIER in recorded else {}
     activations = {site_place(site): site.noun for site in sites if isinstance(site.noun, Activation)}
@@ -69,11 +71,11 @@ def columns_of(network: object, quantity: str, places: Sequence[Place], recorded
     found = []
     for place in places:
         if quantity in {"preactivation_second_moment", "preactivation_variance"} and place in bounded:
-            found.append(Column(CARRIER, place, *bounded[place]))
+            found.append(StandingColumn(CARRIER, place, *bounded[place]))
         elif place in activations:
-            found.append(Column(quantity, place, *_ends_of(quantity, activations[place], units[place])))
+            found.append(StandingColumn(quantity, place, *_ends_of(quantity, activations[place], units[place])))
         else:
-            found.append(Column(quantity, place, *ALL_QUANTITIES[quantity].ends))
+            found.append(StandingColumn(quantity, place, *ALL_QUANTITIES[quantity].ends))
     return found
 
 
@@ -123,7 +125,7 @@ def plain_means(
     quantity: str,
     nulls: Mapping[Place, float],
     *,
-    scale: Scale = "logarithm",
+    scale: MeanScale = "logarithm",
     bets_alone: bool = False,
 ) -> Question[list[tuple[Place, Outcome | UndecidableError]]]:
     """Ask for the means of a quantity as they stand, each against its null.
@@ -152,7 +154,7 @@ def plain_means(
     kinds = dict.fromkeys(column.ends for column in columns)
     groups = [[i for i, column in enumerate(columns) if column.ends == ends] for ends in kinds]
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         measured = Measured(piece)
         made = []
         for group in groups:
@@ -161,7 +163,7 @@ def plain_means(
             )
             low, high = np.array([(columns[i].low, columns[i].high) for i in group]).T
             ends = Ends(low, high, np.array([nulls[places[i]] for i in group])) if columns[group[0]].ends else None
-            made.append(Table(values, tuple(places[i] for i in group), ends=ends))
+            made.append(SampleTable(values, tuple(places[i] for i in group), ends=ends))
         return tuple(made)
 
     def conclude(summed: tuple[Summed, ...]) -> list[tuple[Place, Outcome | UndecidableError]]:
@@ -208,12 +210,12 @@ def plain_rate(
     start = _expected_there(simulation, quantity, ends[0])
     units = start, start * math.exp(min(max(steps * expected, -_FAR), _FAR))
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         measured = Measured(piece)
         first, last = (mean_over_inputs(measured.at(column.quantity, column.place)) for column in columns)
-        pair = Table(np.stack([last, first], axis=1), (ends[1], ends[0]), thirds=True)
+        pair = SampleTable(np.stack([last, first], axis=1), (ends[1], ends[0]), thirds=True)
         alone = [
-            Table(values[:, None], (place,), ends=Ends(column.low, column.high, unit) if column.ends else None)
+            SampleTable(values[:, None], (place,), ends=Ends(column.low, column.high, unit) if column.ends else None)
             for values, place, column, unit in zip((first, last), ends, columns, units, strict=True)
         ]
         return pair, *alone
@@ -244,7 +246,7 @@ def _expected_there(simulation: Simulation, quantity: str, place: Place) -> floa
 
 
 def _plain_mean(
-    test: str, summed: Summed, i: int, null: float, scale: Scale, *, bets_alone: bool, refused: str
+    test: str, summed: Summed, i: int, null: float, scale: MeanScale, *, bets_alone: bool, refused: str
 ) -> Outcome:
     """One column's mean: by bets alone, or by bets and a t test."""
     moments = summed.moments.take(i)

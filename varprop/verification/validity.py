@@ -17,7 +17,7 @@ from varprop.model.laws import Constant, Custom, Orthogonal, Scaled
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Place, read_activations, read_dense, read_sites, site_place
 from varprop.model.shapes import Sparse, StudentT
-from varprop.stats.floors import Floor, FromNetworks, Law, Refused, Units
+from varprop.stats.floors import Floor, FloorLaw, FromNetworks, Refused, Units
 from varprop.theory.finite_width.chain import Slopes, read_chain
 from varprop.verification.chain import links
 
@@ -119,7 +119,7 @@ def without_spread(network: Network, quantity: str) -> frozenset[Place]:
     return frozenset(found)
 
 
-def law_floor(tails: Tail, width: int, steps: int = 1, law: Law = "square") -> Floor:
+def law_floor(tails: Tail, width: int, steps: int = 1, law: FloorLaw = "square") -> Floor:
     """Return from where on a t test of steps is believed, given what the laws' tails ask for and the narrowest layer."""
     if tails.reason:
         return Refused(tails.reason)

@@ -13,7 +13,7 @@ from torch import nn
 from varprop._arguments import quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.bridges.torch.trees import signals
-from varprop.bridges.torch.watch import Call, Watch
+from varprop.bridges.torch.watch import Call, ModelWatch
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import MODULE_QUANTITIES
@@ -192,8 +192,8 @@ def _readout(seed: int) -> Loss:
 
 def _measured(
     model: nn.Module, args: tuple[torch.Tensor, ...], kwargs: Mapping[str, torch.Tensor], loss: Loss
-) -> Watch:
-    watch = Watch(model)
+) -> ModelWatch:
+    watch = ModelWatch(model)
 
     def begun(x: torch.Tensor) -> torch.Tensor:
         return watch.start(x) if x.is_floating_point() else x
@@ -229,7 +229,7 @@ def _require_finite(calls: Sequence[Call], index: int) -> None:
                 raise ValueError(msg)
 
 
-def _described(model: nn.Module, watch: Watch) -> ModuleNetwork:
+def _described(model: nn.Module, watch: ModelWatch) -> ModuleNetwork:
     layer, modules = 0, []
     for call in watch.calls:
         layer += call.weights

@@ -47,7 +47,7 @@ class Call:
         return any("bias" in name and bool(parameter.any()) for name, parameter in named)
 
 
-class Watch:
+class ModelWatch:
     """Follows one forward and one backward pass of a model.
 
     Parameters

@@ -29,7 +29,7 @@ _CHUNK = 2**20  # of terms times points, at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class TabulatedLaw:
     """A characteristic function at t_k, of X less its mean, with the range outside of which X hardly ever is."""
 
     mean: float
@@ -77,7 +77,7 @@ class Table:
         return x
 
 
-def tabulate(log_mgf: LogMgf, *, mean: float, sd: float, lowest: float, highest: float) -> Table:
+def tabulate(log_mgf: LogMgf, *, mean: float, sd: float, lowest: float, highest: float) -> TabulatedLaw:
     """Tabulate a characteristic function as finely and as far as its distribution function needs.
 
     Parameters
@@ -93,7 +93,7 @@ def tabulate(log_mgf: LogMgf, *, mean: float, sd: float, lowest: float, highest:
 
     Returns
     -------
-    Table
+    TabulatedLaw
         Its `error` bounds that of the distribution function, rounding apart.
     """
     low, high = _range(log_mgf, mean, sd, lowest)
@@ -109,7 +109,7 @@ def tabulate(log_mgf: LogMgf, *, mean: float, sd: float, lowest: float, highest:
         error = float(np.sum(np.abs(blocks[-1]) / k)) / math.pi
         count, target = target, min(most, 2 * target)
     # Of what decays at least like t^(-1/2), all octaves together hold less than 3.5 times the first.
-    return Table(mean, step, np.concatenate(blocks), low, high, 3.5 * error + 2 * _TAIL)
+    return TabulatedLaw(mean, step, np.concatenate(blocks), low, high, 3.5 * error + 2 * _TAIL)
 
 
 def _range(log_mgf: LogMgf, mean: float, sd: float, lowest: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.inputs import real_array
 from varprop.theory.finite_width.factors import ComplexArray, Factor
-from varprop.theory.finite_width.inversion import Table, tabulate
+from varprop.theory.finite_width.inversion import TabulatedLaw, tabulate
 
 LawQuantity = Literal[
     "preactivation_second_moment",
@@ -247,7 +247,7 @@ class FiniteWidthLaw:
 
 
 @lru_cache(maxsize=64)
-def _table(law: FiniteWidthLaw) -> Table:
+def _table(law: FiniteWidthLaw) -> TabulatedLaw:
     """The characteristic function of a law, tabulated once."""
     table = tabulate(
         law._log_mgf,  # noqa: SLF001  the law's own

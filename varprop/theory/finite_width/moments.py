@@ -13,7 +13,7 @@ from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.network import Network
 from varprop.theory.finite_width.chain import Chain, Stage, one_signal, read_chain
-from varprop.theory.finite_width.recursion import Preactivation, Signal, through_activation, through_weights
+from varprop.theory.finite_width.recursion import LayerSignal, Preactivation, through_activation, through_weights
 
 SMALL = 0.1
 """A term of order 1/width above this share of the leading one is no longer small; what is left out is of its square."""
@@ -27,18 +27,18 @@ class LayerMoments:
     ----------
     stage : Stage
         The layer.
-    below : Signal
+    below : LayerSignal
         What it receives.
     preactivation : Preactivation
         Its output z.
-    activation : Signal
+    activation : LayerSignal
         What follows: the signal after its activation, or after itself where it has none.
     """
 
     stage: Stage
-    below: Signal
+    below: LayerSignal
     preactivation: Preactivation
-    activation: Signal
+    activation: LayerSignal
 
     @property
     def layer(self) -> int:
@@ -135,7 +135,7 @@ def forward_moments(chain: Chain, signal: Float64Array) -> tuple[LayerMoments, .
         If a layer's pre-activations are exactly 0 in all networks.
     """
     square = float(np.mean(signal**2))
-    below = Signal(mean_field=square, mean=square, variance=0.0, fourth=float(np.mean(signal**4)))
+    below = LayerSignal(mean_field=square, mean=square, variance=0.0, fourth=float(np.mean(signal**4)))
     layers: list[LayerMoments] = []
     for stage in chain.stages:
         z = through_weights(below, stage)

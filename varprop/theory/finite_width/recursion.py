@@ -27,7 +27,7 @@ from varprop.theory.finite_width.chain import Slopes, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class LayerSignal:
     """Moments, over networks, of the mean square M of what a weight layer receives.
 
     ``mean_field`` is its value in the infinite width, ``fourth`` the expected mean of fourth powers over units,
@@ -75,7 +75,7 @@ class Preactivation:
         return self.variance + (2 * self.square + self.fourth_cumulant) / units
 
 
-def through_weights(signal: Signal, stage: Stage) -> Preactivation:
+def through_weights(signal: LayerSignal, stage: Stage) -> Preactivation:
     """From a layer's input to its pre-activation; exact for independent symmetric weights and biases."""
     gain, bias = stage.gain, stage.bias_variance
     return Preactivation(
@@ -89,7 +89,7 @@ def through_weights(signal: Signal, stage: Stage) -> Preactivation:
     )
 
 
-def through_activation(z: Preactivation, stage: Stage) -> Signal:
+def through_activation(z: Preactivation, stage: Stage) -> LayerSignal:
     """From a layer's pre-activation to what the next layer receives."""
     response = stage.response
     if isinstance(response, Slopes):
@@ -97,10 +97,10 @@ def through_activation(z: Preactivation, stage: Stage) -> Signal:
     return _expanded(z, response, stage)
 
 
-def _homogeneous(z: Preactivation, slopes: Slopes, units: int) -> Signal:
+def _homogeneous(z: Preactivation, slopes: Slopes, units: int) -> LayerSignal:
     """Exact: E[M^2] = E[z^4] phi's share / n + (1 - 1/n) E[Q^2] share^2, the units independent given the layer below."""
     second, fourth = slopes.second, slopes.fourth
-    return Signal(
+    return LayerSignal(
         mean_field=second * z.mean_field,
         mean=second * z.mean,
         variance=second**2 * z.variance + (fourth * z.fourth - second**2 * z.square) / units,
@@ -111,7 +111,7 @@ def _homogeneous(z: Preactivation, slopes: Slopes, units: int) -> Signal:
     )
 
 
-def _expanded(z: Preactivation, phi: Activation, stage: Stage) -> Signal:
+def _expanded(z: Preactivation, phi: Activation, stage: Stage) -> LayerSignal:
     """To order 1/width; exact where z is known to be Gaussian with a variance that does not fluctuate."""
     if stage.bias_variance > 0 and stage.bias_excess != 0:
         msg = (
@@ -123,7 +123,7 @@ def _expanded(z: Preactivation, phi: Activation, stage: Stage) -> Signal:
     drift = local.slope * (z.mean - z.mean_field)
     known = z.mean_exact and z.variance_exact and z.variance == 0 and stage.gaussian
     at_zero = float(phi(np.zeros(1))[0])
-    return Signal(
+    return LayerSignal(
         mean_field=local.second,
         mean=local.second + drift + local.curvature * (z.variance / 2 + z.fourth_cumulant / 6),
         variance=local.slope**2 * z.variance + (local.fourth - local.second**2) / stage.units,

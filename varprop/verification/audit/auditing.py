@@ -16,7 +16,7 @@ from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
 from varprop.numerics.streams import generator_of
 from varprop.verification.audit.causes import hypotheses
 from varprop.verification.audit.copies import all_alike, new_numbers, symmetry
-from varprop.verification.audit.explanation import Explanation, Question, explain, verdict_on
+from varprop.verification.audit.explanation import Explanation, Unexplained, explain, verdict_on
 from varprop.verification.audit.layout import fans_of
 from varprop.verification.audit.orthogonal import calls_needed, flattened, orthogonal_parts
 from varprop.verification.audit.parts import (
@@ -145,7 +145,7 @@ def audit(
         calls, looked_at = len(drawn.arrays), drawn.arrays.size
         kurtosis = math.nan if constant else kurtosis_of(drawn.arrays, stated.mean(*fans))
         parts = _parts(drawn, stated, fans, limits, generator)
-        question = Question(arrays=drawn.arrays, law=stated, fans=fans, limits=limits)
+        question = Unexplained(arrays=drawn.arrays, law=stated, fans=fans, limits=limits)
         explanation = explain(question, parts, hypotheses(stated, asked, fans, of_groups))
     return Audit(
         initializer=name_of(initializer),

@@ -12,7 +12,7 @@ from varprop.model.laws import Custom, Scaled
 from varprop.model.shapes import Sparse
 from varprop.stats import looks
 from varprop.stats.copies import coincidence, replays, shared_values
-from varprop.stats.looks import Look
+from varprop.stats.looks import Inspection
 from varprop.stats.signs import alike_lines, entries_needed, halves, mirror, transposed
 from varprop.verification.audit.result import Part
 from varprop.verification.audit.sampling import Draws
@@ -102,7 +102,7 @@ def _replayed(arrays: Float64Array, law: Initializer, alpha: float, rng: np.rand
     ]
 
 
-def _lines(differences: Float64Array, alpha: float, rng: np.random.Generator) -> dict[str, Look]:
+def _lines(differences: Float64Array, alpha: float, rng: np.random.Generator) -> dict[str, Inspection]:
     """Lines along each axis that has enough entries in a line to tell two from each other."""
     found = {}
     for axis, size in enumerate(differences.shape[1:]):
@@ -112,7 +112,7 @@ def _lines(differences: Float64Array, alpha: float, rng: np.random.Generator) ->
     return found
 
 
-def _across(differences: Float64Array, drawn: Draws) -> dict[str, Look]:
+def _across(differences: Float64Array, drawn: Draws) -> dict[str, Inspection]:
     """The matrix and its transpose, wherever the first or the last two axes are alike."""
     found, shape = {}, drawn.shape
     if len(shape) > 1 and shape[0] == shape[1] > 1:
@@ -123,13 +123,13 @@ def _across(differences: Float64Array, drawn: Draws) -> dict[str, Look]:
     return found
 
 
-def told(look: Look) -> str:
+def told(look: Inspection) -> str:
     """A look in words."""
     return f"{look.what} = {look.estimate:.3g}, {p_value(look.pvalue)}"
 
 
 def _part(
-    name: str, found: dict[str, Look], *, note: str = "", cause: str | None = None, least: float = _ALIKE
+    name: str, found: dict[str, Inspection], *, note: str = "", cause: str | None = None, least: float = _ALIKE
 ) -> Part:
     """Looks as one part, and the cause that the worst points to where its estimate reaches `least` in size."""
     worst = looks.worst(found)

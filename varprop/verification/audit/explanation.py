@@ -35,7 +35,7 @@ def verdict_on(parts: Sequence[Part], alpha: float) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Unexplained:
     """Draws, the law that they are held against, and what counts as agreement."""
 
     arrays: Float64Array
@@ -44,7 +44,7 @@ class Question:
     limits: Limits
 
 
-def explain(question: Question, parts: Sequence[Part], predicted: Sequence[Hypothesis]) -> Explanation:
+def explain(question: Unexplained, parts: Sequence[Part], predicted: Sequence[Hypothesis]) -> Explanation:
     """Name a cause, of a law that is refuted, if its own prediction is supported; else say how things stand."""
     alpha = question.limits.alpha
     verdict = verdict_on(parts, alpha)
@@ -90,7 +90,7 @@ def _shown(refuted: Sequence[Part], law: Initializer) -> Explanation | None:
     return None
 
 
-def _candidates(question: Question, refuted: Sequence[str], predicted: Sequence[Hypothesis]) -> list[Candidate]:
+def _candidates(question: Unexplained, refuted: Sequence[str], predicted: Sequence[Hypothesis]) -> list[Candidate]:
     """All causes, tested."""
     kind = question.law.law
     if not isinstance(kind, Orthogonal):
@@ -100,7 +100,7 @@ def _candidates(question: Question, refuted: Sequence[str], predicted: Sequence[
     return half_the_variance(flattened(question.arrays, kind.gain), kind) if "orthogonality" in refuted else []
 
 
-def _tested(hypothesis: Hypothesis, question: Question, *, level: float) -> Candidate:
+def _tested(hypothesis: Hypothesis, question: Unexplained, *, level: float) -> Candidate:
     """Hold the draws against what a cause predicts, as they were held against the law."""
     fans, limits = question.fans, question.limits
     variance = hypothesis.law.variance(*fans)

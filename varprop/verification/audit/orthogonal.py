@@ -10,7 +10,7 @@ from varprop._typing import Float64Array
 from varprop.model.laws import Orthogonal
 from varprop.stats import looks
 from varprop.stats.haar import DETERMINANTS_FROM, draws_needed, haar
-from varprop.stats.looks import Look
+from varprop.stats.looks import Inspection
 from varprop.verification.audit.copies import EQUAL_DRAWS, told
 from varprop.verification.audit.parts import ROUNDING, free_numbers
 from varprop.verification.audit.result import Candidate, Part
@@ -62,7 +62,7 @@ def _complete(calls: int, rows: int, columns: int) -> Part:
     )
 
 
-def _listed(name: str, found: dict[str, Look]) -> Part:
+def _listed(name: str, found: dict[str, Inspection]) -> Part:
     """One kind of matrices. The laws are exact, or bounded, so that they need no margin to be refuted."""
     worst, p = looks.worst(found), looks.family(found)
     return Part(

@@ -78,7 +78,7 @@ def count_levels(
     unknown = [case for group in groups for case in group if case.truth is None]
     controls = CONTROLS if full else {}
     total = sum(len(group[0].setting.chunks) for group in groups) + len(unknown) + len(controls)
-    done = _Counter(total, progress)
+    done = _Told(total, progress)
     truths = done.over(run_tasks(truth_of, [(case, i) for i, case in enumerate(unknown)], where))
     measured = iter([truths[i] for i in range(len(unknown))])
     known = [[case.truth if case.truth is not None else next(measured) for case in group] for group in groups]
@@ -94,7 +94,7 @@ def count_levels(
     return levels_frame(rows)
 
 
-class _Counter:
+class _Told:
     """Tells how much of the work is done."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:

@@ -146,7 +146,7 @@ def estimate_rates(
     theta : float or None
         Truth to be refuted; None for one that is refuted in nine studies of ten, as planned.
     """
-    rate = _Counts(outcomes, alpha, truth).rate
+    rate = _VerdictCounts(outcomes, alpha, truth).rate
 
     def supports(one: Outcome) -> bool:
         return p_equivalence(one, delta) <= alpha
@@ -191,7 +191,7 @@ def bound_rates(
         How far beyond the bound a truth is to be refuted, and how far on the claimed side one is to be supported; None for
         what is decided in nine studies of ten, as planned.
     """
-    rate = _Counts(outcomes, alpha, truth).rate
+    rate = _VerdictCounts(outcomes, alpha, truth).rate
 
     def supports(one: Outcome) -> bool:
         return directional(one, 0.0, direction="below")[0] <= alpha
@@ -214,7 +214,7 @@ def bound_rates(
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class _VerdictCounts:
     """Studies whose truth is known, to count what would happen were it another."""
 
     outcomes: Outcomes

@@ -47,7 +47,7 @@ _BOUNDS = ("directional", "typical_directional", "level")
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class TestFamily:
     """Networks of one kind in several sizes (width, depth), and the tests that are valid on them."""
 
     activation: str
@@ -58,18 +58,18 @@ class Family:
 
 _LAWS = ("activation_map", "pivot_law", "exact_law", "log_mean", "dead_rate", "spread", "band")
 FULL = (
-    Family("relu", "he_normal", _SIZES, (*_STEPS, "growth_rate", *_BOUNDS, *_LAWS)),
-    Family("tanh", "xavier_normal", _SIZES, (*_STEPS, "zero_mean", "activation_map", "pivot_law")),
+    TestFamily("relu", "he_normal", _SIZES, (*_STEPS, "growth_rate", *_BOUNDS, *_LAWS)),
+    TestFamily("tanh", "xavier_normal", _SIZES, (*_STEPS, "zero_mean", "activation_map", "pivot_law")),
     # Every weight of these is drawn, so they are the narrow ones; what `spread` expects of them takes time over depth.
-    Family("relu", "he_uniform", _SIZES[:4], (*_STEPS, "activation_map", "dead_rate")),
-    Family("relu", "he_uniform", _SIZES[:1], (*_BOUNDS, "spread")),
+    TestFamily("relu", "he_uniform", _SIZES[:4], (*_STEPS, "activation_map", "dead_rate")),
+    TestFamily("relu", "he_uniform", _SIZES[:1], (*_BOUNDS, "spread")),
     # Where the law of norms is not known, a bound's truth is measured.
-    Family("tanh", "xavier_normal", (_SIZES[0], _SIZES[2]), _BOUNDS),
-    Family("tanh", "xavier_uniform", (_SIZES[0], _SIZES[2]), ("cumulative_mean", "zero_mean", "spread")),
+    TestFamily("tanh", "xavier_normal", (_SIZES[0], _SIZES[2]), _BOUNDS),
+    TestFamily("tanh", "xavier_uniform", (_SIZES[0], _SIZES[2]), ("cumulative_mean", "zero_mean", "spread")),
 )
 QUICK = (
-    Family("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_LAWS[:-1])),
-    Family("relu", "he_normal", _SIZES[:1], _BOUNDS),
+    TestFamily("relu", "he_normal", _SIZES[:3], (*_STEPS, "growth_rate", *_LAWS[:-1])),
+    TestFamily("relu", "he_normal", _SIZES[:1], _BOUNDS),
 )
 
 
@@ -219,7 +219,7 @@ def _put_together(chunks: Sequence[list[list[Outcome | None]]]) -> list[list[Out
     return [[one for part in parts for one in part] for parts in zip(*chunks, strict=True)]
 
 
-def _tests(families: Sequence[Family], seed: int, repeats: int) -> Iterator[Check]:
+def _tests(families: Sequence[TestFamily], seed: int, repeats: int) -> Iterator[Check]:
     for family in families:
         for width, depth in family.sizes:
             setting = _setting(

@@ -16,7 +16,7 @@ from varprop.stats.outcome import Outcome
 from varprop.theory import finite_width_law, get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.chain import links
-from varprop.verification.claims import Bound, Claim, Null, Test, register
+from varprop.verification.claims import Claim, Null, StatedBound, Test, register
 from varprop.verification.columns import beyond_bound, places_of
 from varprop.verification.depth import Form, form_of
 from varprop.verification.findings import Evidence, Finding, UndecidableError, beyond, join_notes
@@ -26,7 +26,7 @@ from varprop.verification.tests import of_depth
 from varprop.verification.validity import dead_probabilities, has_law
 
 _Z, _SLOPES = "preactivation_second_moment", "derivative_second_moment"
-_A_LAYER = Bound("the factor per layer", 0.0625, " a layer")
+_A_LAYER = StatedBound("the factor per layer", 0.0625, " a layer")
 
 # ---- where the bound is the truth -----------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ def _mean_field(network: Network, quantity: str) -> list[float]:
 
 
 @register
-class Directional(Test):
+class DirectionalTest(Test):
     """The mean network's gain per layer beside a factor."""
 
     name = "directional"
@@ -126,7 +126,7 @@ class Directional(Test):
 
 
 @register
-class TypicalDirectional(Directional):
+class TypicalDirectionalTest(DirectionalTest):
     """The typical network's gain per layer beside a factor."""
 
     name = "typical_directional"
@@ -139,7 +139,7 @@ class TypicalDirectional(Directional):
 
 
 @register
-class Level(Test):
+class LevelTest(Test):
     """The mean over networks in every layer beside a value."""
 
     name = "level"
@@ -151,7 +151,7 @@ class Level(Test):
         "dead_fraction",
         "cosine",
     )
-    bound = Bound("a value of the quantity", 0.5)
+    bound = StatedBound("a value of the quantity", 0.5)
     watched = True
     null = Null(_SLOPES, (_SLOPES,), last_layer=True, exact="norms", bound=mean_squared_slope)
 

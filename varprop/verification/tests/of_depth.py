@@ -24,7 +24,7 @@ from varprop.verification.columns import filled, in_layers
 from varprop.verification.depth import Form, form_of, is_product
 from varprop.verification.findings import Evidence, Finding, Placed, UndecidableError, about_one, join_notes, judging
 from varprop.verification.own import ALONE, is_own, kept_findings, with_level
-from varprop.verification.questions import Question, Summed, Table
+from varprop.verification.questions import Question, SampleTable, Summed
 from varprop.verification.standing import plain_means, plain_rate, surely
 
 QUANTITIES = (
@@ -42,7 +42,7 @@ SINGLE_LOOK = "intervals in this note are for a single look"
 
 
 @register
-class CumulativeMean(Test):
+class CumulativeMeanTest(Test):
     """The mean over networks in the last layer of the claim."""
 
     name = "cumulative_mean"
@@ -80,7 +80,7 @@ class CumulativeMean(Test):
         if not is_product(simulation.architecture, claim.quantity):
             return asked
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             # The claim is about the last layer alone, so no later network mends what is missing on the way there.
             table, places = Measured(piece).table(claim.quantity)
             last = max(i for i, place in enumerate(places) if claim.covers(place))
@@ -92,7 +92,7 @@ class CumulativeMean(Test):
 
 
 @register
-class GrowthRate(Test):
+class GrowthRateTest(Test):
     """The mean network's gain per layer."""
 
     name = "growth_rate"
@@ -182,14 +182,14 @@ def _by_products(simulation: Simulation, quantity: str, said: Mapping[Place, flo
     certain = validity.without_spread(network, quantity)
     width = validity.narrowest(network)
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         table, places = Measured(piece).table(quantity)
         keep = [i for i, place in enumerate(places) if place in said]
         kept = tuple(places[i] for i in keep)
         missing = np.isnan(table[:, keep])
         with judging():
             ratios = means.cumulative_ratios(filled(table[:, keep]), [said[place] for place in kept], product=True)
-        return Table(ratios, kept, joint=True), Table(missing.astype(np.float64), kept)
+        return SampleTable(ratios, kept, joint=True), SampleTable(missing.astype(np.float64), kept)
 
     def conclude(summed: tuple[Summed, ...]) -> list[Placed]:
         ratios, missing = summed
@@ -271,7 +271,7 @@ def rates(claim: Claim, simulation: Simulation, expected: float) -> Question[Rat
     ends = places[0], places[-1]
     asked = plain_rate("growth_rate_mean", simulation, claim.quantity, ends, steps=len(places) - 1, expected=expected)
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         return (_typical(claim, piece), _steps(claim, piece, product=False), *asked.tables(piece))
 
     def conclude(summed: tuple[Summed, ...]) -> Rates:
@@ -283,7 +283,7 @@ def rates(claim: Claim, simulation: Simulation, expected: float) -> Question[Rat
 
 
 def _rates_of_products(claim: Claim, network: Network, expected: float) -> Question[Rates]:
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         return _typical(claim, piece), _steps(claim, piece, product=True)
 
     def conclude(summed: tuple[Summed, ...]) -> Rates:
@@ -301,7 +301,7 @@ def _rates_of_form(claim: Claim, form: Form, expected: float) -> Question[Rates]
     covered = [i for i, place in enumerate(form.places) if claim.covers(place)]
     places = tuple(form.places[i] for i in covered)
 
-    def tables(piece: Simulation) -> tuple[Table, ...]:
+    def tables(piece: Simulation) -> tuple[SampleTable, ...]:
         return (_typical(claim, piece), *form.tables(piece))
 
     def conclude(summed: tuple[Summed, ...]) -> Rates:
@@ -317,18 +317,18 @@ def _rates_of_form(claim: Claim, form: Form, expected: float) -> Question[Rates]
     return Question(tables, conclude)
 
 
-def _typical(claim: Claim, piece: Simulation) -> Table:
+def _typical(claim: Claim, piece: Simulation) -> SampleTable:
     """Growth of each network of its own."""
-    kept = in_layers(claim, Table(*Measured(piece).table(claim.quantity)))
+    kept = in_layers(claim, SampleTable(*Measured(piece).table(claim.quantity)))
     with judging():
-        return Table(growth.growth_columns(kept.values, product=False)[1], ())
+        return SampleTable(growth.growth_columns(kept.values, product=False)[1], ())
 
 
-def _steps(claim: Claim, piece: Simulation, *, product: bool) -> Table:
+def _steps(claim: Claim, piece: Simulation, *, product: bool) -> SampleTable:
     """The layers' values, or the ratios of neighbours."""
-    kept = in_layers(claim, Table(*Measured(piece).table(claim.quantity)))
+    kept = in_layers(claim, SampleTable(*Measured(piece).table(claim.quantity)))
     with judging():
-        return Table(growth.growth_columns(kept.values, product=product)[0], kept.places, joint=True)
+        return SampleTable(growth.growth_columns(kept.values, product=product)[0], kept.places, joint=True)
 
 
 def _both(

@@ -29,7 +29,7 @@ _TRAINED = tuple(name for name in TRAINING_QUANTITIES if name not in _UNITS_ALIK
 
 
 @register
-class Identity(Test):
+class IdentityTest(Test):
     """Exact equality: of the units of a layer by their variance, of networks by any other quantity."""
 
     name = "identity"

@@ -40,7 +40,7 @@ QUANTITIES = (
 
 
 @register
-class PivotLaw(Test):
+class PivotLawTest(Test):
     """Every layer's pivots beside their chi-square law."""
 
     name = "pivot_law"
@@ -79,7 +79,7 @@ class PivotLaw(Test):
 
 
 @register
-class ExactLaw(Test):
+class ExactLawTest(Test):
     """Every layer's mean square beside its exact law over networks."""
 
     name = "exact_law"
@@ -109,7 +109,7 @@ class ExactLaw(Test):
 
 
 @register
-class LogMean(Test):
+class LogMeanTest(Test):
     """The typical network's logarithm beside the exact law's."""
 
     name = "log_mean"
@@ -142,7 +142,7 @@ class LogMean(Test):
 
 
 @register
-class DeadRate(Test):
+class DeadRateTest(Test):
     """The share of networks that are dead after the last layer of the claim."""
 
     name = "dead_rate"
@@ -177,7 +177,7 @@ class DeadRate(Test):
 
 
 @register
-class Spread(Test):
+class SpreadTest(Test):
     """The pivots' variance between networks."""
 
     name = "spread"

@@ -18,7 +18,7 @@ from varprop.verification import validity
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import jointly, step_floors, step_table
 from varprop.verification.findings import Evidence, Finding, about_all_layers, about_one
-from varprop.verification.questions import Ends, Question, Summed, Table
+from varprop.verification.questions import Ends, Question, SampleTable, Summed
 
 QUANTITIES = (
     "preactivation_variance",
@@ -32,7 +32,7 @@ _Z, _V = "preactivation_second_moment", "conditional_variance"
 
 
 @register
-class StepMean(Test):
+class StepMeanTest(Test):
     """Every layer's mean step on its own."""
 
     name = "step_mean"
@@ -47,7 +47,7 @@ class StepMean(Test):
         """Ask for the mean of every step."""
         variances = _bennett_variances(claim, simulation)
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             table = step_table(claim, piece, claim.theory or "")
             return (replace(table, ends=Ends(0.0)) if variances else table,)
 
@@ -64,7 +64,7 @@ class StepMean(Test):
 
 
 @register
-class PooledStepMean(Test):
+class PooledStepMeanTest(Test):
     """The geometric mean of all layers' steps."""
 
     name = "pooled_step_mean"
@@ -79,7 +79,7 @@ class PooledStepMean(Test):
     def ask(self, claim: Claim, simulation: Simulation) -> Question[Evidence]:
         """Ask for the geometric mean of all layers' steps."""
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             return (step_table(claim, piece, claim.theory or "", joint=True),)
 
         def conclude(summed: tuple[Summed, ...]) -> Evidence:
@@ -95,7 +95,7 @@ class PooledStepMean(Test):
 
 
 @register
-class Band(Test):
+class BandTest(Test):
     """The steps of all layers, with the law of the largest of their errors."""
 
     name = "band"
@@ -109,7 +109,7 @@ class Band(Test):
         """Ask for the steps of all layers, and the law of the largest of their errors."""
         seed = (simulation.seed, "band", claim.quantity, claim.theory or "", str(claim.layers))
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             return (step_table(claim, piece, claim.theory or "", joint=True),)
 
         def conclude(summed: tuple[Summed, ...]) -> Evidence:

@@ -10,7 +10,7 @@ from varprop.verification.chain import Link, Measured, links
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import in_layers, jointly, step_table
 from varprop.verification.findings import Evidence, Finding, about_all_layers, judging
-from varprop.verification.questions import Ends, Question, Summed, Table
+from varprop.verification.questions import Ends, Question, SampleTable, Summed
 from varprop.verification.tests.of_steps import step_findings
 
 NORMAL_ENOUGH = 128
@@ -21,7 +21,7 @@ _A, _V = "activation_second_moment", "conditional_variance"
 
 
 @register
-class ZeroMean(Test):
+class ZeroMeanTest(Test):
     """The mean over units, in units of their root mean square."""
 
     name = "zero_mean"
@@ -35,13 +35,13 @@ class ZeroMean(Test):
     def ask(self, claim: Claim, _simulation: Simulation) -> Question[Evidence]:
         """Ask for the standardised mean of every layer."""
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             measured = Measured(piece)
-            first = in_layers(claim, Table(*measured.table("activation_mean")))
-            second = in_layers(claim, Table(*measured.table("activation_second_moment")))
+            first = in_layers(claim, SampleTable(*measured.table("activation_mean")))
+            second = in_layers(claim, SampleTable(*measured.table("activation_second_moment")))
             with judging():
                 standardised = zero_mean.standardised_means(first.values, second.values)
-            return (Table(standardised, first.places, ends=Ends(-1.0, 1.0)),)
+            return (SampleTable(standardised, first.places, ends=Ends(-1.0, 1.0)),)
 
         def conclude(summed: tuple[Summed, ...]) -> Evidence:
             (standardised,) = summed
@@ -56,7 +56,7 @@ class ZeroMean(Test):
 
 
 @register
-class ActivationMap(Test):
+class ActivationMapTest(Test):
     """Every activation's mean square, given the layer's conditional variance."""
 
     name = "activation_map"
@@ -80,7 +80,7 @@ class ActivationMap(Test):
         for link in links(simulation.architecture):
             _require_normal(claim, link)
 
-        def tables(piece: Simulation) -> tuple[Table, ...]:
+        def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             return (step_table(claim, piece, "mean-field"),)
 
         def conclude(summed: tuple[Summed, ...]) -> Evidence:

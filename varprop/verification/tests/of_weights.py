@@ -23,7 +23,7 @@ from varprop.verification.findings import Evidence, Finding, join_notes, p_value
 
 
 @register
-class InitialWeights(Test):
+class InitialWeightsTest(Test):
     """Single weights beside the law they state."""
 
     name = "weights_law"
