@@ -21,18 +21,18 @@ from varprop.model.network import sites_of
 from varprop.model.simulation import Samples
 from varprop.report.phases import phase_points, point_names
 from varprop.report.spreads import ridges
-from varprop.report.sweep import value_in, with_variance
+from varprop.report.sweeping import value_in, with_variance
 from varprop.theory.finite_width.lognormal import log_normal_laws
 from varprop.theory.state import advance
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity
-from varprop.verification.chain import links
+from varprop.verification.as_they_stand import columns_of
 from varprop.verification.claims import TESTS, Claim
-from varprop.verification.depth import is_product
 from varprop.verification.draws import draw_weights
-from varprop.verification.planning import known_before
+from varprop.verification.forms import is_product
+from varprop.verification.links import links
+from varprop.verification.prospects import known_before
 from varprop.verification.reasons import check_reason
-from varprop.verification.standing import columns_of
 from varprop.verification.validity import dead_probabilities
 
 pytestmark = pytest.mark.false_alarm(0)

@@ -1,6 +1,6 @@
 from . import plot as plot
 from . import theory as theory
-from .engine.histograms import histograms as histograms
+from .engine.binning import histograms as histograms
 from .engine.simulate import simulate as simulate
 from .engine.training import train as train
 from .model.activations import Activation as Activation

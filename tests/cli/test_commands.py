@@ -88,7 +88,7 @@ def test_report_writes_pages(study, tmp_path):
 @pytest.fixture
 def audits(tmp_path):
     """An audit of a framework beside the pages."""
-    from varprop.report.defaults import COLUMNS
+    from varprop.report.framework_claims import COLUMNS
 
     row = 'framework.defaults,"He, by default.",,torch,2.13.0,nn.Linear,he,0.3334,0.332,0.335,0.05,1e-06,1000,refuted,'
     file = tmp_path / "pages" / "frameworks" / "torch" / "defaults.csv"

@@ -10,8 +10,8 @@ from varprop.bridges import Bridge, Case
 from varprop.bridges.defaults import DENSE, DefaultClaim
 from varprop.model.initializers import as_initializer
 from varprop.report.audits import audits_markdown, write_audits
-from varprop.verification.audit.defaults import audit_claims, claims_frame
 from varprop.verification.audit.frameworks import audit_bridge, parts_frame, to_frame
+from varprop.verification.audit.stated import audit_claims, claims_frame
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from varprop.report import write_report
-from varprop.report.defaults import COLUMNS, read_defaults
+from varprop.report.framework_claims import COLUMNS, read_defaults
 from varprop.report.html import index_html
 from varprop.report.index import index_document
 from varprop.report.markdown import escape, index_markdown

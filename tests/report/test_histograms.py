@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.report.histograms import N_NETWORKS, histogram_figure, histogram_pictures, sample_histograms, zeros_told
+from varprop.report.histogram_figures import (
+    N_NETWORKS,
+    histogram_figure,
+    histogram_pictures,
+    sample_histograms,
+    zeros_told,
+)
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import varprop as vp
-from varprop.report.histograms import histogram_pictures
+from varprop.report.histogram_figures import histogram_pictures
 from varprop.report.palette import DARK
 from varprop.report.phases import draw_points, name_points, phase_pictures, phase_points
 from varprop.report.spreads import draw_ridges, ridges, spread_pictures

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from varprop.stats.chances import chance_of_distance, chance_to_decide
-from varprop.stats.laws import law_fit
+from varprop.stats.law_fits import law_fit
 from varprop.stats.outcome import Outcome
 from varprop.stats.proportions import dead_rate
 

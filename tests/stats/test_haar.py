@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.haar import draws_needed, fourth_powers, haar
-from varprop.stats.looks import family, worst
+from varprop.stats.haar_battery import draws_needed, fourth_powers, haar
+from varprop.stats.inspections import family, worst
 
 
 def fixed(matrices):

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 import varprop as vp
 from varprop.stats.equivalence import p_equivalence, p_refute
-from varprop.stats.laws import exact_law, law_fit, log_mean, pivot_law
+from varprop.stats.law_fits import exact_law, law_fit, log_mean, pivot_law
 
 POWER_ERROR = 5e-8
 """On either side of what a known power allows."""

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.looks import Inspection, as_gaussian, coins, family, finite_arrays, heads_or_more, signed_sum, worst
+from varprop.stats.inspections import (
+    Inspection,
+    as_gaussian,
+    coins,
+    family,
+    finite_arrays,
+    heads_or_more,
+    signed_sum,
+    worst,
+)
 
 pytestmark = pytest.mark.false_alarm(0)
 

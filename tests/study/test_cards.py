@@ -1,7 +1,7 @@
 import pytest
 
 import varprop as vp
-from varprop.study.cards import UNTESTED
+from varprop.study.run_card import UNTESTED
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -7,8 +7,8 @@ import pytest
 
 from varprop.bridges import Bridge, Case
 from varprop.bridges.defaults import CONVOLUTION, DENSE, DefaultClaim, offered
-from varprop.verification.audit.defaults import COLUMNS, audit_claims, claims_frame
 from varprop.verification.audit.frameworks import audit_bridge
+from varprop.verification.audit.stated import COLUMNS, audit_claims, claims_frame
 
 SHAPE = (200, 120)  # fan_out, fan_in
 

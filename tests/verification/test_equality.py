@@ -11,7 +11,7 @@ from varprop.verification.allowance import Allowance
 from varprop.verification.claims import Claim
 from varprop.verification.compare import Case
 from varprop.verification.compare import judge as judge_all
-from varprop.verification.planning import Planned, plan_table
+from varprop.verification.prospects import Planned, plan_table
 from varprop.verification.reasons import REASONS, check_reason
 
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")

@@ -7,7 +7,7 @@ import pytest
 
 import varprop as vp
 from varprop.model.layers import UnsupportedError
-from varprop.stats.laws import exact_law, pivot_law
+from varprop.stats.law_fits import exact_law, pivot_law
 from varprop.verification.validity import dead_probabilities
 
 NARROW = vp.mlp([8] * 4, activation="relu", weights="he_normal")

@@ -19,7 +19,7 @@ from varprop.stats.outcome import Outcome
 from varprop.verification.calibration.judges import judged
 from varprop.verification.calibration.truths import layer_norms
 from varprop.verification.claims import Claim
-from varprop.verification.depth import form_of
+from varprop.verification.forms import form_of
 
 Z, A = "preactivation_second_moment", "activation_second_moment"
 HE16 = vp.mlp([16] * 51, activation="relu", weights="he_normal")

@@ -12,7 +12,7 @@ from varprop.stats.equivalence import decide
 from varprop.verification.claims import TESTS
 from varprop.verification.evidence import gather
 from varprop.verification.findings import UndecidableError
-from varprop.verification.sequential import (
+from varprop.verification.watching import (
     FIRST_LOOK,
     Watch,
     at_any_look,

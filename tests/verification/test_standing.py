@@ -10,9 +10,9 @@ from varprop.model.activations import activation_names
 from varprop.model.initializers import as_initializer
 from varprop.stats.capital import Capital, CapitalMean
 from varprop.stats.positive import EitherMean
+from varprop.verification.as_they_stand import StandingColumn, columns_of, plain_means, plain_rate
 from varprop.verification.findings import UndecidableError
 from varprop.verification.questions import ask
-from varprop.verification.standing import StandingColumn, columns_of, plain_means, plain_rate
 
 Z, V = "preactivation_second_moment", "conditional_variance"
 NAMES = sorted(activation_names())

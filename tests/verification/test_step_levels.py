@@ -10,7 +10,7 @@ import varprop as vp
 from varprop.stats.acceptance import acceptance_region
 from varprop.stats.means import step_mean_layers
 from varprop.verification.calibration.truths import layer_norms
-from varprop.verification.depth import form_of
+from varprop.verification.forms import form_of
 
 LEVELS = (0.05, 0.05 / 20)
 Z, A, V = "preactivation_second_moment", "activation_second_moment", "conditional_variance"

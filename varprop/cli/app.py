@@ -13,10 +13,10 @@ from varprop._limits import MAX_NETWORKS
 from varprop.cli.audit import audit
 from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
-from varprop.cli.catalogue import Catalogue, entries
 from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.folders import folder
+from varprop.cli.listing import Catalogue, entries
 from varprop.cli.plan import plan
 from varprop.cli.terminal import Json, out, say
 
@@ -220,7 +220,7 @@ def _check_report(
         if audits is not None:
             fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
         return
-    from varprop.report.defaults import read_defaults
+    from varprop.report.framework_claims import read_defaults
     from varprop.report.write import check_formats, check_place
 
     check_formats(formats or _USUAL_FORMATS)

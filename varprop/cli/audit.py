@@ -39,8 +39,8 @@ def audit(
     with guarded():
         from varprop.bridges import load_bridge
         from varprop.cli.show import print_json, print_table, records
-        from varprop.verification.audit.defaults import audit_claims, claims_frame
         from varprop.verification.audit.frameworks import audit_bridge, parts_frame, to_frame
+        from varprop.verification.audit.stated import audit_claims, claims_frame
 
         bridge = load_bridge(framework)
         if only is None:

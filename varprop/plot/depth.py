@@ -9,9 +9,9 @@ from varprop._arguments import checked
 from varprop.model.modules import ModuleNetwork
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
-from varprop.report.modules import by_module, label_modules, module_figure_size
+from varprop.report.module_tables import by_module, label_modules, module_figure_size
 from varprop.report.profile import ProfileScale, draw_profile, profile_legend
-from varprop.report.summary import frame_summary, layer_summary
+from varprop.report.sample_summary import frame_summary, layer_summary
 from varprop.report.wording import axis_label
 from varprop.study.run import Run
 

@@ -10,7 +10,7 @@ import numpy as np
 from varprop._arguments import checked, quoted
 from varprop.model.activations import ActivationLike, as_activation
 from varprop.model.network import Network
-from varprop.report.maps import PhaseValue, draw_map, draw_phase_diagram
+from varprop.report.map_figures import PhaseValue, draw_map, draw_phase_diagram
 from varprop.report.phases import draw_points, name_points, phase_points
 from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment

@@ -14,7 +14,7 @@ from varprop.model.inputs import real_array
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
 from varprop.report.distributions import draw_pvalues, draw_quantiles, half_width
-from varprop.report.steps import draw_band, draw_power
+from varprop.report.step_figures import draw_band, draw_power
 from varprop.report.wording import axis_label
 from varprop.stats.power import planned_power
 from varprop.theory import finite_width_law

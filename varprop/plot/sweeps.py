@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from varprop._arguments import checked, quoted
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
-from varprop.report.sweep import COLUMNS, GAINS, LEVELS, TRANSIENT
 from varprop.report.sweep_data import sweep_data
 from varprop.report.sweep_figure import draw_sweep, sweep_legend
+from varprop.report.sweeping import COLUMNS, GAINS, LEVELS, TRANSIENT
 from varprop.study.run import Run
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from varprop._arguments import checked, quoted
 from varprop.model.histograms import Histograms
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import legend_above, new_axes
-from varprop.report.histograms import axis_names, draw_histograms
+from varprop.report.histogram_figures import axis_names, draw_histograms
 from varprop.report.spreads import draw_ridges, ridge_legend, ridges
 from varprop.report.wording import axis_label
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop.report.default_claims import defaults_blocks
-from varprop.report.defaults import FILE
+from varprop.report.framework_claims import FILE
 from varprop.report.markdown import escape
 from varprop.report.replacing import FileSet, replace_report
 from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
@@ -59,7 +59,7 @@ def write_audits(
     seed : int
         What the draws come from.
     defaults : DataFrame, optional
-        What `varprop.verification.audit.defaults.claims_frame` returns.
+        What `varprop.verification.audit.stated.claims_frame` returns.
     parts : DataFrame, optional
         What `varprop.verification.audit.frameworks.parts_frame` returns.
 

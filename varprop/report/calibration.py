@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop.report.figures import house_style
-from varprop.report.levels import levels_section
+from varprop.report.level_counts import levels_section
 from varprop.report.markdown import escape
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.replacing import FileSet, replace_report

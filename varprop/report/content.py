@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
 from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
-from varprop.report.histograms import histogram_pictures
+from varprop.report.histogram_figures import histogram_pictures
 from varprop.report.phases import phase_pictures
 from varprop.report.records import is_standardised
 from varprop.report.rows import rows_pictures
+from varprop.report.sample_summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.spreads import spread_pictures
-from varprop.report.summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.svg import render_svg
 from varprop.report.sweep_figure import sweep_pictures, without_sweep
 from varprop.report.tables import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from varprop.report.defaults import FILE
+from varprop.report.framework_claims import FILE
 from varprop.report.markdown import escape
 from varprop.report.wording import SYMBOLS, count, interval, number, percent
 
@@ -13,7 +13,7 @@ _HEADS = ("Claim", "Entry", "Verdict", "Nearest law", "Variance over the law's",
 
 
 def defaults_blocks(rows: list[dict[Hashable, Any]]) -> Iterator[str]:
-    """Set the section, from the rows of `varprop.verification.audit.defaults.claims_frame`; nothing if there are none."""
+    """Set the section, from the rows of `varprop.verification.audit.stated.claims_frame`; nothing if there are none."""
     if not rows:
         return
     yield "## Xavier and He: what are the defaults, and what is offered?"

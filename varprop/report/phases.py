@@ -16,7 +16,7 @@ from varprop.model.network import Network, read_activations, read_dense, widths_
 from varprop.report.document import Column, Picture, Table
 from varprop.report.figures import house_style, panel_grid, panel_title
 from varprop.report.labels import label_points
-from varprop.report.maps import on_grid
+from varprop.report.map_figures import on_grid
 from varprop.report.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
 from varprop.report.svg import render_svg
 from varprop.report.wording import MISSING, count, listing, number

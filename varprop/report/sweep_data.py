@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from varprop._arguments import checked, items_of, quoted
 from varprop.model.simulation import Simulation
-from varprop.report.sweep import GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
+from varprop.report.sweeping import GAINS, LEVELS, TRANSIENT, Point, points_of, sweep_frame
 from varprop.study.run import Run
 
 if TYPE_CHECKING:

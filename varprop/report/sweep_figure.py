@@ -12,7 +12,7 @@ from varprop.report.figures import house_style, panel_grid
 from varprop.report.palette import series_styles
 from varprop.report.profile import label_log_axis
 from varprop.report.svg import render_svg
-from varprop.report.sweep import CONFIDENCE, GAINS, Point, sweep_frame
+from varprop.report.sweeping import CONFIDENCE, GAINS, Point, sweep_frame
 from varprop.report.wording import MISSING, axis_label, count, interval, listing, meaning, number, percent
 from varprop.study.csv_files import csv_text
 from varprop.study.plain import plain

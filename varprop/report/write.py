@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from varprop._arguments import checked, items_of, quoted
 from varprop.report.content import study_document
-from varprop.report.defaults import read_defaults
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
+from varprop.report.file_names import name_problems
+from varprop.report.framework_claims import read_defaults
 from varprop.report.html import index_html, study_html
 from varprop.report.index import index_document
 from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
 from varprop.report.markdown import index_markdown, study_markdown
-from varprop.report.names import name_problems
 from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
 from varprop.report.replacing import ASIDE, FileSet, replace_report

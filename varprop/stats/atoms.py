@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 
 
 def stepped_law(draws: ArrayLike, cdf: Callable[[Float64Array], Float64Array], *, test: str) -> LawFit:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.outcome import Outcome
 from varprop.stats.proportions import Proportion
 
@@ -115,7 +115,7 @@ def chance_of_distance(fit: LawFit, networks: float, *, level: float, margin: fl
 
     Examples
     --------
-    >>> from varprop.stats.laws import law_fit
+    >>> from varprop.stats.law_fits import law_fit
     >>> fit = law_fit("pivot_law", [0.05 + 0.1 * i for i in range(10)])
     >>> [chance_of_distance(fit, n, level=0.05, margin=0.1) for n in (100, 1000, 10_000)]
     [0.367, 0.806, 0.942]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from varprop.stats.looks import Inspection, finite_arrays, heads_or_more
+from varprop.stats.inspections import Inspection, finite_arrays, heads_or_more
 
 _PERIODIC = 10  # runs that come again at one distance, which then is no accident of an order
 

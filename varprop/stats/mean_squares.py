@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from varprop.stats.looks import finite_arrays
+from varprop.stats.inspections import finite_arrays
 
 _STAKES = 4.0 ** np.arange(-6, 5)  # of a square in units of the stated one
 _PIECE = 2**16  # numbers whose logarithms are held at once

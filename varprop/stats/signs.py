@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.looks import Inspection, finite_arrays, heads_or_more, signed_sum
+from varprop.stats.inspections import Inspection, finite_arrays, heads_or_more, signed_sum
 
 MOST_LINES = 4096
 """Of more lines, so many at random are compared with each other."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from varprop._typing import Float64Array
-from varprop.stats.laws import LawFit, law_fit
+from varprop.stats.law_fits import LawFit, law_fit
 from varprop.stats.means import mean_outcome
 from varprop.stats.outcome import Outcome
 

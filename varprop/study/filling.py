@@ -19,7 +19,7 @@ from varprop.study.standing import stand
 from varprop.study.stopping import Goals, follow
 from varprop.study.store import part_path, remove_temporary_files, write_atomically
 from varprop.study.study import Study
-from varprop.verification.sequential import Watch
+from varprop.verification.watching import Watch
 
 _WRITTEN = ("study.toml", "manifest.json", "verdicts.csv")
 _SIGNS = (".lock", "samples")

@@ -24,7 +24,7 @@ from varprop.study.standing import mixture_of, stand
 from varprop.study.store import encode_part
 from varprop.study.study import Study
 from varprop.verification.compare import Case, judge
-from varprop.verification.planning import Planned, plan_table
+from varprop.verification.prospects import Planned, plan_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ class StudyPlan:
     study : Study
         What was asked.
     claims : DataFrame
-        The columns of `varprop.verification.planning.COLUMNS`, one row per claim, configuration and quantity.
+        The columns of `varprop.verification.prospects.COLUMNS`, one row per claim, configuration and quantity.
     costs : tuple of Cost
         Per configuration.
     cores : int

@@ -32,7 +32,7 @@ from varprop.study.store import write_atomically
 from varprop.study.stored import Store
 from varprop.study.study import Study
 from varprop.verification.compare import Case, Found, judge
-from varprop.verification.sequential import Watch
+from varprop.verification.watching import Watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ class Run:
         return f"Run({self.study!r}, {self.networks} networks, at {str(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        from varprop.study.cards import run_card
+        from varprop.study.run_card import run_card
 
         # A look at a run tests nothing: the verdicts are shown if somebody has asked for them before.
         known = self.__dict__.get("_judgement")

@@ -11,7 +11,7 @@ from varprop.model.simulation import Samples, Simulation
 from varprop.study.errors import Problem, StudyError
 from varprop.study.standing import Standing
 from varprop.study.stored import Store
-from varprop.verification.sequential import Watch, look_schedule, mixture_for
+from varprop.verification.watching import Watch, look_schedule, mixture_for
 
 Goals = Mapping[str, int]
 """Number of networks that is wanted of each configuration, by its label."""

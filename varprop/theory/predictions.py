@@ -19,7 +19,7 @@ from varprop.model.layers import Dense
 from varprop.model.network import Network, Site, check_network, read_sites
 from varprop.model.quantities import QUANTITIES
 from varprop.theory.finite_width.predictions import finite_width_predictions
-from varprop.theory.readings import ACTIVATION, NEVER_EXACT, PREACTIVATION
+from varprop.theory.moments_read import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
 from varprop.theory.state import State, needs_slope, pairs_of, walk
 

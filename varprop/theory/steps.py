@@ -17,7 +17,7 @@ from varprop.model.activations import Activation
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, Place, Site, read_dense, read_sites, site_place
 from varprop.theory.finite_width.steps import measured_steps
-from varprop.theory.readings import ACTIVATION, PREACTIVATION
+from varprop.theory.moments_read import ACTIVATION, PREACTIVATION
 from varprop.theory.rules import THEORIES, Theory
 from varprop.theory.state import State, advance, check_centred
 

@@ -18,9 +18,9 @@ from varprop.stats.floors import Floor, FloorLaw, Skewed
 from varprop.theory import Theory, get_theory
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity
-from varprop.verification.chain import Measured
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers, beyond, join_notes
+from varprop.verification.links import Measured
 from varprop.verification.modules import module_steps
 from varprop.verification.questions import SampleTable, Summed
 

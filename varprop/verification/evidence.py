@@ -15,8 +15,8 @@ from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
 from varprop.verification import validity
 from varprop.verification.claims import Claim
-from varprop.verification.depth import CARRIER
 from varprop.verification.findings import Evidence, UndecidableError, join_notes
+from varprop.verification.forms import CARRIER
 from varprop.verification.questions import Question, ask
 
 

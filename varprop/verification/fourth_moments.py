@@ -16,8 +16,8 @@ from varprop.model.network import Place, site_place
 from varprop.model.shapes import RADEMACHER, TRUNCATED_NORMAL, UNIFORM
 from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
-from varprop.verification.chain import Link, links
 from varprop.verification.findings import UndecidableError
+from varprop.verification.links import Link, links
 
 LEAST_UNITS = 16
 """Of a layer of other weights than Gaussian ones: in narrower ones no level was measured."""

@@ -15,12 +15,12 @@ from varprop.stats import means
 from varprop.stats.influence import column_problem, step_ratios
 from varprop.stats.outcome import Outcome
 from varprop.verification import validity
-from varprop.verification.chain import Measured
+from varprop.verification.as_they_stand import plain_rate, surely
 from varprop.verification.columns import filled
-from varprop.verification.depth import Form, form_of, is_product
 from varprop.verification.findings import Finding, Placed, UndecidableError, join_notes, judging
+from varprop.verification.forms import Form, form_of, is_product
+from varprop.verification.links import Measured
 from varprop.verification.questions import Question, SampleTable, Summed
-from varprop.verification.standing import plain_rate, surely
 
 _TEST = "cumulative_mean"
 ALONE = "of a user's own measurements 'preserved' compares later layers with the first (of gradients with the last)"

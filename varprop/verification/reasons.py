@@ -12,7 +12,7 @@ from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Orthogonal
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
-from varprop.verification.chain import Link, links
+from varprop.verification.links import Link, links
 
 _GRADIENTS = ("gradient_variance", "loss_gradient_variance")
 _ROWS = ("most_distinct_rows", "fewest_distinct_rows")

@@ -11,7 +11,7 @@ import numpy as np
 from varprop._typing import Float64Array, RNGLike
 from varprop.numerics.streams import generator_of
 from varprop.stats.power import required_networks
-from varprop.verification.sequential import look_schedule, mixture_for
+from varprop.verification.watching import look_schedule, mixture_for
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ from varprop.model.network import Network, Place, read_activations, read_dense, 
 from varprop.model.shapes import Sparse, StudentT
 from varprop.stats.floors import Floor, FloorLaw, FromNetworks, Refused, Units
 from varprop.theory.finite_width.chain import Slopes, read_chain
-from varprop.verification.chain import links
+from varprop.verification.links import links
 
 _READER = "what the laws allow"
 SECOND_MOMENTS = ("preactivation_second_moment", "activation_second_moment")

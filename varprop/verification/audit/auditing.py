@@ -15,9 +15,9 @@ from varprop.model.initializers import Initializer, InitializerLike, as_initiali
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
 from varprop.numerics.streams import generator_of
 from varprop.verification.audit.causes import hypotheses
-from varprop.verification.audit.copies import all_alike, new_numbers, symmetry
+from varprop.verification.audit.drawing import Draws, Fault, bound, draw, name_of
 from varprop.verification.audit.explanation import Explanation, Unexplained, explain, verdict_on
-from varprop.verification.audit.layout import fans_of
+from varprop.verification.audit.fans import fans_of
 from varprop.verification.audit.orthogonal import calls_needed, flattened, orthogonal_parts
 from varprop.verification.audit.parts import (
     constancy,
@@ -28,8 +28,8 @@ from varprop.verification.audit.parts import (
     moments_and_law,
     repeats,
 )
+from varprop.verification.audit.repeats import all_alike, new_numbers, symmetry
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit, Limits, Part
-from varprop.verification.audit.sampling import Draws, Fault, bound, draw, name_of
 
 N_DRAWS = 10**6
 """Single weights that are drawn unless told otherwise: the standard error of a normal law's variance is then 0.14 %."""

@@ -15,7 +15,7 @@ from typing import get_args
 from varprop.model.initializers import Initializer
 from varprop.model.laws import FanMode, Fans, Scaled
 from varprop.model.shapes import NORMAL, TRUNCATED_NORMAL, UNIFORM, AnyShape
-from varprop.verification.audit.layout import other_readings, receptive_fields
+from varprop.verification.audit.fans import other_readings, receptive_fields
 
 CAUSES = {
     "same_array": "every call returns the same array, or one of a few",

@@ -10,9 +10,9 @@ from varprop.model.initializers import Initializer
 from varprop.model.laws import Fans, Orthogonal
 from varprop.stats.equivalence import Verdict, combine_layers, decide
 from varprop.verification.audit.causes import CAUSES, Hypothesis
-from varprop.verification.audit.copies import REPEATING
 from varprop.verification.audit.orthogonal import NOTHING_FOUND, flattened, half_the_variance
 from varprop.verification.audit.parts import is_near, moments_and_law
+from varprop.verification.audit.repeats import REPEATING
 from varprop.verification.audit.result import Candidate, Limits, Part
 
 _SUSPECT = 1e-3  # of a part that looks for repetition: no evidence yet, but enough to promise nothing of more draws

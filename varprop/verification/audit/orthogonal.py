@@ -8,11 +8,11 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.laws import Orthogonal
-from varprop.stats import looks
-from varprop.stats.haar import DETERMINANTS_FROM, draws_needed, haar
-from varprop.stats.looks import Inspection
-from varprop.verification.audit.copies import EQUAL_DRAWS, told
+from varprop.stats import inspections
+from varprop.stats.haar_battery import DETERMINANTS_FROM, draws_needed, haar
+from varprop.stats.inspections import Inspection
 from varprop.verification.audit.parts import ROUNDING, free_numbers
+from varprop.verification.audit.repeats import EQUAL_DRAWS, told
 from varprop.verification.audit.result import Candidate, Part
 
 NOTHING_FOUND = "no departure of the list was found, which is not to say that the matrices are uniformly random (Haar)"
@@ -64,7 +64,7 @@ def _complete(calls: int, rows: int, columns: int) -> Part:
 
 def _listed(name: str, found: dict[str, Inspection]) -> Part:
     """One kind of matrices. The laws are exact, or bounded, so that they need no margin to be refuted."""
-    worst, p = looks.worst(found), looks.family(found)
+    worst, p = inspections.worst(found), inspections.family(found)
     return Part(
         name=name,
         p_support=0.0,

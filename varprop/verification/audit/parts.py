@@ -15,12 +15,12 @@ from varprop.model.shapes import RADEMACHER
 from varprop.stats import equivalence
 from varprop.stats.atoms import stepped_law
 from varprop.stats.dependence import dependence
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.mean_squares import mean_square
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import networks_to_decide
 from varprop.stats.weights import WeightsLaw, weights_law
-from varprop.verification.audit.copies import collision
+from varprop.verification.audit.repeats import collision
 from varprop.verification.audit.result import Limits, Part
 
 ROUNDING = 1e-6

@@ -9,10 +9,10 @@ from varprop._arguments import quoted
 from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.outcome import Outcome
-from varprop.verification.chain import links
 from varprop.verification.claims import TESTS, Claim, Null
 from varprop.verification.evidence import gather
 from varprop.verification.findings import Evidence
+from varprop.verification.links import links
 from varprop.verification.questions import Question
 from varprop.verification.validity import has_law
 

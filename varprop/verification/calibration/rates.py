@@ -11,7 +11,7 @@ from varprop.stats.acceptance import acceptance_region, share_interval
 from varprop.stats.capital import CapitalMean
 from varprop.stats.distances import below, degrees, to_either_side, upper
 from varprop.stats.equivalence import directional, p_equivalence, p_refute
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.outcome import Outcome
 from varprop.stats.positive import BennettMean, EitherMean, GrowthBets, either
 from varprop.stats.power import detectable_difference, planned_power

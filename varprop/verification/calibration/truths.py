@@ -12,7 +12,7 @@ from varprop.engine.simulate import simulate
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, Place, site_place
 from varprop.model.simulation import Samples, Simulation
-from varprop.verification.chain import links
+from varprop.verification.links import links
 from varprop.verification.validity import has_law
 
 Source = Literal["auto", "law", "norms", "engine"]

@@ -15,13 +15,13 @@ from varprop.stats.growth import GrowthRate
 from varprop.stats.outcome import Outcome
 from varprop.theory import finite_width_law, get_theory
 from varprop.theory.predictions import said_of
-from varprop.verification.chain import links
+from varprop.verification.as_they_stand import plain_means
 from varprop.verification.claims import Claim, Null, StatedBound, Test, register
 from varprop.verification.columns import beyond_bound, places_of
-from varprop.verification.depth import Form, form_of
 from varprop.verification.findings import Evidence, Finding, UndecidableError, beyond, join_notes
+from varprop.verification.forms import Form, form_of
+from varprop.verification.links import links
 from varprop.verification.questions import Question, Summed
-from varprop.verification.standing import plain_means
 from varprop.verification.tests import of_depth
 from varprop.verification.validity import dead_probabilities, has_law
 

@@ -18,14 +18,14 @@ from varprop.stats.profiles import Profile
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification import validity
-from varprop.verification.chain import Measured
+from varprop.verification.as_they_stand import plain_means, plain_rate, surely
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import filled, in_layers
-from varprop.verification.depth import Form, form_of, is_product
 from varprop.verification.findings import Evidence, Finding, Placed, UndecidableError, about_one, join_notes, judging
+from varprop.verification.forms import Form, form_of, is_product
+from varprop.verification.links import Measured
 from varprop.verification.own import ALONE, is_own, kept_findings, with_level
 from varprop.verification.questions import Question, SampleTable, Summed
-from varprop.verification.standing import plain_means, plain_rate, surely
 
 QUANTITIES = (
     "preactivation_variance",

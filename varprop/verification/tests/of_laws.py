@@ -15,18 +15,18 @@ from varprop.model.laws import Orthogonal
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, Place, read_sites, site_place
 from varprop.model.simulation import Simulation
-from varprop.stats import laws, proportions
+from varprop.stats import law_fits, proportions
 from varprop.stats.chances import chance_of_distance
 from varprop.stats.floors import Units
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.spread import spread
 from varprop.theory import FiniteWidthLaw, finite_width_law
 from varprop.theory.finite_width.law import LawQuantity
-from varprop.verification.chain import links
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import columns_of, jointly, only_input, places_of, require_one_input
 from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging, p_value
 from varprop.verification.fourth_moments import pivot_nulls
+from varprop.verification.links import links
 from varprop.verification.validity import dead_probabilities, dense_layers
 
 _Z, _A = "preactivation_second_moment", "activation_second_moment"
@@ -74,7 +74,7 @@ class PivotLawTest(Test):
         fits = []
         for place, column in columns_of(claim, simulation):
             with judging():
-                fits.append((place, laws.pivot_law(only_input(column), units=units[place])))
+                fits.append((place, law_fits.pivot_law(only_input(column), units=units[place])))
         return _about_laws(claim, fits)
 
 
@@ -104,7 +104,7 @@ class ExactLawTest(Test):
         fits = []
         for place, column, law in _laws(claim, simulation, "exact_law"):
             with judging():
-                fits.append((place, laws.exact_law(column, law.cdf, dead_probability=law.dead_probability)))
+                fits.append((place, law_fits.exact_law(column, law.cdf, dead_probability=law.dead_probability)))
         return _about_laws(claim, fits)
 
 
@@ -136,7 +136,7 @@ class LogMeanTest(Test):
             with judging():
                 floor = Units(units[place[0]], place[0], "logarithm")
                 findings.append(
-                    Finding(place, laws.log_mean(column, expected=law.mean, floor=floor), math.exp(law.mean))
+                    Finding(place, law_fits.log_mean(column, expected=law.mean, floor=floor), math.exp(law.mean))
                 )
         return jointly(findings, claim.half_width, "geometric mean over living networks")
 

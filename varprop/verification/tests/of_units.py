@@ -6,10 +6,10 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import site_place
 from varprop.model.simulation import Simulation
 from varprop.stats import zero_mean
-from varprop.verification.chain import Link, Measured, links
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import in_layers, jointly, step_table
 from varprop.verification.findings import Evidence, Finding, about_all_layers, judging
+from varprop.verification.links import Link, Measured, links
 from varprop.verification.questions import Ends, Question, SampleTable, Summed
 from varprop.verification.tests.of_steps import step_findings
 

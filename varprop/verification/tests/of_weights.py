@@ -13,7 +13,7 @@ from varprop.model.shapes import TRUNCATED_VARIANCE
 from varprop.model.simulation import Simulation
 from varprop.stats import equivalence
 from varprop.stats.independence import Independence, independence
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
 from varprop.verification.claims import Claim, Test, register

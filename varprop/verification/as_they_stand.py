@@ -23,9 +23,9 @@ from varprop.stats.skewed import skewed_ratio
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification import validity
-from varprop.verification.chain import Measured, links
-from varprop.verification.depth import CARRIER, mean_over_inputs
 from varprop.verification.findings import UndecidableError, join_notes, judging
+from varprop.verification.forms import CARRIER, mean_over_inputs
+from varprop.verification.links import Measured, links
 from varprop.verification.questions import Ends, Question, SampleTable, Summed
 
 

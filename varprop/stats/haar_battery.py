@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from varprop._typing import Float64Array
-from varprop.stats.looks import Inspection, as_gaussian, coins, finite_arrays
+from varprop.stats.inspections import Inspection, as_gaussian, coins, finite_arrays
 
 ROUNDING = 1e-6
 """Times d: by how much a squared coordinate may be too large because matrices were computed in single precision."""

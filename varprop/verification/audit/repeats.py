@@ -10,12 +10,12 @@ from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Custom, Scaled
 from varprop.model.shapes import Sparse
-from varprop.stats import looks
+from varprop.stats import inspections
 from varprop.stats.copies import coincidence, replays, shared_values
-from varprop.stats.looks import Inspection
+from varprop.stats.inspections import Inspection
 from varprop.stats.signs import alike_lines, entries_needed, halves, mirror, transposed
+from varprop.verification.audit.drawing import Draws
 from varprop.verification.audit.result import Part
-from varprop.verification.audit.sampling import Draws
 from varprop.verification.findings import p_value
 
 EQUAL_DRAWS = 2.0**-20
@@ -132,8 +132,8 @@ def _part(
     name: str, found: dict[str, Inspection], *, note: str = "", cause: str | None = None, least: float = _ALIKE
 ) -> Part:
     """Looks as one part, and the cause that the worst points to where its estimate reaches `least` in size."""
-    worst = looks.worst(found)
-    p, look = looks.family(found), found[worst]
+    worst = inspections.worst(found)
+    p, look = inspections.family(found), found[worst]
     return Part(
         name=name,
         p_support=0.0,

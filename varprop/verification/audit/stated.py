@@ -16,9 +16,9 @@ from varprop.bridges.defaults import DefaultClaim
 from varprop.model.laws import Fans
 from varprop.numerics.streams import root_sequence
 from varprop.stats.equivalence import Verdict
+from varprop.verification.audit.drawing import bound
 from varprop.verification.audit.frameworks import audit_case
 from varprop.verification.audit.result import ALPHA, Audit
-from varprop.verification.audit.sampling import bound
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
 from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
-from varprop.verification.audit.defaults import COLUMNS
+from varprop.verification.audit.stated import COLUMNS
 from varprop.verification.claims import VERDICTS
 
 FILE = "defaults.csv"

@@ -18,8 +18,8 @@ from varprop.model.simulation import Simulation
 from varprop.stats.influence import LogMeans, log_means
 from varprop.stats.profiles import Composite, Profile, known, running, single, with_biases
 from varprop.verification import validity
-from varprop.verification.chain import Link, Measured, links
 from varprop.verification.findings import judging
+from varprop.verification.links import Link, Measured, links
 from varprop.verification.questions import SampleTable, Summed
 
 CARRIER = "conditional_variance"

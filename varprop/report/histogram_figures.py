@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from varprop.engine.histograms import histograms
+from varprop.engine.binning import histograms
 from varprop.model.histograms import Histograms, UnitCounts
 from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator

@@ -16,7 +16,7 @@ from varprop.model.network import Network
 from varprop.stats import power
 from varprop.stats.equivalence import Verdict
 from varprop.stats.identity import networks_to_show
-from varprop.stats.laws import LawFit
+from varprop.stats.law_fits import LawFit
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import least_networks, required_networks
@@ -26,9 +26,9 @@ from varprop.stats.variances import known_variance
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.allowance import Allowance, forecast
-from varprop.verification.chain import links
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
+from varprop.verification.links import links
 
 if TYPE_CHECKING:
     import pandas as pd
