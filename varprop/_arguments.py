@@ -32,16 +32,6 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     Numbers, texts, bools, paths and nouns of varprop are looked at, wherever an annotation names nothing else; other arguments
     are the function's own business, and so is the range of a number. NumPy's scalars and fractions become Python's numbers.
-
-    Parameters
-    ----------
-    function : callable
-        With its annotations as texts, as ``from __future__ import annotations`` leaves them.
-
-    Returns
-    -------
-    callable
-        Raises TypeError for another kind, and ValueError for a number that float64 or int64 cannot hold.
     """
     signature = inspect.signature(function)
     kinds = {name: found for name, one in signature.parameters.items() if (found := _kinds(one.annotation))}
@@ -232,32 +222,7 @@ def quoted(value: object) -> str:
 
 
 def items_of(name: str, given: object, *, most: int, example: str, ordered: bool = False) -> list[Any]:
-    """Return the items of what a caller gives for a list, of which there may be a billion, or no end.
-
-    Parameters
-    ----------
-    name : str
-        Of the argument.
-    given : object
-        What came.
-    most : int
-        Items that are taken; more are refused before they are gone through.
-    example : str
-        What to write instead.
-    ordered : bool, default False
-        Whether the order matters, which a set does not have.
-
-    Returns
-    -------
-    list
-
-    Raises
-    ------
-    TypeError
-        If it is a text, bytes, a mapping, or nothing that can be gone through; or a set, where the order matters.
-    ValueError
-        If there are too many.
-    """
+    """Return the items of what a caller gives for a list, of which there may be a billion, or no end."""
     single = isinstance(given, str | bytes | bytearray | memoryview | Mapping) or (
         ordered and isinstance(given, AbstractSet)
     )

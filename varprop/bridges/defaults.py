@@ -9,19 +9,7 @@ from varprop.model.initializers import InitializerLike
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultClaim:
-    """A claim that the entry of a catalogue which lists it follows one of some laws.
-
-    Parameters
-    ----------
-    claim : str
-        Its id; one id may be claimed of several entries.
-    statement : str
-        In words.
-    laws : tuple of Initializer, str or mapping
-        The claim is true if one of them is the entry's.
-    corrected : str
-        What is true instead, where it is known that the statement is not true of every framework.
-    """
+    """A claim that the entry of a catalogue which lists it follows one of some laws."""
 
     claim: str
     statement: str

@@ -53,13 +53,7 @@ _state = _State()
 
 
 def run(command: Callable[[], object]) -> NoReturn:
-    """Run a command to its exit status, whatever happens in it.
-
-    Parameters
-    ----------
-    command : callable
-        Imports what it needs, parses and does the work; it returns an exit status other than 0, or raises.
-    """
+    """Run a command to its exit status, whatever happens in it."""
     open_streams()
     _on_signals(_asked_to_stop)
     try:

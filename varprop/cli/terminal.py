@@ -26,13 +26,7 @@ def say(message: str) -> None:
 
 
 def out(answer: str) -> None:
-    """Print what was asked for; a reader that has seen enough, as in ``| head -1``, is no error and stops nothing.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written though somebody reads it, as on a full disk.
-    """
+    """Print what was asked for; a reader that has seen enough, as in ``| head -1``, is no error and stops nothing."""
     try:
         typer.echo(answer)
     except OSError as error:

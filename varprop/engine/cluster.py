@@ -24,34 +24,7 @@ _GREETING_SECONDS = 2.0  # after which one that took the call, but says nothing 
 
 @contextlib.contextmanager
 def dask_executor(address: str | None = None, *, workers: int | None = None) -> Iterator[Executor]:
-    """Start a Dask cluster on this machine, or connect to one, and give an executor that runs tasks there.
-
-    Parameters
-    ----------
-    address : str, optional
-        Of the scheduler, as in ``tcp://10.0.0.1:8786``; a cluster of worker processes on this machine, which ends
-        with the context, if None.
-    workers : int, optional
-        Worker processes of a cluster on this machine, of one thread each; the number of usable cores if None.
-
-    Yields
-    ------
-    Executor
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If Dask is not installed.
-    ValueError
-        If the address is none, or the cluster's workers have another varprop or none.
-    ConnectionError
-        If nobody answers at the address.
-
-    Warns
-    -----
-    RuntimeWarning
-        If the cluster has no worker yet; the first one is waited for.
-    """
+    """Start a Dask cluster on this machine, or connect to one, and give an executor that runs tasks there."""
     try:
         import distributed
     except ModuleNotFoundError as error:

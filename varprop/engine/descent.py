@@ -86,16 +86,6 @@ def descend(
         Size of the tile.
     where : mapping
         Places at which each asked quantity exists.
-
-    Returns
-    -------
-    dict
-        Values by quantity and place.
-
-    Raises
-    ------
-    SignalRangeError
-        If training leaves the range of float64.
     """
     sites = dense_sites(network)
     start = {site_place(site): draw(site, networks, rng) for site in sites}
@@ -171,10 +161,6 @@ def product(x: Float64Array, w: Float64Array) -> Float64Array:
         Networks may be 1, for all.
     w : ndarray, shape (networks, terms, columns)
         Equal columns, and equal rows of x, give equal sums, bit by bit.
-
-    Returns
-    -------
-    ndarray, shape (networks, rows, columns)
     """
     total: Float64Array = x[:, :, 0, None] * w[:, None, 0]
     term = np.empty_like(total)

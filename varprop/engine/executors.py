@@ -42,36 +42,6 @@ def run_tasks(
 ) -> Generator[tuple[Any, T], None, None]:
     """Run a function on every task and yield (task's last argument, result) as they finish, in any order.
 
-    Parameters
-    ----------
-    function : callable
-        Picklable, if the executor's workers are processes, and without effects that may not happen twice: a task
-        that was under way in a worker that died is run again.
-    tasks : sequence of tuple
-        Arguments; the last one names the task.
-    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
-        None takes "serial" for short work and for one task, else "processes". An executor that is handed in is used
-        and left open.
-    workers : int, optional
-        Number of workers for "threads" and "processes", the number of usable cores if None. Of an executor that is
-        handed in, how many it has; more than a thousand tasks are kept in flight only if this says so.
-    work : int
-        Numbers to be drawn in all, which decides what None means.
-
-    Yields
-    ------
-    name, result
-
-    Raises
-    ------
-    ValueError
-        If the executor's name is unknown or the number of workers is not positive.
-    TypeError
-        If the executor is neither a name nor an Executor.
-    BrokenExecutor
-        If an executor that was handed in loses its workers, or worker processes keep dying. What was yielded
-        before is sound.
-
     Notes
     -----
     Worker processes that die (killed by hand, or for want of memory) are replaced, and nothing that was yielded

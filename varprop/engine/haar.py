@@ -12,15 +12,6 @@ from varprop.engine.streams import Streams
 class HaarMap:
     r"""Gain times a Haar semi-orthogonal matrix, for one input: exact in law, jointly over both directions.
 
-    Parameters
-    ----------
-    gain : float
-        s, the common singular value, >= 0.
-    fans : tuple of int
-        (fan_in, fan_out), written n and m below.
-    streams : Streams
-        Random numbers of the block.
-
     Notes
     -----
     W = s Q, where Q is the m x n corner of a Haar matrix of O(max(n, m)), so Q and U Q V have one law for any

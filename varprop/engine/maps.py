@@ -28,15 +28,6 @@ class LinearMap(Protocol):
 class DenseMap:
     """The definition: every entry of W is drawn, for any law.
 
-    Parameters
-    ----------
-    law : Initializer
-        Law of the entries.
-    fans : tuple of int
-        (fan_in, fan_out).
-    streams : Streams
-        Random numbers of the block.
-
     Notes
     -----
     Costs fan_in * fan_out draws a network, and as many numbers of memory until the backward pass is done.
@@ -73,15 +64,6 @@ class DenseMap:
 
 class GaussianMap:
     r"""I.i.d. N(0, s^2) weights without the matrix: exact in law, jointly over inputs and over both directions.
-
-    Parameters
-    ----------
-    std : float
-        s, the standard deviation of one entry.
-    fans : tuple of int
-        (fan_in, fan_out).
-    streams : Streams
-        Random numbers of the block.
 
     Notes
     -----

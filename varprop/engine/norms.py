@@ -84,29 +84,6 @@ def why_not_norms(network: Network, n_inputs: int) -> str:
 def sample_norms(network: Network, square: float, streams: Streams, *, networks: int, where: Where) -> Recorded:
     r"""Sample the asked quantities of a tile of networks.
 
-    Parameters
-    ----------
-    network : Network
-        Gaussian weights, zero biases, activations of two slopes.
-    square : float
-        Sum of squares of the one input.
-    streams : Streams
-        Random numbers: forward draws first, then the readout, then the backward draws.
-    networks : int
-        Size of the tile.
-    where : mapping
-        Places at which each asked quantity exists; names out of `NORMS`.
-
-    Returns
-    -------
-    dict
-        Values by quantity and place, as `propagate` gives them.
-
-    Raises
-    ------
-    SignalRangeError
-        If a norm leaves the range of float64.
-
     Notes
     -----
     Forward, given the layer below, z has n independent entries N(0, v), v = Var(W) \|a\|^2. Of these K ~ Bin(n, 1/2) are

@@ -206,13 +206,7 @@ def make_inputs(inputs: ArrayLike | int | None, network: Network, root: np.rando
 
 
 def check_networks(n_networks: Any) -> None:
-    """Refuse what is no number of networks.
-
-    Raises
-    ------
-    ValueError
-        If it is not an integer from 1 to 10^9.
-    """
+    """Refuse what is no number of networks."""
     if (
         isinstance(n_networks, bool)
         or not isinstance(n_networks, numbers.Integral)
@@ -259,11 +253,6 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
     """Return the networks in a tile and in a block: from the configuration alone, never from the machine.
 
     A tile is what is computed at once, so that its arrays stay in cache; a block is a whole number of tiles.
-
-    Raises
-    ------
-    ValueError
-        If one network's arrays would not fit a worker's memory.
     """
     check_memory(
         least_bytes(read_sites(network, "the engine"), inputs=n_inputs, dense=dense, itemsize=8),
@@ -276,13 +265,7 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
 
 
 def check_memory(need: int, n_inputs: int, instead: str) -> None:
-    """Refuse a network that takes more bytes than a worker has.
-
-    Raises
-    ------
-    ValueError
-        If it does; the message says what to use instead.
-    """
+    """Refuse a network that takes more bytes than a worker has."""
     if need > _MEMORY:
         msg = (
             f"one network needs about {need / 2**30:.1f} GiB with {n_inputs} input(s), more than the "

@@ -52,24 +52,6 @@ def propagate(
 ) -> None:
     """Sample a tile of networks and read their quantities.
 
-    Parameters
-    ----------
-    network : Network
-        Layers to pass.
-    inputs : ndarray, shape (inputs, input_size)
-        Seen by every network; its dtype is that of all signals.
-    streams : Streams
-        Random numbers: forward draws first, then the readout, then the backward draws, so that what is recorded
-        never changes what is drawn before it.
-    networks : int
-        Size of the tile.
-    where : mapping
-        Places at which each asked quantity exists, from `places`.
-    record : callable
-        Takes what is read, as it is read.
-    watch : callable, optional
-        Sees the signals themselves, which are not kept.
-
     Notes
     -----
     The loss is the inner product of the last pre-activation with a standard normal vector, one for each input.

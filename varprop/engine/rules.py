@@ -24,29 +24,7 @@ Backward = Callable[[Signal], Signal]
 
 @singledispatch
 def forward(noun: object, x: Signal, streams: Streams) -> tuple[Signal, Backward]:  # noqa: ARG001 - for the rules
-    """Send a signal through one noun.
-
-    Parameters
-    ----------
-    noun : Dense or Activation
-        What the signal passes.
-    x : Signal
-        Vectors of shape (networks, inputs, units).
-    streams : Streams
-        Random numbers of this block.
-
-    Returns
-    -------
-    y : Signal
-        The output.
-    backward : callable
-        Takes dLoss/dy, returns dLoss/dx. It may be called once: it uses random numbers of its own.
-
-    Raises
-    ------
-    UnsupportedError
-        If there is no rule for this type of noun.
-    """
+    """Send a signal through one noun."""
     refuse_layer("the engine", noun, supported())
 
 

@@ -18,25 +18,7 @@ _PER_INPUT = 64  # bytes beside a site's vectors: sums of squares and the like, 
 def segments(
     sites: Sequence[Site], *, networks: int, inputs: int, dense: bool, itemsize: int
 ) -> tuple[Sequence[Site], ...]:
-    """Cut sites into runs that are kept at once on the way back.
-
-    Parameters
-    ----------
-    sites : sequence of Site
-        Of a network, in their order.
-    networks, inputs : int
-        Networks in a tile, and inputs of each.
-    dense : bool
-        Every weight matrix is drawn.
-    itemsize : int
-        Bytes of a number.
-
-    Returns
-    -------
-    tuple of sequence of Site
-        One run of all sites if they can all be kept. Else the runs are such that their beginnings, which are all kept, and
-        one of them take about the same memory: for L layers in the order of sqrt(L).
-    """
+    """Cut sites into runs that are kept at once on the way back."""
     costs = [networks * _bytes(site, inputs, itemsize, dense=dense) for site in sites]
     if sum(costs) <= _KEPT:
         return (sites,)

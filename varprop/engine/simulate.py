@@ -132,13 +132,7 @@ def sample(plan: Plan, executor: ExecutorLike, progress: Callable[[int], object]
 
 
 def run_block(plan: Plan, index: int) -> BlockValues:
-    """Sample one block of a plan; what it returns depends on the plan and the index alone.
-
-    Returns
-    -------
-    dict of str to ndarray
-        By quantity, shape (networks, places), or (networks, places, inputs) kept per input.
-    """
+    """Sample one block of a plan; what it returns depends on the plan and the index alone."""
     _keep_the_heap()
     block = plan.block_at(index)
     streams = Streams(block_generator(plan.root, plan.words, index), dense=plan.method == "dense", normals=plan.normals)

@@ -23,21 +23,7 @@ _PIECE = 2**21  # numbers that are read at once, 16 MB
 
 @contextlib.contextmanager
 def sampled_in_little_memory(plan: Plan, executor: ExecutorLike = None) -> Iterator[Simulation]:
-    """Sample a plan, and give the simulation for as long as the context lasts.
-
-    Parameters
-    ----------
-    plan : Plan
-        What to sample.
-    executor : None, str or Executor
-        As in `varprop.simulate`; its workers have to be on this machine.
-
-    Yields
-    ------
-    Simulation
-        As `varprop.simulate` returns it, if it is small. A large one reads its values from temporary files, block by block
-        (`Simulation.chunks`).
-    """
+    """Sample a plan, and give the simulation for as long as the context lasts."""
     if plan.n_networks * sum(map(len, plan.where.values())) <= _IN_MEMORY:
         yield sample(plan, executor, None)
         return

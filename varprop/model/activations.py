@@ -278,24 +278,6 @@ def get_activation(name: str, **parameters: float) -> Activation:
 def as_activation(obj: ActivationLike) -> Activation:
     """Activation from a name, a mapping, a plain function, or itself.
 
-    Parameters
-    ----------
-    obj : str, mapping, callable or Activation
-        ``"relu"``; ``{"name": "elu", "alpha": 0.5}``; an elementwise function, whose ``__name__`` becomes the name
-        whose kinks are looked for and whose derivative is taken by differences (to state them, write
-        ``Activation(name=..., value=..., derivative=..., kinks=...)``).
-
-    Returns
-    -------
-    Activation
-
-    Raises
-    ------
-    ValueError
-        If the name or a parameter is unknown, a mapping has no name, or a function is not elementwise.
-    TypeError
-        If obj is none of these.
-
     Examples
     --------
     >>> as_activation(np.tanh).name

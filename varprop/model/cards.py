@@ -16,22 +16,6 @@ def card(
 ) -> str:
     """Set a title, facts and a table as HTML.
 
-    Parameters
-    ----------
-    title : str
-        What it is, in bold.
-    facts : mapping of str to object
-        Named values, shown as a line each.
-    columns : sequence of str
-        Heads of a table below.
-    rows : iterable of sequence
-        Its cells.
-
-    Returns
-    -------
-    str
-        Every text in it is escaped.
-
     Examples
     --------
     >>> card("<b>", {"seed": 1}).count("&lt;b&gt;")

@@ -34,15 +34,6 @@ class GaussianFormulas:
 
     Each takes float64 arrays that broadcast, q >= 0 and rho in [-1, 1], and returns a float64 array. At q = 0 it is
     the limit from q > 0.
-
-    Parameters
-    ----------
-    mean, second_moment, derivative_second_moment, value_derivative_moment : callable of q, optional
-        E phi, E phi^2, E phi'^2 and E phi phi' for z ~ N(0, q).
-    variance : callable of q, optional
-        Var phi(z); worth stating where phi(0) is not 0, and E phi^2 - (E phi)^2 cancels at small q.
-    covariance, derivative_covariance : callable of q1, q2 and rho, optional
-        E phi(z1) phi(z2) and E phi'(z1) phi'(z2) for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho.
     """
 
     mean: Callable[..., Float64Array] | None = None
@@ -54,17 +45,7 @@ class GaussianFormulas:
     derivative_covariance: Callable[..., Float64Array] | None = None
 
     def bind(self, parameters: Parameters) -> GaussianFormulas:
-        """Fill in the parameters of every formula.
-
-        Parameters
-        ----------
-        parameters : tuple of (str, float)
-            Passed to every formula by keyword.
-
-        Returns
-        -------
-        GaussianFormulas
-        """
+        """Fill in the parameters of every formula."""
         known = ((field.name, getattr(self, field.name)) for field in fields(self))
         bound: dict[str, Any] = {name: bind(formula, parameters) for name, formula in known if formula}
         return GaussianFormulas(**bound)

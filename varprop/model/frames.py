@@ -40,15 +40,7 @@ class ReadFrame:
 
 
 def read_frame(frame: pd.DataFrame, network: Network | ModuleNetwork, inputs: object) -> ReadFrame:
-    """Read rows of measurements, one number each.
-
-    Raises
-    ------
-    TypeError
-        If the frame is no DataFrame, or the network none.
-    ValueError
-        If a row cannot be used as it stands, or the inputs do not fit.
-    """
+    """Read rows of measurements, one number each."""
     where = _check_frame(frame, network)
     values = _real(frame, "value")
     _refuse(~np.isfinite(values), frame, "value", "values are finite numbers; leave out rows of what was not measured")

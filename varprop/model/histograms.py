@@ -21,25 +21,7 @@ UnitQuantity = Literal["activation", "gradient"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class UnitCounts:
-    r"""Units of one kind counted into the same bins at every place.
-
-    Parameters
-    ----------
-    quantity : {"activation", "gradient"}
-        Outputs of the activations, or dLoss/dz of the layers with weights.
-    scale : {"linear", "log"}
-        Bins hold values, or sizes \|value\| in decades.
-    edges : ndarray, shape (bins + 1,)
-        Increasing. A bin holds its lower edge, the last one its upper edge too.
-    places : tuple of (int, str)
-        (layer, module) of every row.
-    counts : ndarray of int, shape (places, bins)
-        Units in each bin, exact zeros left out.
-    zeros, below, above : ndarray of int, shape (places,)
-        Units that are exactly 0, and the others that lie outside the edges.
-    second_moments : ndarray, shape (places,)
-        Mean square of all units.
-    """
+    r"""Units of one kind counted into the same bins at every place."""
 
     quantity: UnitQuantity
     scale: Scale

@@ -19,26 +19,7 @@ _LARGEST = 1e150
 
 
 def check_inputs(inputs: ArrayLike | int | None, size: int) -> int | Float64Array | None:
-    """Return inputs as they were given, rows as an array.
-
-    Parameters
-    ----------
-    inputs : None, int or array_like, shape (inputs, size)
-        As for `varprop.simulate`.
-    size : int
-        Numbers in one input.
-
-    Returns
-    -------
-    None, int or ndarray of float64, shape (inputs, size)
-
-    Raises
-    ------
-    ValueError
-        If there is no input or there are too many, a row has another length, or a number is not finite.
-    TypeError
-        If they are no real numbers, or would lose a part as such: a mask, an imaginary part, the order of a set.
-    """
+    """Return inputs as they were given, rows as an array."""
     if inputs is None:
         return None
     if isinstance(inputs, int | np.integer) and not isinstance(inputs, bool):
@@ -69,21 +50,7 @@ def check_size(given: object, name: str, *, most: int = MAX_NUMBERS) -> None:
 
 
 def real_array(given: ArrayLike, name: str = "inputs", *, most: int = MAX_NUMBERS) -> Float64Array:
-    """Return what is given as float64, if that loses nothing; errors as of `check_inputs`.
-
-    Parameters
-    ----------
-    given : array_like
-        What came.
-    name : str, default "inputs"
-        Of the argument.
-    most : int, optional
-        Numbers that are taken; more are refused before they are copied.
-
-    Returns
-    -------
-    ndarray of float64
-    """
+    """Return what is given as float64, if that loses nothing; errors as of `check_inputs`."""
     check_size(given, name, most=most)
     rows = given if isinstance(given, list | tuple) else [given]
     if any(np.ma.isMaskedArray(part) for part in rows):

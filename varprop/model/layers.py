@@ -17,24 +17,7 @@ class UnsupportedError(TypeError):
 
 
 def refuse_layer(reader: str, layer: object, known: Iterable[type], *, module: str = "") -> NoReturn:
-    """Refuse a layer of a type that a part of varprop has no rule for.
-
-    Parameters
-    ----------
-    reader : str
-        Which part.
-    layer : object
-        What it met.
-    known : iterable of type
-        What it has rules for.
-    module : str, optional
-        Where the layer stands.
-
-    Raises
-    ------
-    UnsupportedError
-        Always.
-    """
+    """Refuse a layer of a type that a part of varprop has no rule for."""
     where = f" (module {module})" if module else ""
     names = " and ".join(kind.__name__ for kind in known)
     msg = f"{reader} has no rule for a layer of type {type(layer).__name__}{where}; it knows {names}"

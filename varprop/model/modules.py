@@ -10,24 +10,7 @@ from varprop._arguments import quoted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
-    """One call of a module that calls no other.
-
-    Parameters
-    ----------
-    name : str
-        Its path in the model; of a module that is called again ``path#2``, ``path#3`` and so on.
-    kind : str
-        Name of its class.
-    layer : int
-        Number of modules with weights that were called up to and including this one.
-    weights : bool
-        Whether it has a weight of two or more dimensions.
-    biases : bool
-        Whether it has biases that are not 0.
-    source : str, optional
-        Name of the module whose output, possibly through functions of nothing else, is all that it is fed; None for the
-        model's own input, and where signals from several places meet.
-    """
+    """One call of a module that calls no other."""
 
     name: str
     kind: str
@@ -45,24 +28,6 @@ class Module:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleNetwork:
     """A network of another framework, whose architecture and laws varprop does not know.
-
-    Parameters
-    ----------
-    label : str
-        What tables call it.
-    modules : tuple of Module
-        In the order of their calls.
-    uncalled : tuple of str
-        Modules that no call of the model reached.
-    unmeasured : tuple of str
-        Modules that were called and returned no floating-point numbers.
-    unreached : tuple of str
-        Modules whose output no gradient reached.
-
-    Raises
-    ------
-    ValueError
-        If there is no module, or two have one name.
 
     Examples
     --------

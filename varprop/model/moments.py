@@ -20,22 +20,6 @@ class GaussianMoments:
     def mean(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi(z)] for z ~ N(0, q).
 
-        Parameters
-        ----------
-        q : float or ndarray
-            Variance, finite and >= 0.
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one.
-
-        Returns
-        -------
-        float or ndarray, as q
-
-        Raises
-        ------
-        ValueError
-            If q is out of range, a formula was asked for where none is known, or phi grows too fast to be integrated.
-
         Examples
         --------
         >>> from varprop.model.activations import get_activation
@@ -46,17 +30,6 @@ class GaussianMoments:
 
     def second_moment(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi(z)^2] for z ~ N(0, q); parameters and errors as for `mean`.
-
-        Parameters
-        ----------
-        q : float or ndarray
-            Variance, finite and >= 0.
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one.
-
-        Returns
-        -------
-        float or ndarray, as q
 
         Examples
         --------
@@ -71,17 +44,6 @@ class GaussianMoments:
 
         Taken from the formulas for `mean` and `second_moment`, it has lost digits where phi(0) is not 0 and q is small.
 
-        Parameters
-        ----------
-        q : float or ndarray
-            Variance of z, finite and >= 0.
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes its own formula, or those for `mean` and `second_moment`, where they are known.
-
-        Returns
-        -------
-        float or ndarray, as q
-
         Examples
         --------
         >>> from varprop.model.activations import get_activation
@@ -92,17 +54,6 @@ class GaussianMoments:
 
     def derivative_second_moment(self: Pointwise, q: MomentT, *, method: IntegralMethod = "auto") -> MomentT:
         """E[phi'(z)^2] for z ~ N(0, q); errors as for `mean`, and where phi jumps, since it is infinite then.
-
-        Parameters
-        ----------
-        q : float or ndarray
-            Variance, finite and >= 0.
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one.
-
-        Returns
-        -------
-        float or ndarray, as q
 
         Examples
         --------
@@ -116,17 +67,6 @@ class GaussianMoments:
         """E[phi(z) phi'(z)] for z ~ N(0, q); errors as for `mean`.
 
         A jump of phi contributes half the jump of phi^2, times the density there, as E[z phi^2] / (2q) says.
-
-        Parameters
-        ----------
-        q : float or ndarray
-            Variance, finite and >= 0.
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one.
-
-        Returns
-        -------
-        float or ndarray, as q
 
         Examples
         --------
@@ -160,27 +100,6 @@ class GaussianMoments:
         method: IntegralMethod = "auto",
     ) -> float | Float64Array:
         r"""E[phi(z1) phi(z2)], not centred, for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho.
-
-        Parameters
-        ----------
-        q1, q2 : float or ndarray
-            Variances, finite and >= 0.
-        rho : float or ndarray
-            Correlation in [-1, 1].
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one, else a Hermite series (some 10 us a point among many) where
-            its truncation error is below 1e-14, else a double integral, as ``"quadrature"`` does (5 to 50 ms a point).
-            Without a formula, that is left for phi with kinks and \|rho\| near 1, and for variances beyond 50 or so.
-
-        Returns
-        -------
-        float or ndarray
-            In the broadcast shape, with an error near 1e-15 sqrt(E[phi(z1)^2] E[phi(z2)^2]).
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of range, a formula was asked for where none is known, or phi grows too fast.
 
         Examples
         --------
@@ -216,22 +135,6 @@ class GaussianMoments:
         r"""E[phi'(z1) phi'(z2)] for z1 ~ N(0, q1) and z2 ~ N(0, q2) with correlation rho; errors as for `covariance`.
 
         Where phi jumps it is refused at rho = +-1 and at q1 q2 = 0, where it is infinite.
-
-        Parameters
-        ----------
-        q1, q2 : float or ndarray
-            Variances, finite and >= 0.
-        rho : float or ndarray
-            Correlation in [-1, 1].
-        method : {"auto", "formula", "quadrature"}, default "auto"
-            ``"auto"`` takes the formula where there is one, else a Hermite series (some 10 us a point among many) where
-            its truncation error is below 1e-14, else a double integral, as ``"quadrature"`` does (5 to 50 ms a point).
-            Without a formula, that is left for phi with kinks and \|rho\| near 1, and for variances beyond 50 or so.
-
-        Returns
-        -------
-        float or ndarray
-            In the broadcast shape.
 
         Examples
         --------

@@ -71,13 +71,7 @@ LONGEST_NAME = 200
 
 
 def check_name(kind: str, name: object) -> None:
-    """Refuse what can stand in no table as a name.
-
-    Raises
-    ------
-    ValueError
-        If it is no text, empty, or longer than any name.
-    """
+    """Refuse what can stand in no table as a name."""
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
         msg = f"an {kind}'s name must be a non-empty string of {LONGEST_NAME} characters at most, got {quoted(name)}"
         raise ValueError(msg)

@@ -224,27 +224,7 @@ _KNOWN = (Dense, Activation)
 
 
 def read_sites(network: Network, reader: str) -> tuple[Site, ...]:
-    """Sites of a network, for a part of varprop that knows dense layers and activations.
-
-    Parameters
-    ----------
-    network : Network
-        To be read.
-    reader : str
-        Which part, as an error names it.
-
-    Returns
-    -------
-    tuple of Site
-        In order.
-
-    Raises
-    ------
-    UnsupportedError
-        If there is a layer of another type.
-    TypeError
-        If it is no network.
-    """
+    """Sites of a network, for a part of varprop that knows dense layers and activations."""
     check_network(network, reader)
     sites = network.sites
     for site in sites:
@@ -254,13 +234,7 @@ def read_sites(network: Network, reader: str) -> tuple[Site, ...]:
 
 
 def check_network(network: object, reader: str) -> None:
-    """Refuse what is no network; parameters as of `read_sites`.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    """
+    """Refuse what is no network; parameters as of `read_sites`."""
     if not isinstance(network, Network):
         msg = f"{reader} takes a Network, got {type(network).__name__}; write for example vp.mlp([256] * 21, ...)"
         raise TypeError(msg)

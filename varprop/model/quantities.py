@@ -18,22 +18,7 @@ _SHARE = (0.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What one value of the column ``quantity`` means.
-
-    Parameters
-    ----------
-    name : str
-        The value of the column.
-    place : {"preactivation", "activation", "gradient", "weights", "loss"}
-        QuantityPlace it is measured: on a layer's output z, on the activation after it, on dLoss/dz, on the layer's weights and
-        biases, or on the network's loss, which is kept at its last layer.
-    meaning : str
-        One sentence for tables.
-    joint : bool
-        True if it is a property of all inputs together, so that it is not kept per input.
-    ends : tuple of float
-        Least and largest value that it has by its definition, in any network.
-    """
+    """What one value of the column ``quantity`` means."""
 
     name: str
     place: QuantityPlace
@@ -102,11 +87,6 @@ ALL_QUANTITIES: dict[str, Quantity] = MODULE_QUANTITIES | TRAINING_QUANTITIES
 
 def check_quantities(names: Iterable[str] | None, *, known: Mapping[str, Quantity] = QUANTITIES) -> tuple[str, ...]:
     """Return the names in canonical order, each once; None means all that are known.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown or there is none; the message has the nearest right name.
 
     Examples
     --------

@@ -58,14 +58,7 @@ def by_differences(phi: Differentiable, z: FloatArray) -> FloatArray:
 
 
 def sampled_by_differences(phi: Differentiable, z: FloatArray) -> FloatArray:
-    """phi'(z) at sampled z in their dtype, from values of phi in float64; refused where it cannot be had.
-
-    Raises
-    ------
-    ValueError
-        If at more than one z in a thousand the error is above 1e-6 of the slope thereabouts, or the slopes do not add
-        up to the function's differences.
-    """
+    """phi'(z) at sampled z in their dtype, from values of phi in float64; refused where it cannot be had."""
     wide = z.astype(np.float64)
     slope, doubtful = differences(phi.value, wide, phi.breaks)
     if why := _doubt(wide, doubtful):
@@ -78,22 +71,7 @@ def sampled_by_differences(phi: Differentiable, z: FloatArray) -> FloatArray:
 
 
 def check_slopes(phi: Differentiable, q: Float64Array, *, where_resolved: bool = False) -> None:
-    """Refuse slopes by differences that do not add up to the function's own differences, for z ~ N(0, q).
-
-    Parameters
-    ----------
-    phi : Activation
-        Left alone if it states a derivative.
-    q : ndarray
-        Variances, finite and >= 0. The check is made at the largest of each octave.
-    where_resolved : bool, default False
-        Let pass what has too many narrow features for the check.
-
-    Raises
-    ------
-    ValueError
-        Naming the activation, and what to state.
-    """
+    """Refuse slopes by differences that do not add up to the function's own differences, for z ~ N(0, q)."""
     if phi.derivative is not None:
         return
     for octave in np.unique(np.frexp(q[q > 0])[1]).tolist():

@@ -16,22 +16,6 @@ MAX_STEPS = 10_000
 class Training:
     """Full-batch gradient descent on the mean squared error.
 
-    Parameters
-    ----------
-    steps : int
-        Number of steps, 1 to 10,000.
-    learning_rate : float
-        What gradients are multiplied with, > 0 and finite; the same in every step.
-    train_biases : bool, default True
-        Whether biases are trained too. If not they stay what they were at the start: with zeros, the network has none.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-    TypeError
-        If ``train_biases`` is neither True nor False.
-
     Examples
     --------
     >>> Training(steps=20, learning_rate=0.1).train_biases

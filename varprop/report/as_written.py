@@ -28,11 +28,6 @@ def as_written(texts: Iterable[Text]) -> None:
 
     Every text that may hold a name of a user's own (an activation, an initialiser, a configuration, a module, a claim) is made with
     ``parse_math=False`` where matplotlib takes it, and passed here where it does not, as in legends.
-
-    Parameters
-    ----------
-    texts : iterable of matplotlib.text.Text
-        Without formulas of varprop's own.
     """
     for text in texts:
         text.set_parse_math(False)

@@ -45,34 +45,7 @@ def write_audits(
     defaults: pd.DataFrame | None = None,
     parts: pd.DataFrame | None = None,
 ) -> tuple[Path, ...]:
-    """Write what an audit of a framework found.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `varprop.verification.audit.frameworks.to_frame` returns.
-    directory : str or Path
-        Made if it is missing. Gets ``README.md``, ``audits.csv``, ``parts.csv`` if parts are given and, if there are any
-        claims, ``defaults.csv``.
-    framework : str
-        Name and version.
-    seed : int
-        What the draws come from.
-    defaults : DataFrame, optional
-        What `varprop.verification.audit.stated.claims_frame` returns.
-    parts : DataFrame, optional
-        What `varprop.verification.audit.frameworks.parts_frame` returns.
-
-    Returns
-    -------
-    tuple of Path
-        Every file written. The same frames always give the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If one of the files is there and varprop did not write it.
-    """
+    """Write what an audit of a framework found."""
     files = {
         _PAGE: audits_markdown(frame, framework=framework, seed=seed, defaults=defaults, parts=parts),
         _AUDITS: csv_text(frame),
@@ -92,26 +65,7 @@ def audits_markdown(
     defaults: pd.DataFrame | None = None,
     parts: pd.DataFrame | None = None,
 ) -> str:
-    """Set the page.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As `write_audits` takes it.
-    framework : str
-        Name and version.
-    seed : int
-        What the draws come from.
-    defaults : DataFrame, optional
-        As `write_audits` takes it.
-    parts : DataFrame, optional
-        As `write_audits` takes it.
-
-    Returns
-    -------
-    str
-        Markdown that refers to ``audits.csv``, and to ``parts.csv`` and ``defaults.csv`` if there are any, in its own folder.
-    """
+    """Set the page."""
     claims = [] if defaults is None else defaults.to_dict("records")
     looked = [] if parts is None else parts.to_dict("records")
     return "\n\n".join(_blocks(frame.to_dict("records"), claims, looked, framework, seed)) + "\n"

@@ -38,29 +38,7 @@ def write_calibration(
     levels: pd.DataFrame | None = None,
     savings: pd.DataFrame | None = None,
 ) -> tuple[Path, ...]:
-    """Write what a check of the toolkit found.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `varprop.verification.calibration.selfcheck.selfcheck` returns.
-    directory : str or Path
-        Made if it is missing. Gets ``README.md``, ``calibration.csv`` and ``levels.svg``.
-    levels : DataFrame, optional
-        What `varprop.verification.calibration.counting.count_levels` returns; goes to ``levels.csv`` and to the page.
-    savings : DataFrame, optional
-        What `varprop.verification.savings.sequential_savings` returns; goes to ``sequential.csv`` and to the page.
-
-    Returns
-    -------
-    tuple of Path
-        Every file written. The same frame always gives the same bytes.
-
-    Raises
-    ------
-    ValueError
-        If one of the files is there and varprop did not write it.
-    """
+    """Write what a check of the toolkit found."""
     files = {
         "README.md": calibration_markdown(frame, levels=levels, savings=savings),
         "calibration.csv": csv_text(frame),
@@ -76,20 +54,7 @@ def write_calibration(
 def calibration_markdown(
     frame: pd.DataFrame, *, levels: pd.DataFrame | None = None, savings: pd.DataFrame | None = None
 ) -> str:
-    """Set the page.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As `write_calibration` takes it.
-    levels, savings : DataFrame, optional
-        Likewise.
-
-    Returns
-    -------
-    str
-        Markdown that refers to ``levels.svg`` and ``calibration.csv`` in its own folder.
-    """
+    """Set the page."""
     stopping = () if savings is None else _stopping(savings)
     counts = () if levels is None else levels_section(levels)
     return "\n".join([*_lines(frame, counts), *stopping, "*Written by varprop; not edited by hand.*"]) + "\n"
@@ -266,18 +231,7 @@ def _word(met: object) -> str:
 
 
 def level_figure(frame: pd.DataFrame) -> Figure:
-    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As `write_calibration` takes it.
-
-    Returns
-    -------
-    Figure
-        Shares with their 95 % intervals over the accepted region.
-    """
+    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network."""
     import seaborn as sns
     from matplotlib.figure import Figure
 

@@ -21,19 +21,7 @@ _POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0}
 
 
 def compact(svg: str) -> str:
-    """Write a drawing shorter that shows the same.
-
-    Parameters
-    ----------
-    svg : str
-        An ``<svg>`` element as matplotlib writes it.
-
-    Returns
-    -------
-    str
-        Without comments, indentation, groups that say nothing and paths that are not seen; the font is named once, what
-        marks in a row have in common stands on a group, and coordinates are hundredths of a point, finer than any screen.
-    """
+    """Write a drawing shorter that shows the same."""
     for idle in (_COMMENT, _UNTURNED, _UNSEEN):
         svg = idle.sub("", svg)
     svg = svg.replace(_SOLID_START, "")
@@ -87,16 +75,6 @@ def _alike_together(lines: list[str]) -> list[str]:
 
 def compact_path(data: str) -> str:
     """Write a path by steps from point to point.
-
-    Parameters
-    ----------
-    data : str
-        Absolute commands M, L, Q, C and z with a space between all parts.
-
-    Returns
-    -------
-    str
-        The same points, rounded to hundredths. Each step leads between rounded points, so that errors do not add up.
 
     Examples
     --------

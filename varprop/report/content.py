@@ -52,22 +52,7 @@ _VERSIONS = ("varprop", "numpy", "scipy")
 
 
 def study_document(run: Run) -> StudyDocument:
-    """Say everything that a report says of one run.
-
-    Parameters
-    ----------
-    run : Run
-        Finished: every configuration has its samples.
-
-    Returns
-    -------
-    StudyDocument
-
-    Raises
-    ------
-    ValueError
-        If the run's verdicts are not those of its study's claims.
-    """
+    """Say everything that a report says of one run."""
     study, verdicts = run.study, run.verdicts()
     simulations = run.simulations()
     entries = ledger_entries(study.claims, verdicts)

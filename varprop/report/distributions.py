@@ -23,17 +23,6 @@ def draw_quantiles(
 ) -> None:
     """Draw how far a sample's quantiles are from those of its law, over the latter.
 
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    values : ndarray, shape (n,)
-        The sample, finite.
-    ppf : callable
-        Quantiles of the law.
-    level : float
-        Probability that the whole sample stays inside the band if the law is right, at least.
-
     Notes
     -----
     The differences, since with thousands of values every quantile lies close to the diagonal. The band is that of Dvoretzky, Kiefer and Wolfowitz with Massart's constant, read along the axis of the values: where
@@ -60,17 +49,7 @@ def draw_quantiles(
 
 
 def draw_pvalues(axes: Axes, pvalues: Float64Array, *, level: float) -> None:
-    """Draw the share of p-values below each level, over the diagonal where they lie if all nulls are true.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    pvalues : ndarray, shape (n,)
-        In [0, 1].
-    level : float
-        Probability that the steps stay inside the band if the p-values are independent and uniform, at least.
-    """
+    """Draw the share of p-values below each level, over the diagonal where they lie if all nulls are true."""
     from matplotlib import rcParams
 
     ordered = np.sort(pvalues)
@@ -98,11 +77,6 @@ def draw_pvalues(axes: Axes, pvalues: Float64Array, *, level: float) -> None:
 
 def half_width(n: int, level: float) -> float:
     """Half-width of a band around a distribution function for a sample of n.
-
-    Raises
-    ------
-    ValueError
-        If the level is not inside (0, 1).
 
     Examples
     --------

@@ -35,21 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of texts.
-
-    Parameters
-    ----------
-    caption : str
-        What the table shows.
-    columns : tuple of Column
-        The first names the row.
-    rows : tuple of tuple of Cell
-        As many cells as columns.
-    file : str
-        Path of the CSV file with its numbers, from the page's folder; empty if there is none.
-    csv : str
-        What that file holds.
-    """
+    """A table of texts."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -118,29 +104,7 @@ def _footer(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StudyDocument:
-    """The report of one study.
-
-    Parameters
-    ----------
-    name, title : str
-        The study's name, which is its folder's, and its title.
-    lead : str
-        One sentence: how much was sampled, and what came out.
-    contradictions, remarks : tuple of str
-        What contradicts the study's own expectations, and what else a reader must know before the numbers.
-    ledger : Table
-        One row for every claim and verdict.
-    guarantee : tuple of str
-        What the verdicts promise, in plain words.
-    claims : tuple of ClaimSection
-        In the study's order.
-    pictures : tuple of Picture
-        In the order shown.
-    reproduction : Reproduction
-        Seed, versions, commands.
-    run : str
-        The run's fingerprint.
-    """
+    """The report of one study."""
 
     name: str
     title: str
@@ -170,37 +134,7 @@ class StudyDocument:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of the ledger, with what came out of all its tests.
-
-    Parameters
-    ----------
-    claim : str
-        Its id.
-    text : str
-        The statement as it is made.
-    corrected : str
-        What is true instead; empty if nothing is to be corrected.
-    verdict : {"supported", "refuted", "inconclusive"}
-        Of the whole: refuted if one of its tests is, supported if all are.
-    n_verdict, n_tests : int
-        How many of the tests have that verdict, and how many there are.
-    value : float
-        Measured over predicted (or a standardised mean) where that is farthest from what is claimed; NaN if there is none.
-    interval : tuple of float
-        Of the value.
-    estimate : str
-        The same in words.
-    margin : str
-        How far apart they may be.
-    where : str
-        The configuration and quantity that the estimate is of.
-    remark : str
-        What else a reader must know: a contradicted expectation, the networks that would decide.
-    jointly : int or None
-        How many of the tests with the verdict hold jointly with all others of the index; None where that is not known.
-    sources : tuple of Cell
-        The pages with the tests, each a link.
-    """
+    """One statement of the ledger, with what came out of all its tests."""
 
     claim: str
     text: str
@@ -255,33 +189,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class IndexDocument:
-    """The report over several studies: the claim ledger, then the studies.
-
-    Parameters
-    ----------
-    title, lead : str
-        What the page is, and how much came out.
-    contradictions : tuple of str
-        What contradicts the studies' own expectations.
-    introduction : tuple of str
-        For a reader who knows nothing of it: what is tested, and how.
-    terms, notation : tuple of (str, str)
-        The words and the symbols that the ledger uses, each with its meaning.
-    tally : Table
-        How many claims and tests have which verdict.
-    guarantee : tuple of str
-        What is promised of all verdicts together.
-    apart : Table
-        The verdicts of which that is not promised.
-    families : tuple of Family
-        The ledger.
-    ledger : Table
-        The same as one plain table: a row for each claim, below it one for each further statement.
-    studies : Table
-        The studies, and what was sampled.
-    runs : str
-        One fingerprint for all runs and audits.
-    """
+    """The report over several studies: the claim ledger, then the studies."""
 
     title: str
     lead: str

@@ -66,17 +66,7 @@ def exact_law_pictures(simulations: Mapping[str, Simulation]) -> list[Picture]:
 
 
 def exact_law_figure(panels: Sequence[Panel]) -> Figure:
-    """Draw a panel for each configuration.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-        At least one.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a panel for each configuration."""
     with house_style():
         figure, grid = panel_grid(len(panels), sharex=False)
         for axes, panel in zip(grid, panels, strict=True):

@@ -57,20 +57,7 @@ def house_style() -> Iterator[None]:
 
 
 def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
-    """Draw one quantity over depth, a panel for each configuration, each on a scale of its own.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        What `layer_summary` returns, for one quantity and any number of configurations.
-    predictions : DataFrame
-        Columns ``configuration``, ``layer``, ``theory``, ``predicted`` of the same quantity; may be empty.
-
-    Returns
-    -------
-    Figure
-        Measured means with their 95 % intervals, the 5-95 % range over networks, and a line for each theory.
-    """
+    """Draw one quantity over depth, a panel for each configuration, each on a scale of its own."""
     configurations = list(dict.fromkeys(summary["configuration"]))
     scales = []
     theories = list(dict.fromkeys(predictions["theory"]))
@@ -92,22 +79,7 @@ def profile_figure(summary: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
 
 
 def panel_grid(panels: int, *, sharex: bool, columns: int = _COLUMNS) -> tuple[Figure, list[Axes]]:
-    """Make a figure of so many panels.
-
-    Parameters
-    ----------
-    panels : int
-        At least one.
-    sharex : bool
-        Whether all have one axis, of which then only the lowest panel of each column shows the numbers.
-    columns : int
-        Most panels side by side.
-
-    Returns
-    -------
-    Figure
-    list of Axes
-    """
+    """Make a figure of so many panels."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
@@ -127,22 +99,7 @@ def panel_grid(panels: int, *, sharex: bool, columns: int = _COLUMNS) -> tuple[F
 
 
 def forest_figure(verdicts: pd.DataFrame) -> Figure:
-    """Draw every verdict with its estimate over prediction, its interval and its margin.
-
-    Parameters
-    ----------
-    verdicts : DataFrame
-        What `verify` returns, or the verdicts of a run; rows without a verdict are left out.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    ValueError
-        If no row bears a verdict.
-    """
+    """Draw every verdict with its estimate over prediction, its interval and its margin."""
     import seaborn as sns
     from matplotlib.figure import Figure
 

@@ -17,18 +17,6 @@ _MAX_BYTES = 200  # of 255, so that temporary files of it have room
 def name_problems(names: Sequence[str], taken: Sequence[str]) -> dict[int, str]:
     """Say which studies' names can be no folders of a report.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Of all studies that are to be reported on together.
-    taken : sequence of str
-        Names of the report's own files and folders.
-
-    Returns
-    -------
-    dict of int to str
-        By position what is wrong and what to do.
-
     Examples
     --------
     >>> name_problems(["depth", "Depth"], [])

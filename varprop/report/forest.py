@@ -29,15 +29,7 @@ _LONGEST_LABEL = 60  # characters
 
 @dataclass(frozen=True, slots=True)
 class ForestScale:
-    """What a forest's axis shows: ratios around 1 on a log axis, or standardised means around 0.
-
-    Parameters
-    ----------
-    standardised : bool
-        True for tests of a zero mean, whose estimate is no ratio.
-    low, high : float
-        Ends of the axis; what lies beyond is drawn at its edge with an arrow.
-    """
+    """What a forest's axis shows: ratios around 1 on a log axis, or standardised means around 0."""
 
     standardised: bool
     low: float
@@ -75,22 +67,7 @@ class ForestRow:
 
 
 def forest_rows(verdicts: pd.DataFrame) -> list[ForestRow]:
-    """Rows that bear a verdict, those of one claim together, in the order in which claims first appear.
-
-    Parameters
-    ----------
-    verdicts : DataFrame
-        The columns of `verify`.
-
-    Returns
-    -------
-    list of ForestRow
-
-    Raises
-    ------
-    ValueError
-        If no row bears a verdict.
-    """
+    """Rows that bear a verdict, those of one claim together, in the order in which claims first appear."""
     decided = verdicts[verdicts["verdict"].notna()]
     if decided.empty:
         msg = f"no row of the frame bears a verdict ({len(verdicts)} rows); pass what vp.verify returns"
@@ -151,13 +128,6 @@ def draw_forest(axes: Axes, verdicts: pd.DataFrame) -> None:
 
     Rows outside the axis stand at its edge with an arrow and their value; rows that have no value on this axis (a
     standardised mean among ratios, an exact test) say their estimate in words.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    verdicts : DataFrame
-        The columns of `verify`.
     """
     from matplotlib import rcParams
 
@@ -191,17 +161,7 @@ def draw_forest(axes: Axes, verdicts: pd.DataFrame) -> None:
 
 
 def draw_strip(axes: Axes, verdicts: pd.DataFrame, *, marker_size: float = _MARKER) -> None:
-    """Draw a forest without labels, for a place where what the rows are called stands beside it.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    verdicts : DataFrame
-        The columns of `verify`.
-    marker_size : float
-        In points: rows may be closer to each other than in a forest.
-    """
+    """Draw a forest without labels, for a place where what the rows are called stands beside it."""
     from matplotlib import rcParams
 
     rows = forest_rows(verdicts)

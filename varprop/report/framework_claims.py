@@ -24,25 +24,7 @@ _MAX_BYTES = 2**26
 
 
 def read_defaults(audits: str | Path, *, beside: str | Path) -> list[Contribution]:
-    """Read what audits of frameworks say of claims.
-
-    Parameters
-    ----------
-    audits : str or Path
-        A folder with one for each framework, which holds ``defaults.csv`` and the audit's ``README.md``.
-    beside : str or Path
-        Where the ledger is written; rows lead to the audits' pages if these are somewhere below it.
-
-    Returns
-    -------
-    list of Contribution
-        One for each row, by framework and then in the files' order.
-
-    Raises
-    ------
-    ValueError
-        If there is no such folder or file, or a file is not what an audit writes.
-    """
+    """Read what audits of frameworks say of claims."""
     folder = Path(audits)
     if not folder.is_dir():
         msg = f"{folder}: there is no such folder; name the one that holds a folder for each audited framework"

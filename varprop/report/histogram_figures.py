@@ -30,21 +30,7 @@ _SYMBOLS = {"activation": "a", "gradient": "δ"}
 
 
 def sample_histograms(simulations: Mapping[str, Simulation], *, seed: int, dtype: str) -> dict[str, Histograms]:
-    """Sample a few networks of each configuration from streams that no other sample uses.
-
-    Parameters
-    ----------
-    simulations : mapping of str to Simulation
-        By the configurations' labels; their networks and inputs are taken, none of their numbers.
-    seed : int
-        The study's, of which the streams are made.
-    dtype : str
-        Of the signals.
-
-    Returns
-    -------
-    dict of str to Histograms
-    """
+    """Sample a few networks of each configuration from streams that no other sample uses."""
     return {
         label: histograms(
             simulation.architecture,
@@ -58,20 +44,7 @@ def sample_histograms(simulations: Mapping[str, Simulation], *, seed: int, dtype
 
 
 def histogram_curves(found: UnitCounts, *, layers: int = 8) -> pd.DataFrame:
-    """Curves of at most so many layers, evenly spread over depth.
-
-    Parameters
-    ----------
-    found : UnitCounts
-        Counts of one quantity.
-    layers : int
-        At most so many, the first and the last among them.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``layer``, ``module``, ``x`` (middle of a bin), ``density``; bins outside a layer's own range are left out.
-    """
+    """Curves of at most so many layers, evenly spread over depth."""
     import pandas as pd
 
     edges = found.edges
@@ -87,17 +60,7 @@ def histogram_curves(found: UnitCounts, *, layers: int = 8) -> pd.DataFrame:
 
 
 def draw_histograms(axes: Axes, found: UnitCounts, *, layers: int = 8) -> None:
-    """Draw a curve for each of a few layers, named ``layer`` and its number, from dark to light over depth.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    found : UnitCounts
-        Counts of one quantity.
-    layers : int
-        At most so many, evenly spread.
-    """
+    """Draw a curve for each of a few layers, named ``layer`` and its number, from dark to light over depth."""
     curves = histogram_curves(found, layers=layers)
     rows = spread_evenly(len(found.places), layers)
     for i, color in zip(rows, depth_colors(len(rows)), strict=True):
@@ -138,17 +101,7 @@ def zeros_told(found: UnitCounts) -> str:
 
 
 def histogram_figure(panels: Mapping[str, UnitCounts]) -> Figure:
-    """Draw a panel for each configuration.
-
-    Parameters
-    ----------
-    panels : mapping of str to UnitCounts
-        By label, of one quantity, at least one.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a panel for each configuration."""
     with house_style():
         figure, grid = panel_grid(len(panels), sharex=False)
         for axes, (label, found) in zip(grid, panels.items(), strict=True):
@@ -167,22 +120,7 @@ def histogram_figure(panels: Mapping[str, UnitCounts]) -> Figure:
 
 
 def histogram_pictures(simulations: Mapping[str, Simulation], *, seed: int, dtype: str) -> list[Picture]:
-    """Draw activations and gradients of every configuration.
-
-    Parameters
-    ----------
-    simulations : mapping of str to Simulation
-        By the configurations' labels.
-    seed : int
-        The study's.
-    dtype : str
-        Of the signals.
-
-    Returns
-    -------
-    list of Picture
-        Of activations, if any network has some, and of gradients.
-    """
+    """Draw activations and gradients of every configuration."""
     found = sample_histograms(simulations, seed=seed, dtype=dtype)
     activations = {label: one.activations for label, one in found.items() if one.activations is not None}
     gradients = {label: one.gradients for label, one in found.items()}

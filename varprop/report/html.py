@@ -23,33 +23,12 @@ if TYPE_CHECKING:
 
 
 def study_html(document: StudyDocument) -> str:
-    """Set the report of one study.
-
-    Parameters
-    ----------
-    document : StudyDocument
-        What the page says.
-
-    Returns
-    -------
-    str
-        The page. Every text in it is escaped; the drawings are the only markup that is passed on as it is.
-    """
+    """Set the report of one study."""
     return _environment().get_template("study.html.j2").render(document=document)
 
 
 def index_html(document: IndexDocument) -> str:
-    """Set the index over several studies.
-
-    Parameters
-    ----------
-    document : IndexDocument
-        What the page says.
-
-    Returns
-    -------
-    str
-    """
+    """Set the index over several studies."""
     return _environment().get_template("index.html.j2").render(document=document)
 
 

@@ -21,24 +21,7 @@ if TYPE_CHECKING:
 
 
 def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> IndexDocument:
-    """Gather the claims of several runs and audits into one ledger.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        Finished, in the order in which their claims are listed.
-    audited : sequence of Contribution
-        What audits of frameworks say of claims.
-
-    Returns
-    -------
-    IndexDocument
-
-    Raises
-    ------
-    ValueError
-        If a run's verdicts are not those of its study's claims.
-    """
+    """Gather the claims of several runs and audits into one ledger."""
     joint = Joint.of(runs)
     marked = [joint.mark(run) for run in runs]
     entries = [ledger_entries(run.study.claims, frame) for run, frame in zip(runs, marked, strict=True)]

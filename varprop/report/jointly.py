@@ -23,15 +23,7 @@ COLUMN = "jointly"
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """The error that all verdicts of an index share.
-
-    Parameters
-    ----------
-    alpha : float
-        Bound on the chance that any of the marked ones is false: the largest of the studies' own.
-    m : int
-        M: everything that any of the studies has ever given a verdict on.
-    """
+    """The error that all verdicts of an index share."""
 
     alpha: float
     m: int
@@ -78,24 +70,7 @@ def p_of(row: Record) -> float:
 
 
 def promises(joint: Joint, runs: Sequence[Run], marked: Sequence[pd.DataFrame], *, audits: bool) -> tuple[str, ...]:
-    """Say what is promised of all verdicts together.
-
-    Parameters
-    ----------
-    joint : Joint
-        What they share.
-    runs : sequence of Run
-        The studies.
-    marked : sequence of DataFrame
-        Their verdicts, as `Joint.mark` returns them.
-    audits : bool
-        Whether the ledger has rows of audits too.
-
-    Returns
-    -------
-    tuple of str
-        Paragraphs; none if nothing is claimed.
-    """
+    """Say what is promised of all verdicts together."""
     if not joint.m:
         return ()
     given = [row for frame in marked for row in frame.to_dict("records") if text_in(row, "verdict") in _GIVEN]
@@ -149,22 +124,7 @@ _COLUMNS = (
 
 
 def apart_table(joint: Joint, runs: Sequence[Run], marked: Sequence[pd.DataFrame]) -> Table:
-    """Name the verdicts that do not hold jointly.
-
-    Parameters
-    ----------
-    joint : Joint
-        What all verdicts share.
-    runs : sequence of Run
-        The studies.
-    marked : sequence of DataFrame
-        Their verdicts, as `Joint.mark` returns them.
-
-    Returns
-    -------
-    Table
-        Without rows if all hold.
-    """
+    """Name the verdicts that do not hold jointly."""
     import pandas as pd
 
     rows = [

@@ -26,17 +26,7 @@ _FONT = 7.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchor:
-    """Where a label stands.
-
-    Parameters
-    ----------
-    centre : ndarray, shape (2,)
-        Of its box.
-    start : ndarray, shape (2,)
-        The place in the box that is nearest to the point.
-    distance : float
-        From there to the point.
-    """
+    """Where a label stands."""
 
     centre: Float64Array
     start: Float64Array
@@ -46,25 +36,7 @@ class Anchor:
 def nearest_places(
     anchors: Float64Array, sizes: Float64Array, *, frame: tuple[float, float, float, float], lines: Float64Array
 ) -> list[Anchor | None]:
-    """Find a place for each of several boxes.
-
-    Parameters
-    ----------
-    anchors : ndarray, shape (labels, 2)
-        The points that have labels, all in units of typographic points.
-    sizes : ndarray, shape (labels, 2)
-        Width and height of each box.
-    frame : tuple of float
-        Left, lower, right and upper end of where boxes may be.
-    lines : ndarray, shape (n, 2)
-        Points of what must not be covered, as close to each other as boxes have gaps.
-
-    Returns
-    -------
-    list of Anchor or None
-        The nearest that is free, one box after the other, from which a line to the point crosses no box before; None where
-        none is free within an inch or so. Boxes that find none are tried again, before the others.
-    """
+    """Find a place for each of several boxes."""
     marks = (anchors[:, None] + _ring(_MARK)).reshape(-1, 2)
     taken = np.concatenate([lines.reshape(-1, 2), anchors, marks])
     order = list(range(len(anchors)))
@@ -132,17 +104,7 @@ def _grid(frame: tuple[float, float, float, float], size: Float64Array) -> Float
 
 
 def label_points(axes: Axes, anchors: Float64Array, texts: Sequence[str]) -> None:
-    """Write a label beside each point that has room for it, with a thin line to it where it is not close.
-
-    Parameters
-    ----------
-    axes : Axes
-        Its limits are set, all else is drawn and its figure is laid out. No line or contour in it is covered.
-    anchors : ndarray, shape (labels, 2)
-        Points in the units of the axes.
-    texts : sequence of str
-        One for each, of any number of lines.
-    """
+    """Write a label beside each point that has room for it, with a thin line to it where it is not close."""
     from matplotlib import rcParams
 
     ink = rcParams["text.color"]

@@ -50,36 +50,12 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 
 
 def study_latex(document: StudyDocument) -> str:
-    """Set the report of one study.
-
-    Parameters
-    ----------
-    document : StudyDocument
-        What the supplement says.
-
-    Returns
-    -------
-    str
-        ASCII; to be compiled in the study's folder, where each figure is ``<picture>.pdf``.
-    """
+    """Set the report of one study."""
     return _compilable(document.title, f"run {document.run}", _study_lines(document, folder="", level=0))
 
 
 def index_latex(document: IndexDocument, studies: Sequence[StudyDocument]) -> str:
-    """Set the ledger of all claims, and behind it the reports of the studies.
-
-    Parameters
-    ----------
-    document : IndexDocument
-        The ledger.
-    studies : sequence of StudyDocument
-        Each becomes a section, without its tables by layer.
-
-    Returns
-    -------
-    str
-        ASCII; to be compiled in the report's folder.
-    """
+    """Set the ledger of all claims, and behind it the reports of the studies."""
     return _compilable(document.title, f"runs {document.runs}", _index_lines(document, studies))
 
 

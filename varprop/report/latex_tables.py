@@ -48,44 +48,13 @@ class _Setting:
 
 
 def fragment(table: Table, *, label: str) -> str:
-    """Set a table for somebody's own paper.
-
-    Parameters
-    ----------
-    table : Table
-        With at least one row.
-    label : str
-        For references; letters, digits and ``:.-`` only.
-
-    Returns
-    -------
-    str
-        A ``table`` that floats, or a ``longtable`` where it takes more than a page, below a comment that names the
-        packages it needs.
-    """
+    """Set a table for somebody's own paper."""
     body = set_table(table, label=label, floating=len(table.rows) <= _LONG_TABLE)
     return f"{_PACKAGES}{FALLBACK}\n{body}"
 
 
 def set_table(table: Table, *, label: str, floating: bool, links: str = "") -> str:
-    """Set a table.
-
-    Parameters
-    ----------
-    table : Table
-        A column whose cells all say the same goes into the caption, notes go below their rows.
-    label : str
-        For references.
-    floating : bool
-        As a ``table`` and ``tabular``, else as a ``longtable``, which stays where it is and breaks over pages.
-    links : str, optional
-        What labels of sections begin with; cells that name a claim then lead to its section.
-
-    Returns
-    -------
-    str
-        Lines that end with a line feed.
-    """
+    """Set a table."""
     if not table.rows:
         return "\\emph{Nothing to list.}\n"
     table, constants = _without_constants(table)

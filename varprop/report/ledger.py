@@ -47,20 +47,7 @@ class Contribution:
 
 
 def contributions(study: str, entries: Iterable[LedgerEntry]) -> list[Contribution]:
-    """Every claim of a study with its tests.
-
-    Parameters
-    ----------
-    study : str
-        Its name, which is its page's folder.
-    entries : iterable of LedgerEntry
-        What `ledger_entries` makes of its run.
-
-    Returns
-    -------
-    list of Contribution
-        In the study's order.
-    """
+    """Every claim of a study with its tests."""
     by_claim: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
         by_claim.setdefault(entry.claim.id, []).append(entry)
@@ -78,18 +65,7 @@ def contributions(study: str, entries: Iterable[LedgerEntry]) -> list[Contributi
 
 
 def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
-    """Sort all tests into the rows of the ledger.
-
-    Parameters
-    ----------
-    tested : iterable of Contribution
-        Of whatever studies and audits.
-
-    Returns
-    -------
-    tuple of Family
-        In the order of `FAMILIES`, what is in none of them last; rows in the order in which their claims come.
-    """
+    """Sort all tests into the rows of the ledger."""
     groups: dict[str, list[Contribution]] = {}
     for one in tested:
         groups.setdefault(group_of(one.claim), []).append(one)
@@ -193,20 +169,7 @@ _COLUMNS = (
 
 
 def plain_ledger(rows: Sequence[LedgerRow], *, file: str) -> Table:
-    """Set the ledger as one table: a row for each claim, below it one for each further statement.
-
-    Parameters
-    ----------
-    rows : sequence of LedgerRow
-        In the order shown.
-    file : str
-        Path of the CSV file with the same statements and their numbers.
-
-    Returns
-    -------
-    Table
-        Ids of further statements begin with an arrow.
-    """
+    """Set the ledger as one table: a row for each claim, below it one for each further statement."""
     texts = []
     for row in rows:
         texts.append(_texts(row.claim, row.leading))
@@ -222,20 +185,7 @@ def _texts(claim: str, statement: Statement) -> list[str]:
 
 
 def ledger_frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
-    """Every statement of the ledger with the numbers of its largest departure.
-
-    Parameters
-    ----------
-    rows : sequence of LedgerRow
-        In the order shown.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``group`` (the claim), ``claim`` (the statement's id), ``verdict``, ``tests_with_verdict``, ``tests``,
-        ``estimate`` (measured over predicted, or a standardised mean), ``ci_low``, ``ci_high``, ``where``, ``statement``,
-        ``corrected``, ``sources`` and ``tests_jointly`` (those with the verdict that hold jointly, missing of audits).
-    """
+    """Every statement of the ledger with the numbers of its largest departure."""
     import pandas as pd
 
     return pd.DataFrame(

@@ -16,18 +16,7 @@ _FALSE_ALARM = 1e-6
 
 
 def levels_section(levels: pd.DataFrame) -> Iterator[str]:
-    """Set the tables of levels.
-
-    Parameters
-    ----------
-    levels : DataFrame
-        What `varprop.verification.calibration.counting.count_levels` returns.
-
-    Yields
-    ------
-    str
-        Lines of Markdown.
-    """
+    """Set the tables of levels."""
     pooled, single, controls = (levels[levels["part"] == part] for part in ("pooled", "levels", "controls"))
     yield from ["## False verdicts at the levels that are used", ""]
     yield (

@@ -24,19 +24,7 @@ _WIDEST = 1.0  # decades of chi_1 either way that have colours of their own
 def draw_map(
     axes: Axes, x: Float64Array, y: Float64Array, fixed: Sequence[tuple[float, bool]], *, label: str | None = None
 ) -> None:
-    """Draw a map as a curve over the diagonal, and its fixed points.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    x, y : ndarray, shape (n,)
-        Points of the curve, x increasing.
-    fixed : sequence of (float, bool)
-        Fixed points and whether each attracts.
-    label : str, optional
-        Name of the curve.
-    """
+    """Draw a map as a curve over the diagonal, and its fixed points."""
     from matplotlib import rcParams
 
     paper, ink = rcParams["axes.facecolor"], rcParams["text.color"]
@@ -64,17 +52,7 @@ def draw_map(
 
 
 def draw_phase_diagram(axes: Axes, table: pd.DataFrame, value: PhaseValue = "chi_1") -> None:
-    """Draw chi_1 or xi_c over the variances of weights and biases, with the edge of chaos.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw; a colour bar takes its place beside them.
-    table : DataFrame
-        What `varprop.theory.phase_diagram` returns, of two or more values on each axis.
-    value : {"chi_1", "xi_c"}
-        What the colours show.
-    """
+    """Draw chi_1 or xi_c over the variances of weights and biases, with the edge of chaos."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

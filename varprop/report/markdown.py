@@ -27,16 +27,6 @@ _LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
 def escape(text: str) -> str:
     r"""Make a user's text mean itself in a line or a table cell of Markdown.
 
-    Parameters
-    ----------
-    text : str
-        Anything.
-
-    Returns
-    -------
-    str
-        One line. An underscore inside a word is left alone: it emphasises nothing, and names stay searchable.
-
     Examples
     --------
     >>> print(escape("a|b <i>*x*</i> he_normal _y_"))
@@ -57,34 +47,12 @@ def paragraph(text: str) -> str:
 
 
 def study_markdown(document: StudyDocument) -> str:
-    """Set the report of one study.
-
-    Parameters
-    ----------
-    document : StudyDocument
-        What the page says.
-
-    Returns
-    -------
-    str
-        The text of README.md; it refers to ``<picture>.svg`` in its own folder.
-    """
+    """Set the report of one study."""
     return _joined(_study_lines(document))
 
 
 def index_markdown(document: IndexDocument) -> str:
-    """Set the index over several studies.
-
-    Parameters
-    ----------
-    document : IndexDocument
-        What the page says.
-
-    Returns
-    -------
-    str
-        The text of README.md.
-    """
+    """Set the index over several studies."""
     return _joined(_index_lines(document))
 
 

@@ -26,23 +26,7 @@ _MAX_BYTES = 2**28  # a page with the numbers of all figures has a few MB
 
 
 def check_target(directory: str | Path, names: Mapping[str, Iterable[str]], *, option: str = "--report") -> None:
-    """Refuse to replace what varprop did not write.
-
-    Parameters
-    ----------
-    directory : str or Path
-        Where a report is to go; it need not be there.
-    names : mapping of str to iterable of str
-        By folder in it (empty for itself) the files that are to be written, as paths from that folder.
-    option : str
-        How the directory is named on the command line, for the message.
-
-    Raises
-    ------
-    ValueError
-        If one of them is there and is not varprop's, or is no file. A file is known by the record of the report that it belongs to;
-        where there is none, a page by its footer, and any other file by a page of varprop's in its folder.
-    """
+    """Refuse to replace what varprop did not write."""
     if not str(directory):
         msg = "the name of the report's folder is empty; write . for the working folder"
         raise ValueError(msg)
@@ -82,39 +66,13 @@ def run_of_page(path: Path) -> str | None:
 
 
 def record_text(run: str, formats: Mapping[str, Iterable[str]]) -> str:
-    """Write the record of a report's folder.
-
-    Parameters
-    ----------
-    run : str
-        Fingerprint of the run.
-    formats : mapping of str to iterable of str
-        By format the files that belong to the report, as paths from the folder.
-
-    Returns
-    -------
-    str
-        JSON.
-    """
+    """Write the record of a report's folder."""
     files = {name: sorted(formats[name]) for name in sorted(formats)}
     return json.dumps({"run": run, "files": files}, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_record(folder: Path) -> tuple[str, dict[str, list[str]]]:
-    """Read the record of a report's folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Any.
-
-    Returns
-    -------
-    run : str
-        Empty if there is no record, or none that can be read.
-    files : dict of str to list of str
-        By format; only what a report may have: a file somewhere in the folder, of a kind that reports consist of.
-    """
+    """Read the record of a report's folder."""
     try:
         found = json.loads(read_text(folder / RECORD, limit=_MAX_BYTES))
         run, files = str(found["run"]), {str(kind): list(map(str, names)) for kind, names in found["files"].items()}

@@ -45,59 +45,22 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 
 
 def check_weasyprint() -> None:
-    """Refuse to begin where no PDF can be made.
-
-    Raises
-    ------
-    ValueError
-        If WeasyPrint is not installed, or the libraries that it draws with are not.
-    """
+    """Refuse to begin where no PDF can be made."""
     _weasyprint()
 
 
 def study_pdf(document: StudyDocument) -> bytes:
-    """Print the page of one study.
-
-    Parameters
-    ----------
-    document : StudyDocument
-        What the page says.
-
-    Returns
-    -------
-    bytes
-        The same on one machine for the same page: no date, no random identifier; the fonts are the machine's.
-    """
+    """Print the page of one study."""
     return page_pdf(study_html(document))
 
 
 def index_pdf(document: IndexDocument) -> bytes:
-    """Print the page over several studies; its links lead to the studies' PDF files.
-
-    Parameters
-    ----------
-    document : IndexDocument
-        What the page says.
-
-    Returns
-    -------
-    bytes
-    """
+    """Print the page over several studies; its links lead to the studies' PDF files."""
     return page_pdf(index_html(document))
 
 
 def page_pdf(page: str) -> bytes:
-    """Print a page, which may refer to nothing outside itself.
-
-    Parameters
-    ----------
-    page : str
-        HTML. Links to other pages of a report become links to their PDF files.
-
-    Returns
-    -------
-    bytes
-    """
+    """Print a page, which may refer to nothing outside itself."""
     weasyprint = _weasyprint()
     # What it does not know of a style sheet made for browsers is not for a reader of the report to see.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)

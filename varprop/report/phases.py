@@ -40,21 +40,7 @@ _TOGETHER = 0.01  # of the axis: points as close as that have one label
 
 
 def phase_points(networks: Mapping[str, Network]) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read off networks where they stand in a phase diagram.
-
-    Parameters
-    ----------
-    networks : mapping of str to Network
-        By label.
-
-    Returns
-    -------
-    points : DataFrame
-        ``configuration``, ``activation``, ``weight_variance`` (mean over the layers of fan_in Var(W)), ``weight_low`` and
-        ``weight_high`` (its range), ``bias_variance`` likewise a mean; one row for each network that has a place.
-    left_out : dict of str to str
-        By label, why a network has none.
-    """
+    """Read off networks where they stand in a phase diagram."""
     import pandas as pd
 
     rows, left_out = [], {}
@@ -78,15 +64,7 @@ def phase_points(networks: Mapping[str, Network]) -> tuple[pd.DataFrame, dict[st
 
 
 def draw_points(axes: Axes, points: pd.DataFrame) -> None:
-    """Draw networks as points, with a bar where their layers differ.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    points : DataFrame
-        What `phase_points` returns.
-    """
+    """Draw networks as points, with a bar where their layers differ."""
     from matplotlib import rcParams
 
     ink, paper = rcParams["text.color"], rcParams["axes.facecolor"]
@@ -100,17 +78,7 @@ def draw_points(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def name_points(axes: Axes, points: pd.DataFrame, labels: Sequence[str]) -> None:
-    """Write a label for each place that is taken, beside the edge of chaos and not across it; none where it has no room.
-
-    Parameters
-    ----------
-    axes : Axes
-        With all else drawn; its limits are set and its figure is laid out.
-    points : DataFrame
-        What `phase_points` returns.
-    labels : sequence of str
-        What each row is called; those that stand in one place share a label, with a line for each.
-    """
+    """Write a label for each place that is taken, beside the edge of chaos and not across it; none where it has no room."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     places = points[["weight_variance", "bias_variance"]].to_numpy(np.float64)
     groups = _groups(places[:, 0], places[:, 1], right - left, high - low)
@@ -138,15 +106,7 @@ def _groups(x: Float64Array, y: Float64Array, width: float, height: float) -> li
 
 
 def draw_phases(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the phases as areas, and chi_1 = 1 as a line.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    table : DataFrame
-        What `varprop.theory.phase_diagram` returns.
-    """
+    """Draw the phases as areas, and chi_1 = 1 as a line."""
     from matplotlib import rcParams
 
     x, y = (np.sort(table[axis].unique()) for axis in ("weight_variance", "bias_variance"))
@@ -171,20 +131,7 @@ def _has_edge(chi_1: Float64Array) -> bool:
 
 
 def phase_tables(points: pd.DataFrame, networks: Mapping[str, Network]) -> dict[str, pd.DataFrame]:
-    """Compute the phases around the points of each activation.
-
-    Parameters
-    ----------
-    points : DataFrame
-        What `phase_points` returns, with at least one row.
-    networks : mapping of str to Network
-        By label, those that have a place and any others.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        By activation, what `varprop.theory.phase_diagram` returns without correlations; all over the same axes.
-    """
+    """Compute the phases around the points of each activation."""
     widest = max(4.0, 1.2 * float(points["weight_high"].max()))
     highest = max(0.5, 1.5 * float(points["bias_variance"].max()))
     weights, biases = np.linspace(widest / _GRID[0], widest, _GRID[0]), np.linspace(0.0, highest, _GRID[1])
@@ -196,21 +143,7 @@ def phase_tables(points: pd.DataFrame, networks: Mapping[str, Network]) -> dict[
 
 
 def phase_figure(points: pd.DataFrame, tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Figure:
-    """Draw a panel for each activation.
-
-    Parameters
-    ----------
-    points : DataFrame
-        What `phase_points` returns.
-    tables : mapping of str to DataFrame
-        By activation, what `varprop.theory.phase_diagram` returns.
-    names : mapping of str to str
-        By configuration, what its point is called.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a panel for each activation."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -237,17 +170,7 @@ def phase_figure(points: pd.DataFrame, tables: Mapping[str, pd.DataFrame], names
 
 
 def phase_pictures(networks: Mapping[str, Network]) -> list[Picture]:
-    """Draw the configurations of a study in the phase diagrams of their activations; no picture if none has a place.
-
-    Parameters
-    ----------
-    networks : mapping of str to Network
-        By the configurations' labels.
-
-    Returns
-    -------
-    list of Picture
-    """
+    """Draw the configurations of a study in the phase diagrams of their activations; no picture if none has a place."""
     points, left_out = phase_points(networks)
     if points.empty:
         return []

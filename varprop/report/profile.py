@@ -21,17 +21,7 @@ _DRAWABLE = (1e-200, 1e200)  # beyond, matplotlib's ticks overflow
 
 @dataclass(frozen=True, slots=True)
 class ProfileScale:
-    """Where a profile is drawn: linear, or logarithmic with an edge for what a log axis cannot show.
-
-    Parameters
-    ----------
-    log : bool
-        True if the quantity is nowhere negative and somewhere positive: then ratios are what it is judged by.
-    floor, ceiling : float
-        On a log scale, where 0 and infinity are drawn.
-    has_zeros, has_infinities : bool
-        Whether anything, 0 above all, is too small or too large for the axis, and drawn at these edges.
-    """
+    """Where a profile is drawn: linear, or logarithmic with an edge for what a log axis cannot show."""
 
     log: bool
     floor: float = 0.0
@@ -69,19 +59,7 @@ def draw_profile(
     scale: ProfileScale | None = None,
     theories: Sequence[str] | None = None,
 ) -> None:
-    """Draw measured means, their intervals, the spread over networks, and each theory's line.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    summary, predictions : DataFrame
-        What `layer_summary` and `predict` return, for one quantity of one configuration.
-    scale : ProfileScale, optional
-        Given when several axes share one; else chosen from the frames.
-    theories : sequence of str, optional
-        Every theory of the figure, so that each keeps its style in all panels.
-    """
+    """Draw measured means, their intervals, the spread over networks, and each theory's line."""
     from matplotlib import rcParams
     from matplotlib.ticker import MaxNLocator
 

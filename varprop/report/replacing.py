@@ -42,17 +42,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """The files of one folder of a report.
-
-    Parameters
-    ----------
-    folder : str
-        In the report's directory; empty for itself.
-    files : mapping of str to mapping of str to bytes
-        By format, and in it by path from the folder.
-    run : str
-        Fingerprint of the run that they are of. If there is none, no record is kept, and nothing old is removed.
-    """
+    """The files of one folder of a report."""
 
     folder: str
     files: Mapping[str, Mapping[str, bytes]]
@@ -65,28 +55,7 @@ class FileSet:
 
 
 def replace_report(directory: str | Path, sets: Sequence[FileSet]) -> tuple[Path, ...]:
-    """Write the files of a report in place of those that were there.
-
-    Parameters
-    ----------
-    directory : str or Path
-        Made if it is missing.
-    sets : sequence of FileSet
-        What is written. Files that an earlier report of another run wrote into these folders, and that are not written
-        now, are removed; of the same run those in other formats stay.
-
-    Returns
-    -------
-    tuple of Path
-        Every file written, the records among them.
-
-    Raises
-    ------
-    ValueError
-        If a file is there that varprop did not write, or another process writes a report there.
-    OSError
-        If the directory cannot be written or the disk is full; the old report is then as it was.
-    """
+    """Write the files of a report in place of those that were there."""
     root = Path(directory)
     check_target(directory, {one.folder: one.contents for one in sets})
     root.mkdir(parents=True, exist_ok=True)
@@ -116,20 +85,7 @@ def replace_report(directory: str | Path, sets: Sequence[FileSet]) -> tuple[Path
 
 
 def check_pages(run: Run, directory: str | Path) -> tuple[Finding, ...]:
-    """See whether a report's pages of a run are of its present state; nothing is changed.
-
-    Parameters
-    ----------
-    run : Run
-        Finished.
-    directory : str or Path
-        Where the report is.
-
-    Returns
-    -------
-    tuple of Finding
-        One for each page of the study, with its whole path.
-    """
+    """See whether a report's pages of a run are of its present state; nothing is changed."""
     root = Path(directory)
     found = []
     if (root / ASIDE / _PLAN).exists():

@@ -60,18 +60,7 @@ _DIFFERENT = _Kind("different from the start", VERDICTS["inconclusive"].color, 0
 
 
 def rows_pictures(simulations: Mapping[str, Simulation]) -> list[Picture]:
-    """Draw in how many different rows and columns trained networks' matrices are; no picture if that was not recorded.
-
-    Parameters
-    ----------
-    simulations : mapping of str to Simulation
-        By the configurations' labels.
-
-    Returns
-    -------
-    list of Picture
-        One or none.
-    """
+    """Draw in how many different rows and columns trained networks' matrices are; no picture if that was not recorded."""
     found = [counts_of(label, simulation) for label, simulation in simulations.items()]
     counts = [one for one in found if one.ranges]
     if not counts:
@@ -122,17 +111,7 @@ def counts_of(label: str, simulation: Simulation) -> Counts:
 
 
 def rows_figure(counts: Sequence[Counts]) -> Figure:
-    """Draw a row of cells for each configuration, a cell for each layer.
-
-    Parameters
-    ----------
-    counts : sequence of Counts
-        At least one, with rows or columns.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a row of cells for each configuration, a cell for each layer."""
     from matplotlib.figure import Figure
 
     axes = [axis for axis in _AXES if any(axis in one.ranges for one in counts)]

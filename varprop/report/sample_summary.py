@@ -26,28 +26,7 @@ COLUMNS = ("configuration", "layer", "module", "quantity", "n_networks", "mean",
 
 
 def layer_summary(simulation: Simulation, quantity: str | Sequence[str], *, configuration: str = "") -> pd.DataFrame:
-    """Mean, its interval and the spread over networks of a quantity, layer by layer.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        What was measured. Several inputs of one network are averaged first: the network is the replicate.
-    quantity : str or sequence of str
-        A recorded quantity, or several, for which samples on disk are read once.
-    configuration : str
-        What the column ``configuration`` is to say.
-
-    Returns
-    -------
-    DataFrame
-        One row per quantity and layer: ``mean`` with its 95 % t-interval ``ci_low``, ``ci_high`` (NaN for a single network), and
-        the 5 % and 95 % quantiles over networks ``low``, ``high``. Networks without a row at a layer are left out.
-
-    Raises
-    ------
-    ValueError
-        If the quantity is unknown or was not recorded.
-    """
+    """Mean, its interval and the spread over networks of a quantity, layer by layer."""
     return profile_rows(simulation.summary([quantity] if isinstance(quantity, str) else quantity), configuration)
 
 
@@ -70,28 +49,7 @@ def profile_rows(summary: pd.DataFrame, configuration: str) -> pd.DataFrame:
 
 
 def frame_summary(frame: pd.DataFrame, quantity: str, *, configuration: str = "") -> pd.DataFrame:
-    """Summarise a tidy frame of samples as `layer_summary` does a simulation.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Columns ``network``, ``layer``, ``quantity``, ``value``, and ``module`` if layers alone do not tell the places
-        apart; several rows of one network and place, as one for each input, are averaged.
-    quantity : str
-        Which rows.
-    configuration : str
-        What the column ``configuration`` is to say.
-
-    Returns
-    -------
-    DataFrame
-        As `layer_summary`.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, or no row has the quantity.
-    """
+    """Summarise a tidy frame of samples as `layer_summary` does a simulation."""
     import pandas as pd
 
     missing = {"network", "layer", "quantity", "value"} - set(frame.columns)

@@ -40,17 +40,7 @@ _OVERLAP = 0.9  # of the distance between two ridges, that the highest takes
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlay:
-    """What a law that theory knows without the sample puts into the bins of a ridge.
-
-    Parameters
-    ----------
-    density : ndarray, shape (bins,)
-        Mean density of ln q in every bin.
-    exact : bool
-        Whether it is the exact law; else a log-normal one with the mean and sd that finite-width theory predicts.
-    rough : bool
-        Whether these two are rough.
-    """
+    """What a law that theory knows without the sample puts into the bins of a ridge."""
 
     density: Float64Array
     exact: bool
@@ -64,23 +54,7 @@ class Overlay:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ridge:
-    """One layer: the living networks' logarithms in bins, and what theory puts there.
-
-    Parameters
-    ----------
-    layer : int
-        1 is the first layer with weights.
-    edges : ndarray, shape (bins + 1,)
-        Of ln q.
-    density : ndarray, shape (bins,)
-        Share of the living networks per unit of ln q.
-    overlay : Overlay or None
-        The same of a law; None where theory has none.
-    mean, typical : float
-        Mean of q over all networks, and exp of the mean of ln q over the living ones.
-    n_networks, n_dead : int
-        Networks that have a value, and those of them with q = 0.
-    """
+    """One layer: the living networks' logarithms in bins, and what theory puts there."""
 
     layer: int
     edges: Float64Array
@@ -93,29 +67,7 @@ class Ridge:
 
 
 def ridges(simulation: Simulation, quantity: str, *, layers: int = LAYERS) -> list[Ridge]:
-    """Find how a second moment is distributed over networks, one layer in memory at a time.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        What was measured. Several inputs of one network are averaged first.
-    quantity : str
-        A recorded quantity without negative values.
-    layers : int
-        At most so many, evenly spread; layers with fewer than two different living networks are left out.
-
-    Returns
-    -------
-    list of Ridge
-        From the first layer to the last.
-
-    Raises
-    ------
-    ValueError
-        If the quantity was not recorded, or has negative values.
-    UnsupportedError
-        If the network has a layer of a type that laws are not known to cover or not to cover.
-    """
+    """Find how a second moment is distributed over networks, one layer in memory at a time."""
     if isinstance(simulation.network, Network):
         read_sites(simulation.network, "a law between networks")
     places = simulation.places(quantity)
@@ -190,15 +142,7 @@ def _mean_density(below: Float64Array, edges: Float64Array) -> Float64Array:
 
 
 def draw_ridges(axes: Axes, drawn: Sequence[Ridge]) -> None:
-    """Draw the first layer at the top and the last at the bottom, over q on a log axis.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    drawn : sequence of Ridge
-        At least one.
-    """
+    """Draw the first layer at the top and the last at the bottom, over q on a log axis."""
     from matplotlib import rcParams
 
     ink, paper = rcParams["text.color"], rcParams["axes.facecolor"]
@@ -241,19 +185,7 @@ def ridge_legend(axes: Sequence[Axes]) -> dict[str, list[object]]:
 
 
 def spread_figure(panels: Mapping[str, Sequence[Ridge]], quantity: str) -> Figure:
-    """Draw a panel for each configuration.
-
-    Parameters
-    ----------
-    panels : mapping of str to sequence of Ridge
-        By label.
-    quantity : str
-        What the ridges are of.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a panel for each configuration."""
     with house_style():
         figure, grid = panel_grid(len(panels), sharex=False)
         for axes, (label, drawn) in zip(grid, panels.items(), strict=True):
@@ -266,17 +198,7 @@ def spread_figure(panels: Mapping[str, Sequence[Ridge]], quantity: str) -> Figur
 
 
 def spread_pictures(simulations: Mapping[str, Simulation]) -> list[Picture]:
-    """Draw the signal and the gradient, where they were recorded.
-
-    Parameters
-    ----------
-    simulations : mapping of str to Simulation
-        By the configurations' labels.
-
-    Returns
-    -------
-    list of Picture
-    """
+    """Draw the signal and the gradient, where they were recorded."""
     pictures = []
     for quantity in _QUANTITIES:
         found = {label: ridges(s, quantity) for label, s in simulations.items() if quantity in s.quantities}

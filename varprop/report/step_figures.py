@@ -24,21 +24,7 @@ def draw_band(
     *,
     margin: float | None = None,
 ) -> None:
-    """Draw every layer's mean step over its prediction, with its interval.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    layers : sequence of int
-        Where each step ends.
-    ratios : ndarray, shape (layers,)
-        Measured over predicted.
-    intervals : sequence of (float, float)
-        Of the ratios.
-    margin : float, optional
-        Shaded: from 1 / (1 + margin) to 1 + margin.
-    """
+    """Draw every layer's mean step over its prediction, with its interval."""
     from matplotlib import rcParams
 
     low, high = np.transpose(intervals)
@@ -63,19 +49,7 @@ def draw_band(
 
 
 def draw_power(axes: Axes, networks: Float64Array, curves: Mapping[float, Float64Array], *, margin: float) -> None:
-    """Draw the probability of the right verdict over the number of networks, a curve for each truth.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    networks : ndarray, shape (n,)
-        Numbers of networks, increasing.
-    curves : mapping of float to ndarray
-        By theta, the log of truth over prediction.
-    margin : float
-        Which tells whether a truth is to be supported or refuted.
-    """
+    """Draw the probability of the right verdict over the number of networks, a curve for each truth."""
     delta = math.log1p(margin)
     for style, (theta, power) in zip(cycle(THEORIES.values()), curves.items(), strict=False):
         what = "supported" if abs(theta) < delta else "refuted"

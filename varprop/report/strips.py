@@ -30,19 +30,7 @@ _MARKS = 12  # to a line, where a strip has no axis
 
 
 def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
-    """Draw the verdicts of one claim.
-
-    Parameters
-    ----------
-    claim : str
-        Its id, which also names the figure.
-    rows : sequence of Record
-        Rows of a verdict frame that bear a verdict; at least one.
-
-    Returns
-    -------
-    Picture
-    """
+    """Draw the verdicts of one claim."""
     import pandas as pd
 
     verdicts = pd.DataFrame(list(rows))
@@ -74,17 +62,7 @@ def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
 
 
 def strip_figure(verdicts: pd.DataFrame) -> Figure:
-    """Draw a line for every verdict, without labels.
-
-    Parameters
-    ----------
-    verdicts : DataFrame
-        The columns of `verify`; rows without a verdict are left out.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a line for every verdict, without labels."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
@@ -99,17 +77,7 @@ def strip_figure(verdicts: pd.DataFrame) -> Figure:
 
 
 def marks_figure(verdicts: pd.DataFrame) -> Figure:
-    """Draw a mark for every verdict, twelve to a line: of tests of equality there is nothing to measure along an axis.
-
-    Parameters
-    ----------
-    verdicts : DataFrame
-        The columns of `verify`; rows without a verdict are left out.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a mark for every verdict, twelve to a line: of tests of equality there is nothing to measure along an axis."""
     from matplotlib.figure import Figure
 
     found = verdicts["verdict"].dropna().sort_values(key=lambda names: names.map(list(SYMBOLS).index), kind="stable")

@@ -46,22 +46,7 @@ def _save(figure: Figure, file: io.BytesIO, **options: Any) -> None:
 
 
 def render_svg(figure: Figure, *, title: str, name: str) -> str:
-    """SVG text of a figure, to stand in a page or in a file of its own.
-
-    Parameters
-    ----------
-    figure : Figure
-        Drawn in the house style.
-    title : str
-        What the figure shows; its text alternative.
-    name : str
-        Prefix of every id inside, so that several figures may stand in one page.
-
-    Returns
-    -------
-    str
-        An ``<svg>`` element in light colours; `standalone` makes a file of it.
-    """
+    """SVG text of a figure, to stand in a page or in a file of its own."""
     file = io.BytesIO()
     _save(figure, file, format="svg", metadata=_NO_METADATA)
     text = file.getvalue().decode("utf-8")

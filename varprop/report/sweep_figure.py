@@ -93,19 +93,7 @@ def _about_one(gains: list[str]) -> str:
 
 
 def sweep_figure(frame: pd.DataFrame, *, log: bool) -> Figure:
-    """Draw a panel for each quantity.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `sweep_frame` returns.
-    log : bool
-        Whether the swept variable has a log axis.
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw a panel for each quantity."""
     quantities, series = list(dict.fromkeys(frame["quantity"])), list(dict.fromkeys(frame["series"]))
     with house_style():
         figure, panels = panel_grid(len(quantities), sharex=False, columns=2)
@@ -119,19 +107,7 @@ def sweep_figure(frame: pd.DataFrame, *, log: bool) -> Figure:
 
 
 def draw_sweep(axes: Axes, rows: pd.DataFrame, *, log: bool, series: list[str] | None = None) -> None:
-    """Draw one quantity of a sweep: marks with intervals, curves, and the line of a gain of 1.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to draw.
-    rows : DataFrame
-        Rows of `sweep_frame` about one quantity.
-    log : bool
-        Whether the swept variable has a log axis.
-    series : list of str, optional
-        Every series of the figure, so that each keeps its style in all panels.
-    """
+    """Draw one quantity of a sweep: marks with intervals, curves, and the line of a gain of 1."""
     from matplotlib import rcParams
 
     quantity, variable = rows["quantity"].iloc[0], rows["variable"].iloc[0]

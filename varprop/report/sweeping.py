@@ -65,13 +65,7 @@ class Point:
 
 
 def points_of(simulations: Sequence[Simulation], variable: Variable) -> list[Point]:
-    """Read the swept values off the networks themselves; networks with one activation are one series.
-
-    Raises
-    ------
-    ValueError
-        If two samples have the same activation and value, or a network's layers differ in what is swept.
-    """
+    """Read the swept values off the networks themselves; networks with one activation are one series."""
     points: dict[tuple[str, float], Point] = {}
     for simulation in simulations:
         network = simulation.architecture
@@ -88,13 +82,7 @@ def points_of(simulations: Sequence[Simulation], variable: Variable) -> list[Poi
 
 
 def value_in(network: Network, variable: Variable) -> float:
-    """Value of a swept variable in a network, the same in all its layers.
-
-    Raises
-    ------
-    ValueError
-        If layers differ in it, or the variable is unknown.
-    """
+    """Value of a swept variable in a network, the same in all its layers."""
     dense = [(layer, site.fans) for site, layer in read_dense(network, _READER)]
     if variable == "depth":
         return float(network.depth)
@@ -121,28 +109,7 @@ def sweep_frame(
     theory: str | None = "mean-field",
     first_layer: int = TRANSIENT,
 ) -> pd.DataFrame:
-    """Measure every point of a sweep, and put a theory's curve beside each series.
-
-    Parameters
-    ----------
-    points : sequence of Point
-        What was sampled.
-    variable : {"weight_variance", "bias_variance", "depth", "width"}
-        What was swept.
-    quantities : sequence of str
-        Of `GAINS` and `LEVELS`; what was not recorded is left out.
-    theory : str, optional
-        Whose curve; None for none.
-    first_layer : int
-        First of the layers that are measured; in networks that have no two layers from there on, the last but one.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`. Of a gain, ``estimate`` is the mean network's factor per layer in the direction in which the signal
-        travels; of a level the mean over networks and layers. Intervals have level .95 and are over networks. Of a curve
-        they are missing; a theory has no row of what it does not predict.
-    """
+    """Measure every point of a sweep, and put a theory's curve beside each series."""
     import pandas as pd
 
     rows: list[dict[str, object]] = []

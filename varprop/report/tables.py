@@ -49,25 +49,7 @@ class LedgerEntry:
 
 
 def ledger_entries(claims: Sequence[Claim], verdicts: pd.DataFrame) -> tuple[LedgerEntry, ...]:
-    """Group the verdicts by claim, in the study's order, and by verdict.
-
-    Parameters
-    ----------
-    claims : sequence of Claim
-        One for each quantity; those of one id are one claim to a reader.
-    verdicts : DataFrame
-        The verdicts of the run.
-
-    Returns
-    -------
-    tuple of LedgerEntry
-        One for each claim and verdict that occurs.
-
-    Raises
-    ------
-    ValueError
-        If a claim has no verdict, or a verdict no claim: the run is not one of this study.
-    """
+    """Group the verdicts by claim, in the study's order, and by verdict."""
     decided = verdicts[verdicts["verdict"].notna()]
     by_claim: dict[str, list[Record]] = {claim.id: [] for claim in claims}
     for record in decided.to_dict("records"):
@@ -90,19 +72,7 @@ def ledger_entries(claims: Sequence[Claim], verdicts: pd.DataFrame) -> tuple[Led
 
 
 def ledger_table(entries: Sequence[LedgerEntry], *, caption: str) -> Table:
-    """Build the claim ledger of one study: an id and its verdict always stand side by side.
-
-    Parameters
-    ----------
-    entries : sequence of LedgerEntry
-        In the order of the rows.
-    caption : str
-        What the ledger covers.
-
-    Returns
-    -------
-    Table
-    """
+    """Build the claim ledger of one study: an id and its verdict always stand side by side."""
     rows = [_ledger_row(entry) for entry in entries]
     table = Table.of(caption, _LEDGER, rows).without_empty_columns(MISSING)
     return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)))

@@ -96,20 +96,6 @@ CHARACTER_COMMAND = r"\varpropchar"
 def tex(text: str, *, breakable: bool = False) -> str:
     r"""Make a user's text mean itself in LaTeX.
 
-    Parameters
-    ----------
-    text : str
-        Anything.
-    breakable : bool, optional
-        Allow lines to end within long words such as the names of quantities, and between Chinese characters.
-
-    Returns
-    -------
-    str
-        One line of ASCII, for the font encoding T1. A character that no command stands for, such as those of Chinese or an
-        emoji, becomes ``\varpropchar{...}``, which the preamble of a supplement defines: the character itself where
-        engine and font have it, else its number in Unicode.
-
     Examples
     --------
     >>> print(tex(r"100 % of {z_1} \input{x} é δ² 😀"))

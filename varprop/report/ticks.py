@@ -9,15 +9,7 @@ if TYPE_CHECKING:
 
 
 def set_round_ticks(axes: Axes, *, most: int) -> None:
-    """Put at most so many round numbers on the horizontal axis, whose limits and scale are set already.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where to.
-    most : int
-        Of ticks, about. There are no minor ones: on a short logarithmic axis matplotlib names them, one over the other.
-    """
+    """Put at most so many round numbers on the horizontal axis, whose limits and scale are set already."""
     from matplotlib.ticker import NullFormatter, NullLocator
 
     axes.set_xticks(_ticks(*axes.get_xlim(), most))

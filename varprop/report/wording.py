@@ -62,16 +62,6 @@ def meaning(quantity: str) -> str:
 def number(value: float) -> str:
     """Four significant digits.
 
-    Parameters
-    ----------
-    value : float
-        Any float; NaN is a missing number.
-
-    Returns
-    -------
-    str
-        Plain from 0.0001 to below 10,000, with an exponent beyond.
-
     Examples
     --------
     >>> [number(v) for v in (1.0, -0.011497, 1999.6, 3.14159e-7, 0.0, sys.float_info.max)]

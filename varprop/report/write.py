@@ -141,24 +141,7 @@ def _by_format(files: Iterable[tuple[str, str, str | bytes]]) -> dict[str, dict[
 def check_place(
     directory: str | Path, names: Sequence[str], formats: Sequence[str], *, option: str = "--report"
 ) -> None:
-    """Refuse, before anything is sampled, a directory where a report would replace what varprop did not write.
-
-    Parameters
-    ----------
-    directory : str or Path
-        As for `write_report`.
-    names : sequence of str
-        Of the studies.
-    formats : sequence of str
-        As for `write_report`.
-    option : str
-        How the directory is named on the command line.
-
-    Raises
-    ------
-    ValueError
-        If a page of the report is there already and is another's, or a name can be no folder's.
-    """
+    """Refuse, before anything is sampled, a directory where a report would replace what varprop did not write."""
     if unfit := unfit_names(names):
         raise ValueError("\n".join(unfit.values()))
     pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
@@ -180,20 +163,7 @@ def _as_runs(run_or_runs: Run | Iterable[Run]) -> list[Run]:
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Refuse what cannot be written.
-
-    Parameters
-    ----------
-    formats : sequence of str
-        As for `write_report`.
-
-    Raises
-    ------
-    ValueError
-        If there is none, one is unknown, or what it needs is not installed.
-    TypeError
-        If it is a single string.
-    """
+    """Refuse what cannot be written."""
     if isinstance(formats, str):
         msg = f"formats must be a sequence of names, got the text {quoted(formats)}; write formats=({quoted(formats)},)"
         raise TypeError(msg)

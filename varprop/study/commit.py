@@ -20,19 +20,7 @@ _REFERENCE = re.compile(r"refs/[^\x00-\x20\x7f]+")
 
 
 def commit_of(folder: Path) -> str | None:
-    """Return the commit that is checked out in a folder, or in the nearest one above it that is a repository.
-
-    Parameters
-    ----------
-    folder : Path
-        Any.
-
-    Returns
-    -------
-    str or None
-        The commit's hash. None outside a repository, before a first commit, and where Git keeps its references in a way
-        that this does not read. Whether files differ from the commit is not looked at.
-    """
+    """Return the commit that is checked out in a folder, or in the nearest one above it that is a repository."""
     try:
         place = folder.resolve()
         for one in (place, *place.parents):

@@ -33,21 +33,7 @@ _EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One network of a study.
-
-    Parameters
-    ----------
-    label : str
-        What tables and figures call it: what tells it from the study's other networks. Unique in a study.
-    network : Network
-        What is sampled.
-    fields : tuple of (str, str)
-        Labels of its activation, weights, biases and widths, and of the swept value if there is one.
-    swept : float, optional
-        Value of the study's swept variable.
-    series : str
-        The label without the swept value: configurations that share it are one sweep.
-    """
+    """One network of a study."""
 
     label: str
     network: Network
@@ -82,26 +68,7 @@ class Choice:
 def cross(
     shared: NetworkTable, grids: Sequence[GridTable], *, several: bool, sweep: Sweep | None = None
 ) -> tuple[tuple[Choice, ...], list[Problem]]:
-    """Cross every grid with what all configurations share; a combination that stands in two grids is kept once.
-
-    Parameters
-    ----------
-    shared : NetworkTable
-        Each key stands here or in every grid; biases may be left out.
-    grids : sequence of GridTable
-        One ``[grid]`` or several ``[[grid]]``.
-    several : bool
-        Whether the file has ``[[grid]]``, for the paths in problems.
-    sweep : Sweep, optional
-        What every combination is taken through.
-
-    Returns
-    -------
-    choices : tuple of Choice
-        Empty if there is a problem.
-    problems : list of Problem
-        A key given twice or not at all, or too many combinations.
-    """
+    """Cross every grid with what all configurations share; a combination that stands in two grids is kept once."""
     problems: list[Problem] = []
     choices: dict[Choice, None] = {}
     layers = 0

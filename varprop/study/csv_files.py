@@ -21,21 +21,6 @@ _GUARD = "'"
 def csv_text(frame: pd.DataFrame, *, digits: int | None = 6) -> str:
     """Write a frame as CSV.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        The index is left out.
-    digits : int, optional
-        Significant ones of numbers: with six, what another machine's last bits change stays out of a file that is committed.
-        None for as many as a number has.
-
-    Returns
-    -------
-    str
-        A text that a spreadsheet would run as a formula begins with an apostrophe, which tells it not to: where it begins with
-        an equals sign, a plus, a minus or an at sign, of whatever width, behind whatever cannot be seen, or has one behind
-        a semicolon. `unguarded` takes the apostrophes away again.
-
     Examples
     --------
     >>> import pandas as pd

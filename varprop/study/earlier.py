@@ -16,54 +16,14 @@ from varprop.verification.evidence import needed_quantities
 
 
 def plan_there(study: Study, configuration: Configuration, folder: Path, *, networks: int | None = None) -> Plan:
-    """Return the plan whose samples a run's folder has or will have.
-
-    Parameters
-    ----------
-    study : Study
-        What is asked.
-    configuration : Configuration
-        One of its configurations.
-    folder : Path
-        The run's.
-    networks : int, optional
-        In place of the study's own number.
-
-    Returns
-    -------
-    Plan
-        The study's own; if it leaves ``quantities`` out, the folder has no part with all of them and an earlier version left
-        parts with all that claims need, the plan of these.
-    """
+    """Return the plan whose samples a run's folder has or will have."""
     plan = study.plan(configuration, networks=networks)
     before = _before(study, plan, folder)
     return plan if before is None or _lacking(study, configuration, before) else before
 
 
 def plans_to_fill(study: Study, folder: Path, *, networks: int | None, fresh: bool) -> dict[str, Plan]:
-    """Return the plan of every configuration that a run is to fill.
-
-    Parameters
-    ----------
-    study : Study
-        What is asked.
-    folder : Path
-        The run's, if it exists.
-    networks : int, optional
-        In place of the study's own number.
-    fresh : bool
-        Whether everything is sampled again.
-
-    Returns
-    -------
-    dict of str to Plan
-        By the configurations' labels.
-
-    Warns
-    -----
-    RuntimeWarning
-        If samples of an earlier version lack what a claim needs.
-    """
+    """Return the plan of every configuration that a run is to fill."""
     if fresh:
         return {c.label: study.plan(c, networks=networks) for c in study.configurations}
     plans = {c.label: plan_there(study, c, folder, networks=networks) for c in study.configurations}
@@ -84,20 +44,7 @@ def plans_to_fill(study: Study, folder: Path, *, networks: int | None, fresh: bo
 
 
 def unrecorded(study: Study, simulations: Mapping[str, Simulation]) -> list[str]:
-    """Name the quantities that samples lack because an earlier version made them.
-
-    Parameters
-    ----------
-    study : Study
-        What was asked.
-    simulations : mapping of str to Simulation
-        By the configurations' labels.
-
-    Returns
-    -------
-    list of str
-        Empty if the study itself says what is recorded.
-    """
+    """Name the quantities that samples lack because an earlier version made them."""
     if study.quantities is not None or study.training is not None:
         return []
     lacking = {

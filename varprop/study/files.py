@@ -20,28 +20,7 @@ class TooLargeError(ValueError):
 
 
 def read_bytes(path: Path, *, limit: int) -> bytes:
-    """Read a file.
-
-    Parameters
-    ----------
-    path : Path
-        Of a regular file, or a link to one.
-    limit : int
-        The most bytes that such a file has.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    NotRegularError
-        If it is no regular file; it is not waited for.
-    TooLargeError
-        If it has more bytes.
-    OSError
-        If it is not there or cannot be read.
-    """
+    """Read a file."""
     # Opening a pipe would wait for its writer, unless it is said not to; elsewhere than on POSIX there are none in folders.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
@@ -56,13 +35,5 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
 
 
 def read_text(path: Path, *, limit: int) -> str:
-    """Read a UTF-8 file likewise.
-
-    Raises
-    ------
-    NotRegularError, TooLargeError, OSError
-        As `read_bytes`.
-    UnicodeDecodeError
-        If it is not UTF-8.
-    """
+    """Read a UTF-8 file likewise."""
     return read_bytes(path, limit=limit).decode("utf-8")

@@ -27,13 +27,7 @@ _SIGNS = (".lock", "samples")
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder that is no run's and holds what a run would replace.
-
-    Raises
-    ------
-    StudyError
-        If it has a file of one of these names that no run has written.
-    """
+    """Refuse a folder that is no run's and holds what a run would replace."""
     there = [name for name in _WRITTEN if (folder / name).exists()]
     if not there or any((folder / sign).exists() for sign in _SIGNS):
         return
@@ -59,25 +53,7 @@ class RunProgress:
 
 
 class Filling:
-    """The blocks that a folder lacks, and how they get there.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-    plans : mapping of str to Plan
-        By the configurations' labels, of all that may be wanted.
-    missing : mapping
-        From a label and a block's number to the block.
-    executor : None, str or Executor
-        As in `varprop.study.run_study`, like the next two.
-    progress : callable, optional
-        Called after every block.
-    workers : int, optional
-        Threads or processes.
-    beginning : callable, optional
-        Called before anything is sampled.
-    """
+    """The blocks that a folder lacks, and how they get there."""
 
     def __init__(
         self,
@@ -145,23 +121,7 @@ def fill(
     workers: int | None,
     fresh: bool,
 ) -> dict[str, Watch] | None:
-    """Bring the folder to what the study asks for.
-
-    Returns
-    -------
-    dict of str to Watch, or None
-        Of a sequential study its claims, judged; of one whose number of networks is fixed nothing.
-
-    Raises
-    ------
-    StudyError
-        If the record of the folder's looks is damaged, or the manifest is there and cannot be read.
-
-    Warns
-    -----
-    RuntimeWarning
-        If the manifest is damaged, and that record lost with it; or the samples are of another version of the draws.
-    """
+    """Bring the folder to what the study asks for."""
     before = _manifest_before(folder)
     if told := other_draws(before):
         warnings.warn(

@@ -18,23 +18,7 @@ def digest(content: object) -> str:
 
 
 def fingerprint_of(standing: Standing, samples: Mapping[str, tuple[str, int]]) -> str:
-    """Return the fingerprint of a run.
-
-    Parameters
-    ----------
-    standing : Standing
-        How its study stands.
-    samples : mapping of str to tuple
-        By the configurations' labels the key of the samples, which holds their content, seed and version, and their number of
-        networks.
-
-    Returns
-    -------
-    str
-        Sixteen hexadecimal digits. It is another one as soon as anything differs that a verdict comes from: the study's text,
-        what was sampled, how many networks of it, and which look this is. It is the same on every machine, although the last bits
-        of samples may not be, and does not depend on varprop's version.
-    """
+    """Return the fingerprint of a run."""
     study = standing.study
     look = [
         standing.number,

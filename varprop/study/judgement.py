@@ -25,19 +25,7 @@ class Judgement:
 
 
 def judgement(standing: Standing, find: Callable[[Standing], list[Found]]) -> Judgement:
-    """Judge everything that a study states.
-
-    Parameters
-    ----------
-    standing : Standing
-        With every statement taken to share alpha.
-    find : callable
-        What takes the evidence, in the order of the statements.
-
-    Returns
-    -------
-    Judgement
-    """
+    """Judge everything that a study states."""
     import pandas as pd
 
     if not standing.stated:  # a study may sample and plot without claiming anything

@@ -28,48 +28,14 @@ _BUSY = "another varprop is at work in this folder; wait for it to finish, or na
 
 @contextlib.contextmanager
 def locked(folder: Path, *, busy: str = _BUSY) -> Iterator[None]:
-    """Hold the folder's lock, to write in it; the system gives it back even if this process is killed.
-
-    Parameters
-    ----------
-    folder : Path
-        An existing folder; a file ``.lock`` stays in it.
-    busy : str
-        What is said if another process holds the lock.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    StudyError
-        If another process holds the lock.
-    OSError
-        If the folder cannot be written.
-    """
+    """Hold the folder's lock, to write in it; the system gives it back even if this process is killed."""
     with _held(folder, os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644), shared=False, busy=busy):
         yield
 
 
 @contextlib.contextmanager
 def reading(folders: Iterable[Path]) -> Iterator[None]:
-    """Keep others from writing in runs' folders while their samples are read; others may read too.
-
-    Parameters
-    ----------
-    folders : iterable of Path
-        Those that are no folders, or have never been written to by a run, are left to whoever reads them.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    StudyError
-        If another process is writing in one of them.
-    """
+    """Keep others from writing in runs' folders while their samples are read; others may read too."""
     with contextlib.ExitStack() as stack:
         for folder in folders:
             try:

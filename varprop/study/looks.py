@@ -23,27 +23,7 @@ _OPTIONAL = ("level", "p_support", "p_refute")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One look at a study's claims.
-
-    Parameters
-    ----------
-    networks : int
-        Of each configuration, with which claims were judged; of a sequential study the budget.
-    rung : int
-        Of the ladder; 0 where there were fewer networks than at the first look.
-    seed, draws_version : int
-        Of the draws.
-    stopping : {"fixed", "sequential"}
-        Of the study.
-    design : {"ladder", "one"}
-        What the study said of its looks.
-    alpha : float
-        Bound on the chance of any false verdict.
-    m : int
-        Statements that shared it.
-    sightings : tuple of Sighting
-        The claims, each about one configuration.
-    """
+    """One look at a study's claims."""
 
     networks: int
     rung: int
@@ -100,25 +80,7 @@ def _describe(one: Sighting) -> dict[str, Any]:
 
 
 def read_looks(folder: Path, manifest: Mapping[str, Any]) -> tuple[Look, ...]:
-    """Return what a run's manifest says of its looks, in their order.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's.
-    manifest : mapping
-        As `read_manifest` returns it, or nothing.
-
-    Returns
-    -------
-    tuple of Look
-        A finished run of a version that kept no record counts as a first look at what its study says.
-
-    Raises
-    ------
-    StudyError
-        If the record is damaged.
-    """
+    """Return what a run's manifest says of its looks, in their order."""
     if "looks" not in manifest:
         return _unrecorded(folder, manifest)
     try:
@@ -202,27 +164,7 @@ def _unrecorded(folder: Path, manifest: Mapping[str, Any]) -> tuple[Look, ...]:
 def look_at(
     study: Study, networks: int, stated: Sequence[Sighting], *, rung: int, m: int, alpha: float | None = None
 ) -> Look:
-    """Describe a look at what a study states.
-
-    Parameters
-    ----------
-    study : Study
-        Whose seed, kind of stopping and design of looks it has.
-    networks : int
-        With which claims are judged.
-    stated : sequence of Sighting
-        What is looked at.
-    rung : int
-        Of the ladder.
-    m : int
-        Statements that share alpha.
-    alpha : float, optional
-        In place of the study's.
-
-    Returns
-    -------
-    Look
-    """
+    """Describe a look at what a study states."""
     return Look(
         networks=networks,
         rung=rung,

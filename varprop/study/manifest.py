@@ -59,30 +59,7 @@ def make_manifest(
     complete: bool,
     used: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Describe a run.
-
-    Parameters
-    ----------
-    study : Study
-        What is asked.
-    plans : mapping of str to Plan
-        By the configurations' labels.
-    before : mapping
-        The manifest that the folder has, empty if none.
-    looks : sequence of Look
-        That there have been.
-    samples_anew : bool
-        Whether anything is sampled now; if not, the samples keep the environment that made them.
-    complete : bool
-        Whether every part is there.
-    used : mapping of str to int, optional
-        Networks that were sampled of each configuration, where it is not all that were planned.
-
-    Returns
-    -------
-    dict
-        JSON-able.
-    """
+    """Describe a run."""
     earlier = [*before.get("earlier_environments", []), *([before["environment"]] if "environment" in before else [])]
     current = environment() if samples_anew or not earlier else earlier[-1]
     return {
@@ -115,13 +92,7 @@ def make_manifest(
 
 
 def looks_so_far(folder: Path) -> tuple[Look, ...]:
-    """Return the looks at what a folder holds; none if it is no run's yet, or its manifest cannot be read.
-
-    Raises
-    ------
-    StudyError
-        If the record of the looks alone is damaged.
-    """
+    """Return the looks at what a folder holds; none if it is no run's yet, or its manifest cannot be read."""
     try:
         manifest = read_manifest(folder)
     except StudyError:
@@ -130,13 +101,7 @@ def looks_so_far(folder: Path) -> tuple[Look, ...]:
 
 
 def record_looks(folder: Path, looks: Sequence[Look]) -> None:
-    """Write the looks at a run into its manifest, if they are not there; only the holder of the run's lock may call this.
-
-    Raises
-    ------
-    StudyError
-        If the folder has no manifest, or it is damaged.
-    """
+    """Write the looks at a run into its manifest, if they are not there; only the holder of the run's lock may call this."""
     manifest, described = read_manifest(folder), [look.describe() for look in looks]
     if manifest.get("looks") != described:
         write_manifest(folder, manifest | {"looks": described})
@@ -152,13 +117,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read ``manifest.json``.
-
-    Raises
-    ------
-    StudyError
-        If the folder has none, or it is damaged; if it cannot be read, with the OSError as its cause.
-    """
+    """Read ``manifest.json``."""
     cause: Exception
     try:
         manifest = json.loads(read_text(folder / "manifest.json", limit=_MAX_BYTES))

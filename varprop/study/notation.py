@@ -27,22 +27,6 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 def parse_widths(text: str) -> tuple[int, ...]:
     """Read widths as ``varprop.model.network.widths_label`` writes them.
 
-    Parameters
-    ----------
-    text : str
-        ``256x20``: 256 inputs and 20 weight layers of 256. ``512-128x20``: the pattern 512, 128 repeated from the
-        input on, 20 weight layers. ``784-64-10``: as it stands, input first.
-
-    Returns
-    -------
-    tuple of int
-        Units of the input and of every weight layer.
-
-    Raises
-    ------
-    ValueError
-        If the text is something else, or asks for more than 65,536 layers.
-
     Examples
     --------
     >>> parse_widths("8x3"), parse_widths("784-64-10"), parse_widths("8-4x3")
@@ -79,18 +63,6 @@ def layers_of(widths: object) -> int:
 def parse_noun(text: str) -> tuple[str, dict[str, float | str]]:
     """Read an activation or a law as its label writes it: a name, perhaps with parameters in brackets.
 
-    Returns
-    -------
-    name : str
-        Not checked to exist.
-    parameters : dict of str to float or str
-        Numbers as floats, anything else as text.
-
-    Raises
-    ------
-    ValueError
-        If the text does not read so.
-
     Examples
     --------
     >>> parse_noun("relu"), parse_noun("variance_scaling(scale=2, mode=fan_in)")
@@ -112,11 +84,6 @@ def parse_noun(text: str) -> tuple[str, dict[str, float | str]]:
 
 def parse_network(*, widths: str, activation: str, weights: str, biases: str = "zeros") -> Network:
     """Build a multilayer perceptron from the short texts.
-
-    Raises
-    ------
-    ValueError
-        If one of them is wrong; the message begins with which.
 
     Examples
     --------

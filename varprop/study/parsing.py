@@ -102,26 +102,7 @@ def _read(path: Path) -> str:
 
 
 def parse_study(text: str, *, name: str, source: str) -> Study:
-    """Make a study from the text of a file.
-
-    Parameters
-    ----------
-    text : str
-        TOML.
-    name : str
-        The study's name.
-    source : str
-        What errors call the file.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    StudyError
-        With every problem at once.
-    """
+    """Make a study from the text of a file."""
     raw = _parse_toml(text, source)
     document, problems = _validate(Document, raw)
     # What is in order is checked further even if something else is not: one round of errors, not two.

@@ -17,24 +17,7 @@ UNTESTED = "not tested yet: verdicts() does"
 
 
 def run_card(study: Study, folder: str, used: Mapping[str, int], verdicts: pd.DataFrame | None) -> str:
-    """Describe a run: what was sampled, and a row for each claim.
-
-    Parameters
-    ----------
-    study : Study
-        What was asked.
-    folder : str
-        Where the samples are.
-    used : mapping of str to int
-        Networks by configuration.
-    verdicts : DataFrame or None
-        As `Run.verdicts` returns it; None if nothing has been tested yet, which is not done for a card.
-
-    Returns
-    -------
-    str
-        HTML, every text in it escaped.
-    """
+    """Describe a run: what was sampled, and a row for each claim."""
     fewest, most = min(used.values()), max(used.values())
     sampled = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     facts = {"networks": f"{sampled} of each configuration", **facts_of(study), "folder": folder}

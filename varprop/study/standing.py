@@ -24,19 +24,7 @@ from varprop.verification.watching import look_schedule, mixture_for
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How a study stands at one look.
-
-    Parameters
-    ----------
-    study : Study
-        What is asked.
-    networks : int
-        That the run has of each configuration; of a sequential study at most.
-    looks : tuple of Look
-        Those before this one; this one among them, if it has been recorded.
-    stated : tuple of Sighting
-        What the study states, in the order of its verdicts.
-    """
+    """How a study stands at one look."""
 
     study: Study
     networks: int
@@ -318,21 +306,7 @@ def _changed(seen: Sighting, others: Sequence[Sighting]) -> bool:
 
 
 def stand(study: Study, looks: Sequence[Look], networks: int) -> Standing:
-    """Find how a study stands.
-
-    Parameters
-    ----------
-    study : Study
-        What is asked.
-    looks : sequence of Look
-        That there have been.
-    networks : int
-        Of each configuration in the run.
-
-    Returns
-    -------
-    Standing
-    """
+    """Find how a study stands."""
     return Standing(study=study, networks=networks, looks=tuple(looks), stated=sightings(study))
 
 
@@ -342,23 +316,7 @@ def mixture_of(standing: Standing) -> NormalMixture:
 
 
 def too_few(study: Study, networks: int | None = None, *, looks: Sequence[Look] = ()) -> str:
-    """Warn, before anything is sampled, that a study cannot decide some of its claims.
-
-    Parameters
-    ----------
-    study : Study
-        What is about to run.
-    networks : int, optional
-        Networks per configuration, in place of the study's own number.
-    looks : sequence of Look
-        That there have been. After one, its own table says how many networks decide what it left open.
-
-    Returns
-    -------
-    str
-        One sentence; empty if nothing is known to be too few. It takes arithmetic alone, and names the number that `plan_study`
-        names before there is a run.
-    """
+    """Warn, before anything is sampled, that a study cannot decide some of its claims."""
     given = study.networks if networks is None else networks
     if looks:
         return ""

@@ -21,32 +21,7 @@ _DRAWN = ("dtype", "method", "normals", "tile", "block", "draws_version")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One statement as it is looked at.
-
-    Parameters
-    ----------
-    claim, configuration, quantity : str
-        What tables call it.
-    statement : str
-        Hash of all that is stated: the claim's id, quantity, test, theory, layers and direction of its bound, and the network
-        with its inputs. The margin, or the bound, is no part of it.
-    about : str
-        The same without the id: a claim that was given another id is about the same.
-    draws : str
-        Hash of what decides which numbers are drawn: the seed, and how they are made.
-    tolerance : tuple of (str, float)
-        Margin or bound by its name in the study file.
-    watched : bool
-        Whether it is judged by a confidence sequence, which holds at all looks.
-    own_draws : bool
-        Whether its test draws for itself, the same numbers whatever the number of networks.
-    counts : bool
-        Whether it shares alpha with the others.
-    edited : bool
-        Whether its tolerance was chosen after a look at it with another one.
-    level, p_support, p_refute : float, optional
-        Of the verdict, where it has been judged.
-    """
+    """One statement as it is looked at."""
 
     claim: str
     configuration: str
@@ -70,18 +45,7 @@ class Sighting:
 
 
 def sightings(study: Study) -> tuple[Sighting, ...]:
-    """Return everything that a study states, configuration by configuration, claims in the file's order.
-
-    Parameters
-    ----------
-    study : Study
-        Its claims.
-
-    Returns
-    -------
-    tuple of Sighting
-        In the order of the verdicts.
-    """
+    """Return everything that a study states, configuration by configuration, claims in the file's order."""
     found = []
     for configuration in study.configurations:
         claims = study.claims_about(configuration.label)

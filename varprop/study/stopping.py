@@ -20,30 +20,7 @@ Goals = Mapping[str, int]
 def follow(
     standing: Standing, folder: Path, plans: Mapping[str, Plan], bring: Callable[[Goals], None]
 ) -> dict[str, Watch]:
-    """Judge a study's claims look by look, until every claim is closed.
-
-    Parameters
-    ----------
-    standing : Standing
-        How the study stands with this budget.
-    folder : Path
-        The run's.
-    plans : mapping of str to Plan
-        By the configurations' labels, with the budget as their number of networks.
-    bring : callable
-        Called before each round of looks with what has to be in the folder then.
-
-    Returns
-    -------
-    dict of str to Watch
-        By label, all closed. What they say depends on the samples and the schedule alone, never on how often sampling was
-        interrupted, or how many workers there were.
-
-    Raises
-    ------
-    StudyError
-        If a part is missing or damaged, or a test does not apply to what was sampled.
-    """
+    """Judge a study's claims look by look, until every claim is closed."""
     study, levels = standing.study, [allowance.level for allowance in standing.allowances()]
     alpha, m, budget = _first_design(standing)
     watches: dict[str, Watch] = {}

@@ -45,17 +45,7 @@ class DamagedPartError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """What a file of samples holds.
-
-    Parameters
-    ----------
-    networks : int
-        Of the block.
-    hashed : bool
-        Whether the file has a hash of its values, which they agree with; those of an earlier version have none.
-    values : dict of str to ndarray
-        By quantity, of all its networks.
-    """
+    """What a file of samples holds."""
 
     networks: int
     hashed: bool
@@ -68,24 +58,7 @@ def part_path(samples: Path, plan: Plan, block: Block) -> Path:
 
 
 def encode_part(plan: Plan, block: Block, values: dict[str, Float64Array]) -> bytes:
-    """Write one block as a Parquet file.
-
-    Parameters
-    ----------
-    plan : Plan
-        What was sampled.
-    block : Block
-        Which block of it.
-    values : dict of str to ndarray
-        By quantity, shape (networks, places) or (networks, places, inputs).
-
-    Returns
-    -------
-    bytes
-        Tidy rows ``network``, ``layer``, ``module``, (``input``,) ``quantity``, ``value``; a null where a network has
-        no value. Rows stand in the order quantity, network, place, input, so that they read back by shape alone, those of
-        a quantity in a row group of their own. The bytes depend on the arguments and on pyarrow's version, on nothing else.
-    """
+    """Write one block as a Parquet file."""
     import pyarrow.parquet as pq
 
     about = _about(FORMAT, plan, block, block.networks)
@@ -169,27 +142,7 @@ def _shape(plan: Plan, quantity: str, networks: int) -> tuple[int, ...]:
 
 
 def read_part(path: Path, plan: Plan, block: Block) -> dict[str, Float64Array] | None:
-    """Read one block back.
-
-    Parameters
-    ----------
-    path : Path
-        The part.
-    plan, block : Plan, Block
-        What it should hold. A part of a longer run, with more networks, begins with those of the shorter one.
-
-    Returns
-    -------
-    dict of str to ndarray, or None
-        By quantity; None if there is no such part yet, or a shorter run left one with fewer networks.
-
-    Raises
-    ------
-    DamagedPartError
-        As `open_part`.
-    StudyError
-        Likewise.
-    """
+    """Read one block back."""
     part = open_part(path, plan, block)
     if part is None or part.networks < block.networks:
         return None
@@ -197,27 +150,7 @@ def read_part(path: Path, plan: Plan, block: Block) -> dict[str, Float64Array] |
 
 
 def open_part(path: Path, plan: Plan, block: Block) -> StoredPart | None:
-    """Read a part, of however many networks it is.
-
-    Parameters
-    ----------
-    path : Path
-        The part.
-    plan, block : Plan, Block
-        What it should be a part of.
-
-    Returns
-    -------
-    StoredPart or None
-        None if there is no such file.
-
-    Raises
-    ------
-    DamagedPartError
-        If the file is truncated, a checksum or the hash of its values does not match, or it holds something else.
-    StudyError
-        If it is there and cannot be read: nothing is known of what it holds, so it is not to be sampled over.
-    """
+    """Read a part, of however many networks it is."""
     try:
         data = read_bytes(path, limit=_ROW_BYTES * _rows(plan, plan.block) + _SPARE_BYTES)
         return _decode(data, plan, block)
@@ -310,13 +243,7 @@ def _plainly(column: pa.ChunkedArray) -> pa.Array:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash at any moment it is there as a whole, or as it was before.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written or the disk is full; the temporary file is then removed.
-    """
+    """Write a file so that after a crash at any moment it is there as a whole, or as it was before."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -31,25 +31,13 @@ class Store:
     plan: Plan
 
     def check(self) -> None:
-        """See that every part is there, without reading any.
-
-        Raises
-        ------
-        StudyError
-            If one is missing.
-        """
+        """See that every part is there, without reading any."""
         for block in self.plan.blocks:
             if not part_path(self.folder / "samples", self.plan, block).exists():
                 raise self._unfinished()
 
     def read(self, block: Block) -> BlockValues:
-        """Values of one block.
-
-        Raises
-        ------
-        StudyError
-            If its part is missing, damaged or cannot be read.
-        """
+        """Values of one block."""
         path = part_path(self.folder / "samples", self.plan, block)
         try:
             values = read_part(path, self.plan, block)

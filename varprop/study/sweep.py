@@ -33,17 +33,6 @@ _DIGITS = 4
 class Sweep:
     """One variable and the values that it takes.
 
-    Parameters
-    ----------
-    variable : {"weight_variance", "bias_variance", "depth", "width"}
-        n_in Var(W), Var(b), number of weight layers, or units of the input and of every layer.
-    values : tuple of float
-        In the file's order, each once; whole numbers for depth and width.
-    scale : {"linear", "log"}
-        How the values are spaced, and so how they are drawn.
-    distribution : {"normal", "truncated_normal", "uniform"}
-        Of the weights or biases whose variance is swept.
-
     Examples
     --------
     >>> Sweep("weight_variance", (0.5, 2.0), "log", "normal").law(2.0).label

@@ -36,18 +36,7 @@ class TrainingTable(StrictTable):
 
 
 def top_problems(raw: Mapping[str, Any]) -> list[Problem]:
-    """Find what does not go with the study's kind at the top of a file.
-
-    Parameters
-    ----------
-    raw : mapping
-        The whole file.
-
-    Returns
-    -------
-    list of Problem
-        Keys that have no meaning with ``[training]``, and quantities that the study does not record.
-    """
+    """Find what does not go with the study's kind at the top of a file."""
     trained = "training" in raw
     problems = []
     for key, why in _OF_THE_START.items():
@@ -65,17 +54,7 @@ def top_problems(raw: Mapping[str, Any]) -> list[Problem]:
 
 
 def kind_problems(claims: Sequence[Claim], path: str, *, trained: bool) -> list[Problem]:
-    """Find what does not go with the study's kind in a table of ``[[claims]]``.
-
-    Parameters
-    ----------
-    claims : sequence of Claim
-        One for each of its quantities.
-    path : str
-        Of the table.
-    trained : bool
-        Whether the study has ``[training]``.
-    """
+    """Find what does not go with the study's kind in a table of ``[[claims]]``."""
     problems: dict[Problem, None] = {}
     for index, claim in enumerate(claims):
         if trained and claim.test != _TEST:

@@ -256,11 +256,6 @@ def settled_second_moment(
     """Return the fixed point to which the length map goes from q: the first one in the direction that it takes.
 
     That is so for a map that rises; the built-in activations whose map falls have one fixed point.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range, or there is no fixed point in that direction.
     """
     check_non_negative(weight_variance=weight_variance, bias_variance=bias_variance, q=q)
     gain = weight_variance / checked_probability(keep_probability)

@@ -23,20 +23,7 @@ _AT_THE_END = 1e-7  # nearer to t = 1 than this, c is 0
 def attracting_correlations(
     phi: Activation, weight_variance: Float64Array, q: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """Correlations c < 1 that attract at fixed points q with chi_1 > 1, and the slope of the correlation map there.
-
-    Parameters
-    ----------
-    phi : Activation
-        Without jumps.
-    weight_variance, q : ndarray, shape (n,)
-        Variance of the weights, and a fixed point of the length map with chi_1 > 1.
-
-    Returns
-    -------
-    c, slope : ndarray, shape (n,)
-        To about 1e-12, where chi_1 is not within 1e-6 of 1.
-    """
+    """Correlations c < 1 that attract at fixed points q with chi_1 > 1, and the slope of the correlation map there."""
     octave = np.floor(np.log2(q)).astype(int)
     series = np.empty((_IN_T, q.size))
     for exponent in np.unique(octave):

@@ -191,13 +191,7 @@ def chi_parallel(
 
 
 def second_moment_slope(phi: Activation, q: Float64Array) -> Float64Array:
-    """dE[phi(z)^2]/dq for z ~ N(0, q), in the shape of q; at q = 0 the slope from the right.
-
-    Raises
-    ------
-    ValueError
-        If q is 0 somewhere and the slope there is infinite.
-    """
+    """dE[phi(z)^2]/dq for z ~ N(0, q), in the shape of q; at q = 0 the slope from the right."""
     if phi.homogeneous:
         return np.full_like(q, phi.second_moment(1.0))
     positive = np.where(q > 0, q, 1.0)
@@ -237,13 +231,7 @@ LARGEST = 1e150
 
 
 def check_non_negative(**values: float) -> None:
-    """Refuse what is not a finite number >= 0, or beyond `LARGEST`.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument.
-    """
+    """Refuse what is not a finite number >= 0, or beyond `LARGEST`."""
     for name, value in values.items():
         if not 0 <= value <= LARGEST:  # NaN too
             msg = f"{name} must be a finite number >= 0, {LARGEST:g} at most, got {quoted(value)}"
@@ -251,26 +239,14 @@ def check_non_negative(**values: float) -> None:
 
 
 def check_depth(depth: int) -> None:
-    """Refuse a depth that is no positive integer, or beyond that of any network.
-
-    Raises
-    ------
-    ValueError
-        Always then.
-    """
+    """Refuse a depth that is no positive integer, or beyond that of any network."""
     if isinstance(depth, bool) or not isinstance(depth, numbers.Integral) or not 1 <= depth <= MAX_LAYERS:
         msg = f"depth must be a positive integer, {MAX_LAYERS} at most, got {quoted(depth)}"
         raise ValueError(msg)
 
 
 def checked_probability(keep_probability: float) -> float:
-    """Return the probability that dropout keeps a unit, as a float.
-
-    Raises
-    ------
-    ValueError
-        If it is not in (0, 1].
-    """
+    """Return the probability that dropout keeps a unit, as a float."""
     if not 0 < keep_probability <= 1:
         msg = f"keep_probability must be in (0, 1], got {quoted(keep_probability)}; 1 means no dropout"
         raise ValueError(msg)

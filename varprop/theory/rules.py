@@ -200,23 +200,6 @@ def get_theory(name: str) -> Theory:
 def weight_variance(name: str, fan_in: int, fan_out: int) -> float:
     """Variance of one weight that a textbook initialisation prescribes.
 
-    Parameters
-    ----------
-    name : {"xavier", "he"}
-        Whose prescription.
-    fan_in, fan_out : int
-        Widths on both sides of the layer.
-
-    Returns
-    -------
-    float
-        2 / (fan_in + fan_out) for Xavier, 2 / fan_in for He.
-
-    Raises
-    ------
-    ValueError
-        If the theory prescribes no variance.
-
     References
     ----------
     .. [1] Glorot & Bengio (2010), AISTATS (PMLR 9): the normalised initialisation.

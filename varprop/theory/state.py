@@ -54,13 +54,7 @@ def pairs_of(inputs: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 @singledispatch
 def advance(noun: object, _state: State, _site: Site, _theory: Theory) -> State:
-    """Send a theory's state through one noun.
-
-    Raises
-    ------
-    UnsupportedError
-        If there is no rule for this type of noun, or the theory does not cover it.
-    """
+    """Send a theory's state through one noun."""
     refuse_layer("theory", noun, supported())
 
 
@@ -176,13 +170,7 @@ def _is_share(said: Float64Array, true: float) -> bool:
 
 
 def check_centred(network: Network) -> None:
-    """Refuse laws that have a mean.
-
-    Raises
-    ------
-    UnsupportedError
-        Naming the first of them.
-    """
+    """Refuse laws that have a mean."""
     for site, layer in read_dense(network, "theory"):
         _check_centred(layer.weights, site, "weights")
         _check_centred(layer.biases, site, "biases")

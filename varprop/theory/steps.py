@@ -36,33 +36,6 @@ def expected_steps(
 ) -> Iterator[Step]:
     r"""Yield what a theory expects of a quantity at every place that a step leads to, in the order of the signal.
 
-    Parameters
-    ----------
-    network : Network
-        Layers, laws and widths.
-    theory : Theory
-        Whose steps.
-    quantity : str
-        "pivot", "gradient_second_moment", or a second moment or variance of pre-activations or activations.
-    measured : callable
-        Looks up what a step starts from; it is asked for no more than that.
-    inputs : ndarray, shape (inputs, input_size)
-        What was fed in, which finite-width theory asks for.
-
-    Yields
-    ------
-    Site
-        Where the step ends.
-    ndarray, shape (networks, inputs)
-        The expectation given the layer before; gradients come from the last layer to the first.
-
-    Raises
-    ------
-    UnsupportedError
-        If a law has a mean, the theory says nothing of the quantity, or does not cover a layer.
-    ValueError
-        If finite-width theory is asked for an input of which nothing is left.
-
     Notes
     -----
     A step to z or to a starts from the last conditional variance before it,

@@ -11,23 +11,7 @@ from varprop.verification.findings import Evidence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What one row of verdicts may spend.
-
-    Parameters
-    ----------
-    level : float
-        One-sided level of the verdict, in (0, 0.5].
-    networks : int
-        Networks of the sample that is judged.
-    later : tuple of (int, float)
-        Numbers of networks at which it may be judged next, increasing, and the level then.
-    waits : str
-        Why these data give no verdict, whatever they say; empty if they may.
-    note : str
-        What else a reader should know of this look.
-    aside : str
-        What a reader should know of those to come.
-    """
+    """What one row of verdicts may spend."""
 
     level: float
     networks: int
@@ -38,27 +22,7 @@ class Allowance:
 
 
 def of_one_look(networks: int, *, alpha: float, m: int) -> Allowance:
-    """Give a verdict all of its part of alpha: the sample is looked at once, and nobody keeps a record.
-
-    Parameters
-    ----------
-    networks : int
-        Of the sample.
-    alpha : float
-        Bound on the probability that any verdict is false, in (0, 0.5].
-    m : int
-        Number of verdicts, >= 1.
-
-    Returns
-    -------
-    Allowance
-        Larger samples are told in steps of four times as many, at the same level.
-
-    Raises
-    ------
-    ValueError
-        If alpha or m is out of range.
-    """
+    """Give a verdict all of its part of alpha: the sample is looked at once, and nobody keeps a record."""
     check_budget(alpha, m)
     level = alpha / m
     later = tuple((larger, level) for _, larger in ladder.above(max(networks, 1), 1))
@@ -77,20 +41,7 @@ class Forecast:
 
 
 def forecast(evidence: Evidence, allowance: Allowance) -> Forecast:
-    """Foresee how many networks decide a claim that is open.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        What the sample says.
-    allowance : Allowance
-        At which numbers of networks the claim may be judged next, and at which levels.
-
-    Returns
-    -------
-    Forecast
-        Without numbers where no feasible number has a chance of one half.
-    """
+    """Foresee how many networks decide a claim that is open."""
     if evidence.chance is None:
         return Forecast(said="more networks do not decide it")
     if not allowance.later:

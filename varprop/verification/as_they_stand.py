@@ -31,17 +31,7 @@ from varprop.verification.questions import Ends, Question, SampleTable, Summed
 
 @dataclass(frozen=True, slots=True)
 class StandingColumn:
-    """What stands for a quantity at one place where its mean is tested as it is: its values or others of the same mean.
-
-    Parameters
-    ----------
-    quantity : str
-        What is read.
-    place : tuple of (int, str)
-        Where.
-    low, high : float
-        Ends that these values have by the layers' definition.
-    """
+    """What stands for a quantity at one place where its mean is tested as it is: its values or others of the same mean."""
 
     quantity: str
     place: Place
@@ -128,23 +118,7 @@ def plain_means(
     scale: MeanScale = "logarithm",
     bets_alone: bool = False,
 ) -> Question[list[tuple[Place, Outcome | UndecidableError]]]:
-    """Ask for the means of a quantity as they stand, each against its null.
-
-    Parameters
-    ----------
-    test : str
-        What outcomes are called.
-    simulation : Simulation
-        The sample.
-    quantity : str
-        What is averaged.
-    nulls : mapping of (int, str) to float
-        By place the mean at which theta is 0, > 0.
-    scale : {"logarithm", "relative"}
-        What theta is.
-    bets_alone : bool
-        Whether values with two ends are judged by bets alone, which are proved, and not by a t test beside them.
-    """
+    """Ask for the means of a quantity as they stand, each against its null."""
     network = simulation.network
     places = tuple(nulls)
     columns = columns_of(network, quantity, places, simulation.quantities)
@@ -187,23 +161,7 @@ def plain_means(
 def plain_rate(
     test: str, simulation: Simulation, quantity: str, ends: tuple[Place, Place], *, steps: int, expected: float
 ) -> Question[Outcome]:
-    """Ask for the growth per step of a quantity's mean, from the means at two places as they stand.
-
-    Parameters
-    ----------
-    test : str
-        What the outcome is called.
-    simulation : Simulation
-        The sample.
-    quantity : str
-        What is averaged.
-    ends : tuple
-        First and last place.
-    steps : int
-        Steps between them.
-    expected : float
-        Log-rate per step at which theta is 0.
-    """
+    """Ask for the growth per step of a quantity's mean, from the means at two places as they stand."""
     network = simulation.network
     columns = columns_of(network, quantity, ends, simulation.quantities)
     refused = validity.heaviest_tail(network).reason if isinstance(network, Network) else ""

@@ -26,49 +26,25 @@ from varprop.verification.questions import SampleTable, Summed
 
 
 def places_of(claim: Claim, simulation: Simulation) -> list[Place]:
-    """Places of the claim's quantity that it is about.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or the quantity was not recorded.
-    """
+    """Places of the claim's quantity that it is about."""
     return _kept(claim, simulation.places(claim.quantity))[1]
 
 
 def columns_of(claim: Claim, simulation: Simulation) -> Iterator[tuple[Place, Float64Array]]:
-    """Values of the claim's quantity, one place at a time; of one input, or one row of inputs for each network.
-
-    Raises
-    ------
-    ValueError
-        If the claim is about no place, or the quantity was not recorded.
-    """
+    """Values of the claim's quantity, one place at a time; of one input, or one row of inputs for each network."""
     for place in places_of(claim, simulation):
         yield place, simulation.column(claim.quantity, place)
 
 
 def require_one_input(simulation: Simulation, test: str) -> None:
-    """Refuse several inputs, where the law is that of one.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are several.
-    """
+    """Refuse several inputs, where the law is that of one."""
     if len(simulation.inputs) > 1:
         msg = f"{test} is about one input, {len(simulation.inputs)} were sampled; sample again with one"
         raise UnsupportedError(msg)
 
 
 def step_table(claim: Claim, piece: Simulation, theory: str, *, joint: bool = False) -> SampleTable:
-    """Step ratios of the layers that the claim is about, in a piece of the sample.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or something that the steps start from was not recorded.
-    """
+    """Step ratios of the layers that the claim is about, in a piece of the sample."""
     ratios, places = step_ratios(piece, get_theory(theory), claim.quantity)
     return in_layers(claim, SampleTable(ratios, places, joint))
 
@@ -126,13 +102,7 @@ def filled(table: Float64Array) -> Float64Array:
 
 
 def in_layers(claim: Claim, table: SampleTable) -> SampleTable:
-    """Keep the columns of the layers that the claim is about.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
+    """Keep the columns of the layers that the claim is about."""
     keep, kept = _kept(claim, table.places)
     return replace(table, values=table.values[:, keep], places=tuple(kept))
 
@@ -172,29 +142,6 @@ def _nearest(claim: Claim, findings: Sequence[Finding]) -> int:
 
 def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
     r"""Ratios that have mean 1 in every layer if the theory describes a single step rightly.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        One input, or several kept apart.
-    theory : Theory
-        What is tested.
-    quantity : str
-        A name that the test ``step_mean`` takes.
-
-    Returns
-    -------
-    ratios : ndarray, shape (networks, layers)
-        Averaged over the inputs; NaN where a network is not at risk, since 0 is expected: its signal has died before.
-    places : tuple of (int, str)
-        Layer and module of every column, in the order in which the signal travels.
-
-    Raises
-    ------
-    ValueError
-        If something that the step starts from was not recorded, or inputs were averaged.
-    UnsupportedError
-        If the theory says nothing of this quantity or does not cover the network, or the laws have a mean.
 
     Notes
     -----

@@ -210,23 +210,7 @@ Found = tuple[str, Claim, Evidence | UndecidableError]
 
 
 def judge(cases: Sequence[Case]) -> list[Found]:
-    """Take the evidence for every claim of several samples, in their order.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-        Samples with their claims.
-
-    Returns
-    -------
-    list of tuple
-        Label, claim and evidence.
-
-    Raises
-    ------
-    ValueError
-        If a sample lacks what a test needs; the message names the claim and the sample.
-    """
+    """Take the evidence for every claim of several samples, in their order."""
     found: list[Found] = []
     for case in cases:
         evidence = gather(case.claims, case.simulation, called=case.configuration)
@@ -240,23 +224,7 @@ def counted(found: Sequence[Found]) -> int:
 
 
 def tabulate(found: Sequence[Found], allowances: Sequence[Allowance], *, alpha: float) -> pd.DataFrame:
-    """Turn the evidence for all claims of a report into its table of verdicts.
-
-    Parameters
-    ----------
-    found : sequence of tuple
-        Label, claim and evidence, one for each verdict.
-    allowances : sequence of Allowance
-        What each of them may spend, in the same order. Where their levels sum to no more than alpha, the chance that any
-        verdict is false is at most alpha.
-    alpha : float
-        Bound on the probability that any verdict is false, in (0, 0.5].
-
-    Returns
-    -------
-    DataFrame
-        The columns of `verify`, claim by claim in the order given.
-    """
+    """Turn the evidence for all claims of a report into its table of verdicts."""
     rows: list[dict[str, object]] = []
     for (configuration, claim, evidence), allowance in zip(found, allowances, strict=True):
         if isinstance(evidence, UndecidableError):

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 def with_point_nulls(frame: pd.DataFrame) -> pd.DataFrame:
     """Adjust a report's p-values, and note where a supported claim's difference from the null is detectable.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows of verdicts and of layers: ``test``, ``verdict`` (missing on rows of layers), ``pvalue``, ``alpha``, ``note``, and
-        the interval ``ci_low`` to ``ci_high``.
-
-    Returns
-    -------
-    DataFrame
-        With ``pvalue_adjusted``: by Holm among the verdicts' rows of tests with an exact point null, by Benjamini and
-        Yekutieli among all others.
-
     Notes
     -----
     A p-value supports nothing, and with enough networks rejects every approximation. Beside a verdict of "supported" a small

@@ -16,22 +16,7 @@ N_DRAWS = 10**6
 
 
 def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, FloatArray]]:
-    """Draw weights of every different law in a network, the first layer that has it standing for all.
-
-    Yields
-    ------
-    site : Site
-        The layer.
-    law : Initializer
-        Law of its weights.
-    matrices : ndarray, shape (matrices, rows, fan_in)
-        10^6 weights and a few more, which depend on the simulation's seed and the law alone.
-
-    Raises
-    ------
-    ValueError
-        If a law's entries are not independent or have no fourth moment, so that the test's error would be the wrong one.
-    """
+    """Draw weights of every different law in a network, the first layer that has it standing for all."""
     seen = set()
     for site, noun in read_dense(simulation.architecture, "weights_law"):
         if (noun.weights.label, site.fans) in seen:

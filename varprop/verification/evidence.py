@@ -21,29 +21,7 @@ from varprop.verification.questions import Question, ask
 
 
 def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> list[Evidence | UndecidableError]:
-    """Test claims on one sample, which is read once for all of them (and again by a test that wants it whole).
-
-    Parameters
-    ----------
-    claims : sequence of Claim
-        Any number.
-    simulation : Simulation
-        In memory or on disk.
-    called : str
-        What errors are to call the sample.
-
-    Returns
-    -------
-    list of Evidence or UndecidableError
-        One per claim; the latter where the values themselves admit no test.
-
-    Raises
-    ------
-    ValueError
-        If the sample lacks what a test needs, or a test is not valid on it; the message names the claim.
-    UnsupportedError
-        If a theory does not cover the network.
-    """
+    """Test claims on one sample, which is read once for all of them (and again by a test that wants it whole)."""
     found: list[Evidence | Question[Evidence] | ValueError | TypeError] = []
     for claim in claims:
         try:
@@ -75,22 +53,6 @@ def needed_quantities(
     """Find out before anything is sampled which quantities a claim's test needs.
 
     The test itself is asked, by letting it read from a sample of two networks in which every number is 1.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is to be tested.
-    network : Network
-        What it is about.
-    inputs : ndarray, shape (inputs, input_size)
-        Kept apart where there are several.
-    where : mapping of str to sequence of (int, str)
-        Places of every quantity that can be recorded.
-
-    Returns
-    -------
-    frozenset of str
-        Their names.
     """
     if claim.quantity not in ALL_QUANTITIES:
         return frozenset()  # weights are drawn for their test alone

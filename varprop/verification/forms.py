@@ -27,25 +27,7 @@ CARRIER = "conditional_variance"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the means of a quantity over depth are put together from steps.
-
-    Parameters
-    ----------
-    network : Network
-        Whose.
-    places : tuple of (int, str)
-        Where there is a mean, in the order in which the signal travels.
-    table : callable
-        From a piece of the sample to the steps' table, joint.
-    part : callable
-        From the logarithms of the table's means to those of the quantity's means at the places.
-    width : int
-        Units of the narrowest layer.
-    strict : bool
-        Whether the stricter floor holds.
-    refused : str
-        Why the laws of the weights allow no test; empty if they do.
-    """
+    """How the means of a quantity over depth are put together from steps."""
 
     network: Network
     places: tuple[Place, ...]

@@ -33,17 +33,7 @@ _PIECE = 10**6
 
 @dataclass(frozen=True, slots=True)
 class PivotNull:
-    """What a layer's pivot should vary by.
-
-    Parameters
-    ----------
-    variance : float
-        Between networks.
-    excess : float or None
-        Its kurtosis over 3; None where n times the pivot is chi-square, of a layer of n Gaussian units.
-    doubt : float
-        Variance of the logarithm of `variance`, where that was estimated.
-    """
+    """What a layer's pivot should vary by."""
 
     variance: float
     excess: float | None = None
@@ -52,19 +42,6 @@ class PivotNull:
 
 def pivot_nulls(simulation: Simulation, places: Collection[Place]) -> dict[Place, PivotNull]:
     r"""What the pivots of some layers should vary by, for the simulation's only input.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        Of a network that is a chain of layers.
-    places : collection of (int, str)
-        The layers that are asked for.
-
-    Raises
-    ------
-    UndecidableError
-        If weights or biases are not known to be independent and symmetric with an eighth moment, or no level was measured for
-        a layer like that.
 
     Notes
     -----

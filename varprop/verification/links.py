@@ -33,14 +33,7 @@ class Link:
 
 
 def links(network: Network) -> tuple[Link, ...]:
-    """Return the chain of a network's layers.
-
-    Raises
-    ------
-    UnsupportedError
-        If two activations follow each other: then z is not what the second one acts on. If a layer is of a type that is not
-        known.
-    """
+    """Return the chain of a network's layers."""
     found: list[Link] = []
     identity = get_activation("linear")
     for site in read_sites(network, "a chain of layers"):
@@ -65,13 +58,7 @@ class Measured:
         return quantity in self._simulation.quantities
 
     def at(self, quantity: str, place: Place) -> Float64Array:
-        """Values of one quantity at one place.
-
-        Raises
-        ------
-        ValueError
-            If it was not recorded there.
-        """
+        """Values of one quantity at one place."""
         values = self._simulation.column(quantity, place)
         return values if values.ndim == 2 else values[:, None]
 

@@ -50,32 +50,7 @@ STEPS = {
 
 
 def module_steps(simulation: Simulation, theory: Theory, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
-    """What leaves every module over what enters it, network by network.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        Of a ModuleNetwork.
-    theory : Theory
-        "preserved": nothing else is said of a module of which no law is known.
-    quantity : str
-        "activation_second_moment": output over input; "gradient_second_moment": gradient of the input over gradient of
-        the output.
-
-    Returns
-    -------
-    ratios : ndarray, shape (networks, modules)
-        NaN where nothing enters.
-    places : tuple of (int, str)
-        Of every column, in the order in which the signal or the gradient travels.
-
-    Raises
-    ------
-    UnsupportedError
-        If the theory is another, or the quantity.
-    ValueError
-        If something that is needed was not recorded.
-    """
+    """What leaves every module over what enters it, network by network."""
     if not theory.constant:
         _ = simulation.architecture  # which says what is missing
     if quantity not in STEPS:
@@ -96,13 +71,7 @@ def module_steps(simulation: Simulation, theory: Theory, quantity: str) -> tuple
 def preserved_findings(
     simulation: Simulation, theory: Theory, quantity: str
 ) -> list[tuple[Place, Finding | UndecidableError]]:
-    """Ask of every module whether its mean step is 1; an error stands for one that admits no test, such as only zeros.
-
-    Raises
-    ------
-    UnsupportedError, ValueError
-        As `module_steps`.
-    """
+    """Ask of every module whether its mean step is 1; an error stands for one that admits no test, such as only zeros."""
     ratios, places = module_steps(simulation, theory, quantity)
     found: list[tuple[Place, Finding | UndecidableError]] = []
     for column, place in zip(ratios.T, places, strict=True):

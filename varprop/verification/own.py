@@ -143,22 +143,7 @@ def _answer(at: Callable[[int], Outcome], i: int) -> Answer:
 
 
 def with_level(found: list[Placed], quantity: str, delta: float) -> list[Placed]:
-    """Say beside the layers where measured over predicted is the same in all of them, and not 1.
-
-    Parameters
-    ----------
-    found : list
-        Of all layers.
-    quantity : str
-        What was measured.
-    delta : float
-        Half-width of the margin, on the scale of theta.
-
-    Returns
-    -------
-    list
-        With a note on each finding, if all estimates lie outside of the margin and within one margin of each other.
-    """
+    """Say beside the layers where measured over predicted is the same in all of them, and not 1."""
     thetas = [one.outcome.theta for _, one in found if isinstance(one, Finding)]
     if len(thetas) < max(2, len(found)) or max(thetas) - min(thetas) > delta or min(map(abs, thetas)) <= delta:
         return found

@@ -97,24 +97,6 @@ class _Prospect:
 def plan_table(planned: Sequence[Planned]) -> pd.DataFrame:
     """Say how many networks each claim of a report needs.
 
-    Parameters
-    ----------
-    planned : sequence of Planned
-        All claims of the report.
-
-    Returns
-    -------
-    DataFrame
-        One row per claim, configuration and quantity. ``heads_for`` is the verdict that is likely, ``n_required`` the
-        number of networks that decides: of those at which the claim may be judged the first that does so with probability
-        .9, or, where the run is there, what its own table says, with the ``chance`` and the number after it. Missing where
-        no number decides. ``n_first`` is the number that would decide were it that of the first look; missing after it.
-
-    Raises
-    ------
-    ValueError
-        If there is no claim.
-
     Notes
     -----
     Where the variance and the truth are known beforehand, as of ReLU networks held against a theory that is exact for them,
@@ -190,22 +172,7 @@ def _by_run(one: Planned) -> dict[str, object]:
 
 
 def first_rung(need: Need, rungs: Sequence[tuple[int, float]], *, ladder: bool = True) -> int | None:
-    """Return the first number of networks that is as large as a claim needs at its level there.
-
-    Parameters
-    ----------
-    need : callable
-        Networks by the level.
-    rungs : sequence of (int, float)
-        Numbers of networks, increasing, and the levels that a verdict has there.
-    ladder : bool
-        Whether these are the only ones; if not, what is needed at the first level will do as it is.
-
-    Returns
-    -------
-    int or None
-        None if there is none.
-    """
+    """Return the first number of networks that is as large as a claim needs at its level there."""
     if not ladder:
         given, level = rungs[0]
         needed = need(level)

@@ -45,13 +45,7 @@ class SampleTable:
     ends: Ends | None = None
 
     def summed(self, rows: slice = slice(None)) -> Summed:
-        """Return the sums over the rows that conclusions follow from.
-
-        Raises
-        ------
-        ValueError
-            If a value is infinite, or outside its ends.
-        """
+        """Return the sums over the rows that conclusions follow from."""
         values = self.values[rows]
         moments = Moments.of(values, joint=self.joint, thirds=self.thirds)
         if self.ends is None:
@@ -74,13 +68,7 @@ class Summed:
 
     @property
     def bets(self) -> Capital:
-        """The bets on the columns.
-
-        Raises
-        ------
-        TypeError
-            If the table had no ends.
-        """
+        """The bets on the columns."""
         if self.capital is None:
             msg = "this table was not said to have ends, so nothing was bet on its means"
             raise TypeError(msg)
@@ -89,16 +77,7 @@ class Summed:
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[Answer]):
-    """What to take of every network, and what follows from its moments over all of them.
-
-    Parameters
-    ----------
-    tables : callable
-        From a piece of the sample to tables with one row per network. An `UndecidableError` is about these data, any
-        other ValueError about the question.
-    conclude : callable
-        From the tables, summed over the pieces, to the answer; whatever it refuses is about these data.
-    """
+    """What to take of every network, and what follows from its moments over all of them."""
 
     tables: Callable[[Simulation], tuple[SampleTable, ...]]
     conclude: Callable[[tuple[Summed, ...]], Answer]
@@ -109,13 +88,7 @@ class Question(Generic[Answer]):
 
 
 class Tally(Generic[Answer]):
-    """A question under way: what was added up so far, of a sample that may still grow.
-
-    Parameters
-    ----------
-    question : Question
-        What is asked of every piece.
-    """
+    """A question under way: what was added up so far, of a sample that may still grow."""
 
     def __init__(self, question: Question[Answer]) -> None:
         self._question = question
@@ -150,20 +123,7 @@ class Tally(Generic[Answer]):
 
 
 def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[Answer | ValueError | TypeError]:
-    """Put questions to a sample, all of them in one reading.
-
-    Parameters
-    ----------
-    questions : sequence of Question
-        Any number.
-    simulation : Simulation
-        In memory, or read from disk piece by piece.
-
-    Returns
-    -------
-    list
-        The answers in order; in place of one the error that there was instead, `UndecidableError` if it is about the data.
-    """
+    """Put questions to a sample, all of them in one reading."""
     tallies = [Tally(question) for question in questions]
     for piece in simulation.chunks() if tallies else ():
         for tally in tallies:

@@ -23,20 +23,7 @@ _LOSSES = ("initial_loss", "final_loss")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason for which an equality holds whatever is drawn.
-
-    Parameters
-    ----------
-    name : str
-        What a claim writes.
-    meaning : str
-        The argument, in one sentence.
-    quantities : tuple of str
-        What follows from it.
-    lacks : callable
-        From a quantity, the number of a layer and the network's layers to what the network has instead of what the reason needs
-        there; an empty text if it has everything.
-    """
+    """One reason for which an equality holds whatever is drawn."""
 
     name: str
     meaning: str
@@ -46,22 +33,6 @@ class Reason:
 
 def check_reason(name: str, quantity: str, layers: Sequence[int], network: Network) -> None:
     """Refuse a reason that a network does not fulfil.
-
-    Parameters
-    ----------
-    name : str
-        One of `REASONS`.
-    quantity : str
-        What the claim is about.
-    layers : sequence of int
-        Numbers of the weight layers that it is about.
-    network : Network
-        What is to have what the reason needs.
-
-    Raises
-    ------
-    UnsupportedError
-        Naming the reason, what the network has, and what to write if there is no such reason.
 
     Examples
     --------

@@ -36,35 +36,6 @@ def sequential_savings(
 ) -> pd.DataFrame:
     r"""Simulate how many networks a sequential claim about one step takes, under ReLU and He.
 
-    Parameters
-    ----------
-    rng : int, SeedSequence or Generator
-        Of the draws.
-    width : int
-        Units of the layer, 1 to 1000.
-    margin : float
-        Margin of the claim, > 0: 0.01 for 1 %.
-    alpha : float
-        Bound on the probability of any false verdict in the report, in (0, 0.5].
-    claims : sequence of int
-        Numbers m of verdicts in the report, of which this claim is one.
-    repeats : int
-        Simulated studies for each m.
-
-    Returns
-    -------
-    DataFrame
-        A row for each m and truth. ``truth`` is log(truth / prediction) over that of the margin. ``planned_networks`` is the
-        fixed plan for a prediction that is exactly right, as one plans; ``fixed_networks`` the one for this very truth, as
-        one would plan had one known it; both with a power of .9. ``mean_networks`` and ``quantile_90`` are what the
-        sequence took of at most ``budget``; ``decided`` and ``false`` are the shares of studies with a verdict, and with a
-        wrong one.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of range.
-
     Notes
     -----
     The step's ratio is (4 / n) times half of a chi-square number with K degrees of freedom, K ~ Bin(n, 1/2): the law of

@@ -200,11 +200,6 @@ def pivot_excess(network: Network, place: Place) -> float:
     """Largest relative variance of a layer's pivot: (2 + max(kappa, 0)) / n for weights of excess kurtosis kappa.
 
     Given the layer below, a unit's excess is that of its weights times sum a^4 / (sum a^2)^2, which is at most 1.
-
-    Raises
-    ------
-    UnsupportedError
-        If there is no such layer, or the kurtosis of a law is not known or infinite.
     """
     for at, layer, fans in dense_layers(network):
         if at != place:
@@ -243,11 +238,6 @@ def has_law(network: Network) -> bool:
 
 def dead_probabilities(network: Network) -> dict[int, float]:
     r"""Probability that a network's signal is dead after each layer's activation.
-
-    Raises
-    ------
-    UnsupportedError
-        If there are biases, an activation is not positively homogeneous, or pre-activations may be exactly 0.
 
     Notes
     -----

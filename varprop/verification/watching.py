@@ -42,24 +42,6 @@ GROWTH = 1.1
 def look_schedule(budget: int, *, block: int = 1) -> tuple[int, ...]:
     """Return the numbers of networks at which claims are judged.
 
-    Parameters
-    ----------
-    budget : int
-        Most networks that may be sampled, >= 1.
-    block : int
-        Networks that are sampled together, >= 1.
-
-    Returns
-    -------
-    tuple of int
-        Increasing whole blocks from 500 networks on, each a tenth more than the one before (rounded up), and last the budget
-        itself.
-
-    Raises
-    ------
-    ValueError
-        If budget or block is less than 1.
-
     Examples
     --------
     >>> look_schedule(2_000, block=250)
@@ -78,23 +60,7 @@ def look_schedule(budget: int, *, block: int = 1) -> tuple[int, ...]:
 
 
 def mixture_for(looks: Sequence[int], *, alpha: float, m: int) -> NormalMixture:
-    """Choose the mixture for a schedule: tuned for the geometric mean of its first look and its last.
-
-    Parameters
-    ----------
-    looks : sequence of int
-        As `look_schedule` returns them.
-    alpha : float
-        Bound on the probability of any false verdict in the report, in (0, 0.5].
-    m : int
-        Number of verdicts in the report.
-
-    Returns
-    -------
-    NormalMixture
-        In between, its bound is within a fifth of the best for each single look if the budget is up to a hundred times the
-        first look.
-    """
+    """Choose the mixture for a schedule: tuned for the geometric mean of its first look and its last."""
     # A claim's bounds are one-sided at alpha / m each, nearly a two-sided one at twice that.
     return NormalMixture.tuned(math.sqrt(looks[0] * looks[-1]), alpha=min(0.99, 2.0 * alpha / m))
 
@@ -112,21 +78,7 @@ class Stopped:
 
 
 class Watch:
-    """Claims about one configuration, judged look by look until all are closed.
-
-    Parameters
-    ----------
-    configuration : str
-        What errors call the sample.
-    claims : sequence of Claim
-        All claims about the configuration.
-    looks : sequence of int
-        As `look_schedule` returns them.
-    levels : sequence of float
-        One-sided level of each claim's verdict, in (0, 0.5], in the same order.
-    mixture : NormalMixture
-        As `mixture_for` chooses it for the first budget that there was.
-    """
+    """Claims about one configuration, judged look by look until all are closed."""
 
     def __init__(
         self,
@@ -169,23 +121,7 @@ class Watch:
         return tuple(self._stopped[i] for i in sorted(self._stopped))
 
     def look(self, new: Iterable[Simulation], sample: Simulation, *, first: Simulation | None = None) -> None:
-        """Judge the open claims by a sample that has grown to the next look.
-
-        Parameters
-        ----------
-        new : iterable of Simulation
-            The networks since the look before, in pieces that fit in memory.
-        sample : Simulation
-            All networks up to now.
-        first : Simulation, optional
-            So many of the first of them as tests without a sequential form are made on; all of them if None.
-
-        Raises
-        ------
-        ValueError
-            If the sample has another size than `next_look`, lacks what a test needs, or a test is not valid on it; the
-            message names the claim.
-        """
+        """Judge the open claims by a sample that has grown to the next look."""
         size, before = self.next_look, self.networks
         if size is None or sample.n_networks != size:
             msg = f"the next look is at {size} networks, got a sample of {sample.n_networks}"
@@ -260,27 +196,7 @@ class Watch:
 
 
 def at_any_look(claim: Claim, evidence: Evidence, mixture: NormalMixture) -> Evidence:
-    """Turn the evidence of a fixed sample into that of one look among many.
-
-    Parameters
-    ----------
-    claim : Claim
-        Of a test that is watched.
-    evidence : Evidence
-        What the networks so far say, as if they were all that was ever to be sampled.
-    mixture : NormalMixture
-        As `mixture_for` chooses it.
-
-    Returns
-    -------
-    Evidence
-        With p-values and intervals that hold at whatever look one stops.
-
-    Raises
-    ------
-    UndecidableError
-        If there are too few networks.
-    """
+    """Turn the evidence of a fixed sample into that of one look among many."""
     with judging():
         layers = tuple(_finding(finding, mixture) for finding in evidence.layers)
         headline = _finding(evidence.headline, mixture)

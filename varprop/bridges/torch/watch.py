@@ -48,13 +48,7 @@ class Call:
 
 
 class ModelWatch:
-    """Follows one forward and one backward pass of a model.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        Its parameters are given no gradients meanwhile: those of the signals do not depend on them.
-    """
+    """Follows one forward and one backward pass of a model."""
 
     def __init__(self, model: nn.Module) -> None:
         self.calls: list[Call] = []

@@ -46,19 +46,7 @@ class GradientMoments:
 
 
 def gradient_moments(layers: tuple[LayerMoments, ...]) -> tuple[GradientMoments, ...]:
-    """Gradient moments of every layer, exact where all activations are positively homogeneous.
-
-    Parameters
-    ----------
-    layers : tuple of LayerMoments
-        The same network's forward moments.
-
-    Returns
-    -------
-    tuple of GradientMoments
-        First layer first; the lowest ones are missing if they lie below an activation that jumps, whose slope has no
-        second moment.
-    """
+    """Gradient moments of every layer, exact where all activations are positively homogeneous."""
     slopes = [response for layer in layers[:-1] if isinstance(response := layer.stage.response, Slopes)]
     return _homogeneous(layers, slopes) if len(slopes) == len(layers) - 1 else _linearised(layers)
 

@@ -84,22 +84,7 @@ class Chain:
 
 
 def read_chain(network: Network) -> Chain:
-    """Read a network as a chain of weight layers.
-
-    Parameters
-    ----------
-    network : Network
-        Layers, laws and widths.
-
-    Returns
-    -------
-    Chain
-
-    Raises
-    ------
-    UnsupportedError
-        If an activation follows another, a law has a mean, or its entries are not known to be independent.
-    """
+    """Read a network as a chain of weight layers."""
     lead: list[Site] = []
     stages: list[Stage] = []
     for site in read_sites(network, "finite-width theory"):
@@ -119,27 +104,7 @@ def read_chain(network: Network) -> Chain:
 
 
 def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) -> Float64Array:
-    """Read the inputs of a network.
-
-    Parameters
-    ----------
-    network : Network
-        Gives the shape of an input.
-    chain : Chain
-        The same network, read.
-    inputs : None, int or array_like, shape (input_size,) or (inputs, input_size)
-        None is one input of all ones. An integer, as in `simulate`, is that many Gaussian inputs of mean square 1:
-        allowed where the law depends on the mean square alone, and then ones stand for all of them.
-
-    Returns
-    -------
-    ndarray, shape (inputs, input_size)
-
-    Raises
-    ------
-    ValueError
-        If the inputs do not fit, are not finite, or are needed in full and only counted.
-    """
+    """Read the inputs of a network."""
     size = network.input_shape[0]
     if inputs is None:
         return np.ones((1, size))
@@ -160,13 +125,7 @@ def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) 
 
 
 def through_lead(chain: Chain, x: Float64Array) -> list[Float64Array]:
-    """Send one input through the activations before the first weight layer: itself, and what each of them returns.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left of it.
-    """
+    """Send one input through the activations before the first weight layer: itself, and what each of them returns."""
     signals = [x]
     for site in chain.lead:
         if isinstance(site.noun, Activation):  # the lead holds nothing else

@@ -78,24 +78,7 @@ class TabulatedLaw:
 
 
 def tabulate(log_mgf: LogMgf, *, mean: float, sd: float, lowest: float, highest: float) -> TabulatedLaw:
-    """Tabulate a characteristic function as finely and as far as its distribution function needs.
-
-    Parameters
-    ----------
-    log_mgf : callable
-        s to ln E[exp(s X)], complex, up to multiples of 2 pi i.
-    mean, sd : float
-        Of X; sd > 0.
-    lowest : float
-        `log_mgf` exists for real s above this, < 0.
-    highest : float
-        `log_mgf` is accurate for imaginary s up to this.
-
-    Returns
-    -------
-    TabulatedLaw
-        Its `error` bounds that of the distribution function, rounding apart.
-    """
+    """Tabulate a characteristic function as finely and as far as its distribution function needs."""
     low, high = _range(log_mgf, mean, sd, lowest)
     step = 2 * math.pi / (high - low)
     blocks: list[ComplexArray] = []

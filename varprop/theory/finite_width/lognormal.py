@@ -20,15 +20,6 @@ from varprop.theory.finite_width.predictions import finite_width_predictions
 class LogNormalLaw:
     r"""Log-normal law of a mean square q over random networks, by the mean and standard deviation of q itself.
 
-    Parameters
-    ----------
-    mean : float
-        E[q], > 0.
-    sd : float
-        Standard deviation of q, > 0.
-    rough : bool
-        Whether the terms of order 1/width that lead to the two are not small.
-
     Notes
     -----
     ln q is normal with
@@ -53,17 +44,7 @@ class LogNormalLaw:
     rough: bool
 
     def cdf(self, x: Float64Array) -> Float64Array:
-        """P(ln q <= x).
-
-        Parameters
-        ----------
-        x : ndarray
-            Values of ln q.
-
-        Returns
-        -------
-        ndarray, as x
-        """
+        """P(ln q <= x)."""
         variance = math.log1p((self.sd / self.mean) ** 2)
         middle = math.log(self.mean) - variance / 2
         return np.asarray(special.ndtr((x - middle) / math.sqrt(variance)), dtype=np.float64)
@@ -71,25 +52,6 @@ class LogNormalLaw:
 
 def log_normal_laws(network: Network, quantity: str, *, inputs: ArrayLike | None = None) -> dict[int, LogNormalLaw]:
     """Approximate how a mean square is distributed over networks, by layer.
-
-    Parameters
-    ----------
-    network : Network
-        As for `finite_width_predictions`.
-    quantity : str
-        A mean square.
-    inputs : array_like, shape (input_size,) or (1, input_size), optional
-        One input; all ones if None.
-
-    Returns
-    -------
-    dict of int to LogNormalLaw
-        Without the layers of which the theory has no standard deviation, or in which it is 0.
-
-    Raises
-    ------
-    ValueError, UnsupportedError
-        As `finite_width_predictions`.
 
     Examples
     --------

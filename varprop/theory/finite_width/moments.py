@@ -127,13 +127,7 @@ def layer_moments(network: Network, *, inputs: ArrayLike | None = None) -> tuple
 
 
 def forward_moments(chain: Chain, signal: Float64Array) -> tuple[LayerMoments, ...]:
-    """Moments of all layers for what the first one receives, shape (input_size,).
-
-    Raises
-    ------
-    ValueError
-        If a layer's pre-activations are exactly 0 in all networks.
-    """
+    """Moments of all layers for what the first one receives, shape (input_size,)."""
     square = float(np.mean(signal**2))
     below = LayerSignal(mean_field=square, mean=square, variance=0.0, fourth=float(np.mean(signal**4)))
     layers: list[LayerMoments] = []
@@ -151,15 +145,7 @@ def forward_moments(chain: Chain, signal: Float64Array) -> tuple[LayerMoments, .
 def moments_of_signals(
     chain: Chain, signals: Sequence[Float64Array]
 ) -> tuple[list[int], list[tuple[LayerMoments, ...]]]:
-    """Moments for several signals that the first weight layer receives, each law worked out once.
-
-    Returns
-    -------
-    which : list of int
-        Of every signal, its place in ``moments``.
-    moments : list of tuple of LayerMoments
-        Without repetitions.
-    """
+    """Moments for several signals that the first weight layer receives, each law worked out once."""
     found: dict[tuple[str, ...], tuple[int, tuple[LayerMoments, ...]]] = {}
     which = []
     for signal in signals:

@@ -50,15 +50,7 @@ class MeasuredSteps:
 
 
 def measured_steps(network: Network, theory: Theory, inputs: Float64Array) -> MeasuredSteps:
-    """Work out the rule for a network and its inputs, shape (inputs, input_size).
-
-    Raises
-    ------
-    ValueError
-        If the inputs do not fit, or the signal of one is exactly 0.
-    UnsupportedError
-        If finite-width theory does not cover the network.
-    """
+    """Work out the rule for a network and its inputs, shape (inputs, input_size)."""
     chain = read_chain(network)
     x = read_inputs(network, chain, inputs)
     which, distinct = moments_of_signals(chain, [through_lead(chain, one)[-1] for one in x])

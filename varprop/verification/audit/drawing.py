@@ -94,15 +94,7 @@ def draw(
 
 
 def real_array(value: object) -> np.ndarray[Any, Any]:
-    """What came as an array of real numbers, be it a tensor of some framework.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    ValueError
-        If its numbers have half precision, which rounds more than an audit overlooks.
-    """
+    """What came as an array of real numbers, be it a tensor of some framework."""
     detach = getattr(value, "detach", None)
     if callable(detach):  # a PyTorch tensor that is being trained, or lies on another device, gives no array
         value = detach().cpu()

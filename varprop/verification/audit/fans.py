@@ -9,13 +9,7 @@ from varprop.model.layout import Reading, channels_first, channels_last
 
 
 def fans_of(shape: tuple[int, ...], fan_in: int | None, fan_out: int | None, *, groups: int, needed: bool) -> Fans:
-    """The fans given, and in place of those not given what the shape says with channels first.
-
-    Raises
-    ------
-    ValueError
-        If a law needs fans and a vector's are not given, or one is not a positive integer.
-    """
+    """The fans given, and in place of those not given what the shape says with channels first."""
     if len(shape) >= 2:
         read = channels_first(shape, groups).fans
     elif needed and (fan_in is None or fan_out is None):

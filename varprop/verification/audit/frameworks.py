@@ -41,31 +41,7 @@ def audit_bridge(
     rng: RNGLike,
     progress: Callable[[str], object] | None = None,
 ) -> list[CaseAudit]:
-    """Audit every initialiser of a framework.
-
-    Parameters
-    ----------
-    bridge : Bridge
-        From `varprop.bridges.load_bridge`.
-    only : str, optional
-        Part of a name, in any case: the others are left out.
-    n_draws : int, optional
-        Of each, as in `varprop.audit`.
-    rng : int, SeedSequence, Generator or None
-        Seed. Draws of an initialiser depend on it and on the initialiser's name and statement alone.
-    progress : callable, optional
-        Told every name before its audit.
-
-    Returns
-    -------
-    list of CaseAudit
-        In the catalogue's order.
-
-    Raises
-    ------
-    ValueError
-        If no name has that part.
-    """
+    """Audit every initialiser of a framework."""
     return list(_audits(bridge, _wanted(bridge, only), n_draws, rng, progress))
 
 
@@ -119,20 +95,7 @@ def audit_case(
 
 
 def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
-    """One row for each initialiser.
-
-    Parameters
-    ----------
-    found : list of CaseAudit
-        From `audit_bridge`.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``initializer``, ``verdict``, ``cause``, ``variance_ratio`` (the draws' over the law's, NaN where there is
-        none), ``kurtosis`` and ``law_kurtosis`` (NaN likewise), ``shape``, ``fan_in``, ``fan_out``, ``law``, ``statement``, ``source``, ``documented``, ``n_draws`` and
-        ``note``.
-    """
+    """One row for each initialiser."""
     import pandas as pd
 
     rows = []
@@ -161,18 +124,7 @@ def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
 
 
 def parts_frame(found: list[CaseAudit]) -> pd.DataFrame:
-    """One row for each part of each initialiser's audit.
-
-    Parameters
-    ----------
-    found : list of CaseAudit
-        From `audit_bridge`.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``initializer``, ``shape`` and ``statement``, and those of `Audit.to_frame`.
-    """
+    """One row for each part of each initialiser's audit."""
     import pandas as pd
 
     frames = [

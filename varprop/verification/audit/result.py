@@ -37,29 +37,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    name : str
-        One of `varprop.verification.audit.meanings.MEANINGS`, which says what the part looks for.
-    p_support, p_refute : float
-        Evidence for and against the law in this part, as in `varprop.stats.equivalence`.
-    pvalue : float
-        Of the point null that this part is exactly as the law has it.
-    gate : bool
-        Whether the part can only refute: no margin was shown to hold where it does not.
-    estimate, predicted, low, high : float
-        In the part's own units, with a 95 % interval; NaN where there is no number.
-    margin : float
-        What counts as agreement; NaN where there is none.
-    n_required : int, optional
-        Number of single weights that would decide.
-    cause : str, optional
-        A name of `varprop.verification.audit.causes.CAUSES` that the part shows where it refutes the law.
-    note : str
-        What a reader should know.
-    """
+    """One thing that was looked at."""
 
     name: str
     p_support: float

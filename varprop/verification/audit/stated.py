@@ -88,24 +88,6 @@ def audit_claims(
 ) -> list[ClaimAudit]:
     """Judge every claim that a catalogue lists of its entries.
 
-    Parameters
-    ----------
-    bridge : Bridge
-        From `varprop.bridges.load_bridge`.
-    n_draws : int, optional
-        Of each entry, as in `varprop.audit`.
-    alpha : float, default 1e-6
-        Bound on the probability that any of the verdicts is false.
-    rng : int, SeedSequence, Generator or None
-        As in `audit_bridge`, which draws the same numbers from the same seed.
-    progress : callable, optional
-        Told every entry before its audit.
-
-    Returns
-    -------
-    list of ClaimAudit
-        In the catalogue's order; empty if it lists no claims.
-
     Notes
     -----
     Each entry is held against each law of its claims at level alpha over the number of all these tests. If none of them is
@@ -157,22 +139,7 @@ def _ratio(audit: Audit) -> tuple[float, float, float]:
 
 
 def claims_frame(found: list[ClaimAudit], bridge: Bridge) -> pd.DataFrame:
-    """One row for each claim about each entry.
-
-    Parameters
-    ----------
-    found : list of ClaimAudit
-        From `audit_claims`.
-    bridge : Bridge
-        What was audited.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``claim``, ``statement``, ``corrected``, ``framework``, ``version``, ``entry``, ``law`` (of those claimed the
-        one that comes nearest), ``ratio`` (the draws' variance over that law's) with its 95 % interval ``ci_low`` and
-        ``ci_high``, ``margin``, ``alpha`` (of all verdicts together), ``n_draws``, ``verdict`` and ``note``.
-    """
+    """One row for each claim about each entry."""
     import pandas as pd
 
     rows = []

@@ -26,17 +26,7 @@ _DEEP_STUDIES, _FEW_STUDIES, _MANY_STUDIES = 0.4, 0.3, 3.3
 
 
 def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]:
-    """Return the cases, those of one setting together.
-
-    Parameters
-    ----------
-    full : bool
-        All, or a few of the cheap ones.
-    seed : int
-        Of every setting's stream, which its networks and purpose name.
-    studies : int
-        Of each setting that has an exact law; those whose networks have to be sampled have a fifth or fewer.
-    """
+    """Return the cases, those of one setting together."""
     make = _Maker(seed, studies)
     found = list(_exact_laws(make, (*_FULL_SIZES, *_FEW) if full else ((16, 5, 200), (16, 5, 20))))
     found += _biases(make, ((8, 30, 400), (16, 50, 200), (8, 10, 1000)) if full else ((8, 10, 400),))

@@ -51,27 +51,7 @@ def count_levels(
     executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Count false verdicts of every test at the levels that verdicts are given at.
-
-    Parameters
-    ----------
-    full : bool
-        All networks, and rules that are known to be wrong; else a few cheap networks.
-    seed : int
-        Fixes every number.
-    studies : int, optional
-        Simulated studies of each setting that has an exact law; 42,000 if full, else 1,000.
-    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
-        Where studies are simulated; None is worker processes.
-    progress : callable, optional
-        Called with the pieces of work that are done, and their number in all, after each.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `varprop.verification.calibration.levels.COLUMNS`: ``part`` is "levels" (one configuration), "pooled"
-        (all configurations in which the test gives verdicts at the level) or "controls", which must not be accepted.
-    """
+    """Count false verdicts of every test at the levels that verdicts are given at."""
     wanted = (FULL_STUDIES if full else QUICK_STUDIES) if studies is None else studies
     groups = level_cases(full=full, seed=seed, studies=wanted)
     where = "processes" if executor is None else executor

@@ -18,13 +18,7 @@ from varprop.verification.validity import has_law
 
 
 def null_of(test: str) -> Null:
-    """Return what a test is asked when it is calibrated.
-
-    Raises
-    ------
-    ValueError
-        If there is no such test, or chance in networks has no part in it: an equality, or a test of single weights.
-    """
+    """Return what a test is asked when it is calibrated."""
     null = TESTS[test].null if test in TESTS else None
     if null is None:
         known = [name for name, rule in TESTS.items() if rule.null is not None]
@@ -34,13 +28,7 @@ def null_of(test: str) -> Null:
 
 
 def claim_of(test: str, network: Network, *, margin: float) -> Claim:
-    """Return the claim by which a test is calibrated.
-
-    Raises
-    ------
-    ValueError
-        As `null_of`.
-    """
+    """Return the claim by which a test is calibrated."""
     null = null_of(test)
     layers = (network.depth, network.depth) if null.last_layer else None
     return Claim(
@@ -73,23 +61,7 @@ def null_is_exact(test: str, network: Network) -> bool:
 
 
 def judged(claim: Claim, simulation: Simulation, studies: int) -> Iterator[Outcome | None]:
-    """Cut a sample into studies of equal size and test each on its own.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is tested.
-    simulation : Simulation
-        In memory, of a multiple of `studies` networks.
-    studies : int
-        How many.
-
-    Yields
-    ------
-    Outcome or None
-        The number that the claim's verdict is about, with its p-value; None where a study admits no test, as one with
-        too few living networks.
-    """
+    """Cut a sample into studies of equal size and test each on its own."""
     size = simulation.n_networks // studies
     # What reads a sample as a whole would answer about all studies together, for nothing.
     found = None if claim.rule.whole else claim.rule.ask(claim, simulation)

@@ -52,19 +52,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelCase:
-    """Studies of one claim about one kind of network, in which either verdict is false.
-
-    Parameters
-    ----------
-    name : str
-        What the test is called in tables.
-    claim : Claim
-        Its theory, or its bound, need not be right: the truth is what counts.
-    setting : Setting
-        Networks, their number in a study, and studies.
-    truth : float, optional
-        Of theta; measured on many other networks if None.
-    """
+    """Studies of one claim about one kind of network, in which either verdict is false."""
 
     name: str
     claim: Claim
@@ -221,18 +209,7 @@ def counted(pvalues: Float64Array, level: float) -> dict[str, object]:
 
 
 def kolmogorov_excess(pvalues: Float64Array) -> float:
-    """Bound the probability that p-values no smaller than uniform ones show so many small ones, at any point up to 0.1.
-
-    Parameters
-    ----------
-    pvalues : ndarray, shape (studies,)
-        In [0, 1].
-
-    Returns
-    -------
-    float
-        exp(-2 n d^2), d being the largest excess of their share up to p over p (Dvoretzky, Kiefer and Wolfowitz, one-sided).
-    """
+    """Bound the probability that p-values no smaller than uniform ones show so many small ones, at any point up to 0.1."""
     small = np.sort(pvalues[pvalues <= _FARTHEST])
     if not len(small):
         return 1.0

@@ -21,24 +21,7 @@ Outcomes = Sequence["Outcome | None"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How often something happened in simulated studies, and how often it should have.
-
-    Parameters
-    ----------
-    rate : str
-        What happened: "level", "coverage", "false support", "false refutation", "support", "refutation" or "rejection".
-    alpha : float
-        The level at which it was decided.
-    theta : float
-        The truth's log(truth / prediction), or log(truth / bound); of `zero_mean` the standardised mean, of `level`
-        truth / bound - 1.
-    events, studies : int
-        How often, of how many.
-    planned : float
-        What was promised: the probability, or its bound; NaN if nothing was.
-    bound : bool
-        Whether what was promised is a bound only: from above, and of coverage from below.
-    """
+    """How often something happened in simulated studies, and how often it should have."""
 
     rate: str
     alpha: float
@@ -94,22 +77,7 @@ class Rate:
 
 
 def point_rates(outcomes: Outcomes, *, alpha: float, truth: float, at_most: bool, null: bool) -> Iterator[Rate]:
-    """How often the point null was rejected, by the test and by the second test that may come with it.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome or None
-        One per study; None never rejects.
-    alpha : float
-        Level.
-    truth : float
-        theta under the networks that were sampled, to which the null is moved.
-    at_most : bool
-        Whether p-values are only bounded by their level.
-    null : bool
-        Whether the null holds, so that the share of rejections is the level. If not it is power, of which nothing was
-        promised.
-    """
+    """How often the point null was rejected, by the test and by the second test that may come with it."""
     name, planned = ("level", alpha) if null else ("rejection", math.nan)
     at_most = at_most or _bounded_alone(outcomes)
 
@@ -129,23 +97,7 @@ def point_rates(outcomes: Outcomes, *, alpha: float, truth: float, at_most: bool
 def estimate_rates(
     outcomes: Outcomes, *, alpha: float, truth: float, delta: float, n_networks: int, theta: float | None
 ) -> Iterator[Rate]:
-    """Coverage, false verdicts with the truth at either end of the margin, and power inside and outside.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome or None
-        Estimates of one number, one per study; None decides nothing.
-    alpha : float
-        Level of a verdict.
-    truth : float
-        theta under the networks that were sampled. Predictions are moved so that it is what each rate is about.
-    delta : float
-        Half-width of the margin on the scale of theta.
-    n_networks : int
-        Per study.
-    theta : float or None
-        Truth to be refuted; None for one that is refuted in nine studies of ten, as planned.
-    """
+    """Coverage, false verdicts with the truth at either end of the margin, and power inside and outside."""
     rate = _VerdictCounts(outcomes, alpha, truth).rate
 
     def supports(one: Outcome) -> bool:
@@ -175,22 +127,7 @@ def estimate_rates(
 def bound_rates(
     outcomes: Outcomes, *, alpha: float, truth: float, n_networks: int, theta: float | None
 ) -> Iterator[Rate]:
-    """Coverage, false verdicts with the truth at a claim's bound, and power on either side of it.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome or None
-        Estimates relative to the bound, below which the claim says that the truth lies; None decides nothing.
-    alpha : float
-        Level of a verdict.
-    truth : float
-        theta under the networks that were sampled. Bounds are moved so that it is what each rate is about.
-    n_networks : int
-        Per study.
-    theta : float or None
-        How far beyond the bound a truth is to be refuted, and how far on the claimed side one is to be supported; None for
-        what is decided in nine studies of ten, as planned.
-    """
+    """Coverage, false verdicts with the truth at a claim's bound, and power on either side of it."""
     rate = _VerdictCounts(outcomes, alpha, truth).rate
 
     def supports(one: Outcome) -> bool:
@@ -265,17 +202,7 @@ def _from(outcome: Outcome, truth: float) -> Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved(Outcome):
-    """What an outcome says of a truth that is counted from elsewhere.
-
-    Parameters
-    ----------
-    test, theta, se, df, n, statistic, pvalue, note, floor, certain : str, float, int, Floor, bool
-        As `Outcome` has them.
-    base : Outcome
-        What was found.
-    by : float
-        What 0 is on the scale of `base`.
-    """
+    """What an outcome says of a truth that is counted from elsewhere."""
 
     base: Outcome = field(repr=False, compare=False)
     by: float

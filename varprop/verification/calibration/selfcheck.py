@@ -129,27 +129,7 @@ def selfcheck(
     executor: ExecutorLike = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
-    """Check every test that can be calibrated.
-
-    Parameters
-    ----------
-    full : bool
-        All networks, controls, a report of many claims, and plans; else the tests on a few networks.
-    seed : int
-        Fixes every number.
-    repeats : int
-        Simulated studies of each kind.
-    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
-        Where studies are simulated; None is worker processes.
-    progress : callable, optional
-        Called with the pieces of work that are done, and their number in all, after each.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `calibrate` after ``part`` ("tests", "controls", "report" or "plans"), and ``met``: whether the
-        count is what it should be, which for a control is outside its region. Missing where nothing was promised.
-    """
+    """Check every test that can be calibrated."""
     checks = list(_tests(FULL if full else QUICK, seed, repeats))
     if full:
         checks += [*_controls(seed, repeats), _report(seed, repeats), *_plans(seed, repeats)]

@@ -56,21 +56,7 @@ twentieth of theirs."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is sampled, what it is taken for, and how many networks each study has.
-
-    Parameters
-    ----------
-    network : Network
-        What the studies take their networks for; predictions are about it.
-    drawn : Network
-        What is sampled: the same, unless a test is to be deceived.
-    n_networks, repeats : int
-        Networks a study, and studies.
-    source : {"auto", "law", "engine"}
-        As `varprop.verification.calibration.truths.draw` has it.
-    root : SeedSequence
-        Every draw depends on it alone.
-    """
+    """What is sampled, what it is taken for, and how many networks each study has."""
 
     network: Network
     drawn: Network
@@ -237,13 +223,7 @@ def calibrate_network(
 def studies_of(
     claims: Sequence[Claim], setting: Setting, executor: ExecutorLike = "serial"
 ) -> list[list[Outcome | None]]:
-    """Test every claim on the same simulated studies.
-
-    Returns
-    -------
-    list of list
-        Per claim one outcome for each study.
-    """
+    """Test every claim on the same simulated studies."""
     tasks = [(tuple(claims), setting, size, i) for i, size in enumerate(setting.chunks)]
     chunks = dict(run_tasks(judge_studies, tasks, executor))
     return [[one for i in range(len(tasks)) for one in chunks[i][c]] for c in range(len(claims))]
@@ -295,13 +275,7 @@ def needs_truth(claim: Claim, setting: Setting) -> bool:
 
 
 def measured_truth(claim: Claim, setting: Setting, *, quantities: Sequence[str] | None = None) -> float:
-    """Estimate theta from many networks that no study has; quantities are what is sampled, the judge's own if None.
-
-    Raises
-    ------
-    ValueError
-        If they admit no test.
-    """
+    """Estimate theta from many networks that no study has; quantities are what is sampled, the judge's own if None."""
     size = max(setting.n_networks, _CHUNK // setting.network.depth)
     pieces = -(-max(_REFERENCE, _MANY_STUDIES * setting.n_networks) // size)
     thetas = []

@@ -31,31 +31,7 @@ RECORDED = (
 def draw(
     network: Network, *, n_networks: int, seed: np.random.SeedSequence, source: Source, quantities: Sequence[str]
 ) -> Simulation:
-    """Sample networks by their law, or by the engine in this process.
-
-    Parameters
-    ----------
-    network : Network
-        What to sample.
-    n_networks : int
-        How many.
-    seed : SeedSequence
-        The draws depend on it alone.
-    source : {"auto", "law", "norms", "engine"}
-        "law" is that of the layers' norms on the way forward, which "auto" takes where there is one for the network and the
-        quantities; "norms" the engine's chain of norms both ways.
-    quantities : sequence of str
-        Names out of `RECORDED`.
-
-    Returns
-    -------
-    Simulation
-
-    Raises
-    ------
-    UnsupportedError
-        If the law is asked for and there is none.
-    """
+    """Sample networks by their law, or by the engine in this process."""
     if source == "law" or (source == "auto" and has_law(network) and "activation_mean" not in quantities):
         return layer_norms(network, n_networks=n_networks, rng=np.random.default_rng(seed))
     method = "norms" if source == "norms" else "auto"
@@ -74,26 +50,6 @@ def has_forward_law(network: Network) -> bool:
 
 def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) -> Simulation:
     r"""Sample the norms of every layer without sampling any weight.
-
-    Parameters
-    ----------
-    network : Network
-        Gaussian weights, zero or Gaussian biases, and activations of two slopes; its one input is all ones.
-    n_networks : int
-        How many.
-    rng : Generator
-        Of the draws.
-
-    Returns
-    -------
-    Simulation
-        `preactivation_second_moment`, `conditional_variance`, `pivot` and, at the activations, their second moment and that
-        of their slopes.
-
-    Raises
-    ------
-    UnsupportedError
-        If the network is another.
 
     Notes
     -----

@@ -32,13 +32,7 @@ _A_LAYER = StatedBound("the factor per layer", 0.0625, " a layer")
 
 
 def mean_gain(network: Network) -> float:
-    """Gain per layer of the mean network's pre-activations: mean field's, which is exact for products of steps.
-
-    Raises
-    ------
-    ValueError
-        If there is but one layer.
-    """
+    """Gain per layer of the mean network's pre-activations: mean field's, which is exact for products of steps."""
     if network.depth < 2:
         msg = f"a gain per layer needs two layers or more, {network.label} has one"
         raise ValueError(msg)
@@ -50,11 +44,6 @@ def typical_gain(network: Network) -> float:
     """Gain per layer of the typical network's pre-activations, exact where the law of norms is known, else `mean_gain`.
 
     That a network lives throughout says on which side of 0 units fall, and nothing of their first layer's norm.
-
-    Raises
-    ------
-    ValueError
-        If there is but one layer.
     """
     if network.depth < 2 or not has_law(network):
         return mean_gain(network)

@@ -133,11 +133,6 @@ def cumulative_findings(claim: Claim, simulation: Simulation) -> Question[list[P
     """Ask how the mean over networks compares with a theory's prediction, at every place where the theory has one.
 
     Of a user's own measurements that what is "preserved" is what was measured first.
-
-    Raises
-    ------
-    ValueError
-        If the theory says nothing of the quantity.
     """
     theory, quantity = claim.theory or "", claim.quantity
     said = _said(simulation, theory, quantity)

@@ -57,13 +57,6 @@ class IdentityTest(Test):
         """Judge exact equality: of the units of a layer by their variance, of networks by any other quantity.
 
         Numbers of trained networks, which are float64 throughout, are compared without a tolerance as variances are.
-
-        Raises
-        ------
-        UnsupportedError
-            If the network does not have what the claim's reason needs.
-        ValueError
-            If the theory says nothing of the quantity.
         """
         if claim.reason is not None:
             layers = sorted({place[0] for place in places_of(claim, simulation)})

@@ -53,13 +53,7 @@ class PivotLawTest(Test):
     null = Null("pivot", ("pivot",), last_layer=True, estimates=False, sides=False)
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
-        """Hold every layer's pivots against their chi-square law.
-
-        Raises
-        ------
-        UnsupportedError
-            If weights are not Gaussian, biases neither zero nor Gaussian, or there are several inputs.
-        """
+        """Hold every layer's pivots against their chi-square law."""
         require_one_input(simulation, "pivot_law")
         units = {}
         for link in links(simulation.architecture):
@@ -92,15 +86,7 @@ class ExactLawTest(Test):
     null = Null(_Z, (_Z,), last_layer=True, estimates=False, sides=False)
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
-        """Hold every layer's mean square over networks against its exact law.
-
-        Raises
-        ------
-        UnsupportedError
-            If there is no exact law for the network, or there are several inputs.
-        ValueError
-            If no layer of the claim varies between networks.
-        """
+        """Hold every layer's mean square over networks against its exact law."""
         fits = []
         for place, column, law in _laws(claim, simulation, "exact_law"):
             with judging():
@@ -121,15 +107,7 @@ class LogMeanTest(Test):
     null = Null(_Z, (_Z,), last_layer=True)
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
-        """Hold the typical network's logarithm, layer by layer, against the exact law's.
-
-        Raises
-        ------
-        UnsupportedError
-            If there is no exact law for the network, or there are several inputs.
-        ValueError
-            If no layer of the claim varies between networks.
-        """
+        """Hold the typical network's logarithm, layer by layer, against the exact law's."""
         findings = []
         units = {place[0]: fans[1] for place, _, fans in dense_layers(simulation.architecture)}
         for place, column, law in _laws(claim, simulation, "log_mean"):
@@ -155,13 +133,7 @@ class DeadRateTest(Test):
     null = Null(_A, (_A,), last_layer=True, estimates=False, level="at most")
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
-        """Hold the share of networks that are dead after each layer against what the widths say; the last one decides.
-
-        Raises
-        ------
-        UnsupportedError
-            If no formula gives the probability, or there are several inputs.
-        """
+        """Hold the share of networks that are dead after each layer against what the widths say; the last one decides."""
         require_one_input(simulation, "dead_rate")
         expected = dead_probabilities(simulation.architecture)
         findings = []
@@ -188,15 +160,7 @@ class SpreadTest(Test):
     null = Null("pivot", ("pivot",), last_layer=True)
 
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
-        """Hold the pivots' variance between networks, layer by layer, against the weights' fourth moment.
-
-        Raises
-        ------
-        UnsupportedError
-            If there are several inputs.
-        UndecidableError
-            If the pivots' kurtosis is not known, or no level was measured for a layer.
-        """
+        """Hold the pivots' variance between networks, layer by layer, against the weights' fourth moment."""
         require_one_input(simulation, "spread")
         nulls = pivot_nulls(simulation, places_of(claim, simulation))
         findings = []

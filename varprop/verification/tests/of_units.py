@@ -69,14 +69,7 @@ class ActivationMapTest(Test):
     null = Null(_A, (_A, _V), last_layer=True, exact="steps")
 
     def ask(self, claim: Claim, simulation: Simulation) -> Question[Evidence]:
-        """Ask how every activation's mean square compares with that of normal pre-activations.
-
-        Raises
-        ------
-        UnsupportedError
-            If pre-activations are not normal enough: other weights or biases than Gaussian ones, few inputs to the layer, and
-            an activation that is more than two slopes.
-        """
+        """Ask how every activation's mean square compares with that of normal pre-activations."""
         for link in links(simulation.architecture):
             _require_normal(claim, link)
 

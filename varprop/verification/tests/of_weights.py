@@ -50,11 +50,6 @@ class InitialWeightsTest(Test):
 
         Supported is a claim of which mean, variance and distribution lie within the margin. Independence of entries and the
         law's bounds are tested too, and can refute it.
-
-        Raises
-        ------
-        ValueError
-            If no layer with weights is meant, or a law's entries are not known to be independent.
         """
         variances, centres, shapes, looks, notes = [], [], [], [], []
         bounded = True
