@@ -103,7 +103,7 @@ class BandTest(Test):
     quantities = QUANTITIES
     theory = "required"
     margin = "ratio"
-    null = Null(_Z, (_Z, _V), "mean-field", exact="steps", estimates=False, sides=False)
+    null = Null(_Z, (_Z, _V), "mean-field", exact="steps", estimates=False, sides=False, level="at most")
 
     def ask(self, claim: Claim, simulation: Simulation) -> Question[Evidence]:
         """Ask for the steps of all layers, and the law of the largest of their errors."""
