@@ -15,8 +15,8 @@ def frame():
     """A small check of the toolkit: a few tests, a control, a report and a plan."""
     with pytest.MonkeyPatch.context() as patch:
         small = (
-            checks.Family("relu", "he_normal", ((8, 3), (8, 4)), ("step_mean", "exact_law", "dead_rate")),
-            checks.Family("tanh", "xavier_normal", ((8, 3),), ("step_mean",)),
+            checks.TestFamily("relu", "he_normal", ((8, 3), (8, 4)), ("step_mean", "exact_law", "dead_rate")),
+            checks.TestFamily("tanh", "xavier_normal", ((8, 3),), ("step_mean",)),
         )
         patch.setattr(checks, "FULL", small)
         patch.setattr(checks, "PLANS", checks.PLANS[-1:])

@@ -366,7 +366,7 @@ def test_a_verdict_about_a_truth_at_the_end_is_false_either_way():
 @pytest.mark.false_alarm(4e-7)
 def test_the_check_covers_tests_controls_reports_and_plans(monkeypatch):
     """All of it in small. At 12 studies of each kind no test is out of its region, and the strongest controls are."""
-    small = (checks.Family("relu", "he_normal", ((8, 3),), ("step_mean", "exact_law", "dead_rate")),)
+    small = (checks.TestFamily("relu", "he_normal", ((8, 3),), ("step_mean", "exact_law", "dead_rate")),)
     monkeypatch.setattr(checks, "FULL", small)
     monkeypatch.setattr(checks, "PLANS", checks.PLANS[-1:])
     table = checks.selfcheck(full=True, seed=1, repeats=12, executor="serial")

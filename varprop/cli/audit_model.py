@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from varprop._arguments import quoted
 from varprop.cli.failures import fail, guarded
 from varprop.cli.terminal import say
 
@@ -107,6 +106,8 @@ def _short(value: object) -> object:
 
 
 def _shape(text: str) -> tuple[int, ...]:
+    from varprop._arguments import quoted
+
     if not re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", text):
         msg = (
             f"--input takes sizes with x between them, got {quoted(text)}; write for example 3x32x32, without the batch"
@@ -117,6 +118,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _factory(text: str) -> Callable[[], Any]:
     """What ``package.module:factory`` names, looked for in the working directory too."""
+    from varprop._arguments import quoted
     from varprop.bridges.discovery import BridgeError
 
     module, _, name = text.partition(":")

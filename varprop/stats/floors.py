@@ -176,11 +176,11 @@ class Units:
         """Return the level at which the t law is used, or 0 where there are too few networks."""
         if not self._holds(level, networks):
             return 0.0
-        return float(
-            optimize.brentq(
-                lambda raw: self._dilated(raw, networks) - level, 0.0, level, xtol=_NARROW * level, rtol=_NARROW
-            )
+        # As a share of the level, which may be as small as numbers are.
+        share = optimize.brentq(
+            lambda part: self._dilated(part * level, networks) / level - 1.0, 0.0, 1.0, xtol=_NARROW
         )
+        return float(share) * level
 
     def p(self, raw: float, networks: float) -> float:
         """Return the raw p-value with its excess, 1 where that is as large as itself."""
