@@ -6,6 +6,9 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
+
+_PIECE = 2**24
 
 
 class NotRegularError(OSError):
@@ -27,7 +30,7 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegularError(path)
-        data = b"" if status.st_size > limit else file.read(limit + 1)  # which may have grown
+        data = b"" if status.st_size > limit else _all_of(file, limit)
     if max(status.st_size, len(data)) > limit:
         msg = f"it has more than {limit:,} bytes"
         raise TooLargeError(msg)
@@ -37,3 +40,13 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
 def read_text(path: Path, *, limit: int) -> str:
     """Read a UTF-8 file likewise."""
     return read_bytes(path, limit=limit).decode("utf-8")
+
+
+def _all_of(file: BinaryIO, limit: int) -> bytes:
+    """Read a file that may have grown since it was looked at, in pieces: to ask for the limit at once would take its memory."""
+    pieces: list[bytes] = []
+    read = 0
+    while read <= limit and (piece := file.read(min(_PIECE, limit + 1 - read))):
+        pieces.append(piece)
+        read += len(piece)
+    return b"".join(pieces)
