@@ -100,6 +100,8 @@ class StudyPlan:
         ------
         TypeError
             If an argument is of another kind.
+        ValueError
+            If it is a number of more than 63 bits.
         """
         return networks * math.fsum(cost.seconds for cost in self.costs) / self.cores
 
@@ -111,6 +113,8 @@ class StudyPlan:
         ------
         TypeError
             If an argument is of another kind.
+        ValueError
+            If it is a number of more than 63 bits.
         """
         return networks * math.fsum(cost.bytes for cost in self.costs)
 
