@@ -69,10 +69,15 @@ def phase_diagram(
     >>> [text.get_text() for text in vp.plot.phase_diagram(table).get_legend().get_texts()]
     ['$\\chi_1 = 1$']
     """
+    import pandas as pd
+
     if value not in ("chi_1", "xi_c"):
         msg = f"value must be 'chi_1' or 'xi_c', got {quoted(value)}"
         raise ValueError(msg)
     needed = {"weight_variance", "bias_variance", "q", "chi_1", value}
+    if not isinstance(table, pd.DataFrame):
+        msg = f"table must be what varprop.theory.phase_diagram returns, got {type(table).__name__}"
+        raise TypeError(msg)
     missing = sorted(needed - set(table.columns))
     if missing:
         msg = f"the table lacks {', '.join(missing)}; pass what vp.theory.phase_diagram returns"
