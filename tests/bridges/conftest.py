@@ -29,4 +29,7 @@ def audit_of(audits):
 @pytest.fixture(scope="module")
 def claimed(bridge):
     """Verdict and nearest law of every claim about defaults, by claim and entry; all are right but for 1e-6."""
-    return {(one.claim.claim, one.case.name): (one.verdict, one.nearest.law) for one in audit_claims(bridge, rng=2015)}
+    return {
+        (one.verdict.claim.id, one.case.name): (one.verdict.verdict, one.nearest.law)
+        for one in audit_claims(bridge, rng=2015)
+    }

@@ -1,6 +1,7 @@
 """A study with a run made by hand: real study, claims and simulations, verdicts whose every number is chosen."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from varprop.study.looks import Look
 from varprop.study.parsing import parse_study
 from varprop.study.standing import Standing, stand
 from varprop.study.study import Study
+from varprop.verification.claims import TESTS, Claim
+from varprop.verification.verdicts import COLUMNS, Comparison, Forecast, Verdict, to_frame
 
 STUDY = """\
 schema = 1
@@ -48,37 +51,6 @@ expect = "supported"
 {more}
 """
 
-COLUMNS = [
-    "claim",
-    "configuration",
-    "layer",
-    "module",
-    "quantity",
-    "theory",
-    "test",
-    "n_networks",
-    "estimate",
-    "predicted",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "statistic",
-    "df",
-    "pvalue",
-    "pvalue_adjusted",
-    "p_equivalence",
-    "p_refute",
-    "margin",
-    "alpha",
-    "verdict",
-    "n_required",
-    "note",
-    "chance",
-    "n_next",
-    "chance_next",
-    "level",
-]
-
 
 def toml(text: str) -> str:
     """A TOML basic string that holds any text."""
@@ -100,7 +72,64 @@ def verdict_frame(*rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS).astype({"layer": "Int64", "n_required": "Int64"})
 
 
-def default_verdicts() -> pd.DataFrame:
+def verdict_of(row: dict[str, Any]) -> Verdict:
+    """A verdict whose numbers go by the names of a frame's columns."""
+    given = {name: None if pd.isna(value) else value for name, value in row.items()}
+    rule = TESTS[given["test"]]
+    quantity = given["quantity"] if given["quantity"] in rule.quantities else rule.quantities[0]
+    claim = Claim(
+        id=given["claim"],
+        quantity=quantity,
+        test=rule.name,
+        theory=None if rule.theory == "none" else given["theory"],
+        margin=given["margin"] or 0.05,
+        below=rule.bound.example if rule.bound else None,
+        statement=given.get("statement", ""),
+        corrected=given.get("corrected", ""),
+        expect=given.get("expect"),
+    )
+
+    def number(name: str, missing: float = math.nan) -> float:
+        return missing if given[name] is None else float(given[name])
+
+    return Verdict(
+        claim=claim,
+        configuration=given["configuration"],
+        verdict=given["verdict"] or "inconclusive",
+        measured=Comparison(
+            place=None if given["layer"] is None else (given["layer"], given["module"] or ""),
+            n_networks=given["n_networks"],
+            estimate=number("estimate"),
+            predicted=number("predicted"),
+            ratio=number("ratio"),
+            interval=(number("ci_low"), number("ci_high")),
+            pvalue=number("pvalue"),
+            adjusted=number("pvalue_adjusted"),
+            note=given["note"] or "",
+        ),
+        alpha=given["alpha"],
+        level=number("level"),
+        p_support=number("p_equivalence"),
+        p_refute=number("p_refute"),
+        guarantee=given.get("guarantee") or "",
+        required=Forecast(given["n_required"], given["chance"], given["n_next"], given["chance_next"]),
+        notes=(given["note"] or "",),
+    )
+
+
+def verdicts_of(*rows: dict[str, Any]) -> tuple[Verdict, ...]:
+    """Verdicts of rows given by their columns; those without a verdict are layers of the one before."""
+    found: list[Verdict] = []
+    for row in rows:
+        one = verdict_of(verdict_row(**row))
+        if pd.isna(row.get("verdict", pd.NA)):
+            found[-1] = replace(found[-1], layers=(*found[-1].layers, one.measured))
+        else:
+            found.append(one)
+    return tuple(found)
+
+
+def default_verdicts() -> tuple[Verdict, ...]:
     """Two quantities of he.forward in two configurations, three verdicts among them; zero mean refuted."""
     supported = {"estimate": 2.01, "predicted": 2.0, "ratio": 1.005, "ci_low": 0.98, "ci_high": 1.03}
     supported |= {"p_equivalence": 1e-9, "p_refute": 0.99, "pvalue": 0.35, "verdict": "supported"}
@@ -108,17 +137,17 @@ def default_verdicts() -> pd.DataFrame:
     refuted = {"estimate": 14.2, "predicted": 2.0, "ratio": 7.1, "ci_low": 6.9, "ci_high": 7.3, "verdict": "refuted"}
     refuted |= {"p_equivalence": 1.0, "p_refute": 1e-9}
     open_ = {"estimate": 2.1, "predicted": 2.0, "ratio": 1.05, "ci_low": 0.9, "ci_high": 1.2, "verdict": "inconclusive"}
-    zero = {"claim": "goal.zero-mean", "quantity": "activation_mean", "test": "zero_mean", "theory": np.nan}
+    zero = {"claim": "goal.zero-mean", "quantity": "activation_mean", "test": "zero_mean"}
     zero |= {"estimate": 0.56, "predicted": 0.0, "ci_low": 0.55, "ci_high": 0.57, "margin": 0.05, "verdict": "refuted"}
     zero |= {"p_equivalence": 1.0, "p_refute": 1e-9}
-    layers = [verdict_row(layer=n, estimate=2.0 + n / 100, predicted=2.0, ratio=1 + n / 200) for n in range(1, 5)]
-    return verdict_frame(
-        verdict_row(**supported),
+    layers = [{"layer": n, "estimate": 2.0 + n / 100, "predicted": 2.0, "ratio": 1 + n / 200} for n in range(1, 5)]
+    return verdicts_of(
+        supported,
         *layers,
-        verdict_row(**supported, quantity="activation_second_moment"),
-        verdict_row(**refuted, **leaky),
-        verdict_row(**open_, **leaky, quantity="activation_second_moment", n_required=3300, chance=0.62, note="skewed"),
-        verdict_row(**zero),
+        supported | {"quantity": "activation_second_moment"},
+        refuted | leaky,
+        open_ | leaky | {"quantity": "activation_second_moment", "n_required": 3300, "chance": 0.62, "note": "skewed"},
+        zero,
     )
 
 
@@ -144,7 +173,7 @@ class HandMadeRun:
     study: Study
     path: Path
     networks: int
-    frame: pd.DataFrame
+    judged: tuple[Verdict, ...]
     looks: tuple[Look, ...] = ()
 
     @property
@@ -163,7 +192,7 @@ class HandMadeRun:
         return fingerprint_of(self.standing, {c.label: ("", self.networks) for c in self.study.configurations})
 
     def verdicts(self) -> pd.DataFrame:
-        return self.frame.copy()
+        return to_frame(self.judged)
 
     def predictions(self) -> pd.DataFrame:
         rows = [
@@ -184,7 +213,17 @@ def hand_made_run(
 ) -> HandMadeRun:
     text = STUDY.format(title=toml(title), statement=toml(statement), corrected=toml(corrected), more=more)
     study = parse_study(text, name=name, source=f"{name}.toml")
-    return HandMadeRun(study, Path("runs") / name, networks, default_verdicts() if verdicts is None else verdicts)
+    claims = {claim.id: claim for claim in reversed(study.claims)}
+    judged = tuple(
+        replace(one, claim=replace(one.claim, **_words(claims.get(one.claim.id))))
+        for one in (default_verdicts() if verdicts is None else verdicts)
+    )
+    return HandMadeRun(study, Path("runs") / name, networks, judged)
+
+
+def _words(claim: Claim | None) -> dict[str, Any]:
+    """What a study says of a claim besides the numbers that a test has chosen."""
+    return {} if claim is None else {name: getattr(claim, name) for name in ("statement", "corrected", "expect")}
 
 
 WIDE = {
@@ -197,17 +236,35 @@ WIDE = {
 def wide_run(**texts: str) -> HandMadeRun:
     """Texts without a space, and a table with all that makes one wide: numbers with powers of ten, columns that differ."""
     rows = [
-        verdict_row(claim=claim, quantity=quantity, verdict=verdict, margin=0.05 * i, n_networks=40_000 * i,
-                    n_required=123_456_789, chance=0.5, estimate=(-1) ** i * 1.052e6, predicted=2e-7, ratio=5.259e12,
-                    ci_low=-5.153e12, ci_high=5.367e-12, pvalue=0.1 / i, p_equivalence=1e-3 * i, p_refute=0.3 / i,
-                    configuration="leaky_relu(slope=0.1), he_normal", note="over the whole depth, to layer 20; " * 4)
-        for i, (claim, quantity, verdict) in enumerate([
-            ("he.forward", "preactivation_second_moment", "supported"),
-            ("he.forward", "activation_second_moment", "inconclusive"),
-            ("goal.zero-mean", "activation_mean", "refuted"),
-        ], 1)
-    ]  # fmt: skip
-    return hand_made_run(verdicts=verdict_frame(*rows), **(WIDE | texts))
+        {
+            "claim": claim,
+            "quantity": quantity,
+            "verdict": verdict,
+            "margin": 0.05 * i,
+            "n_networks": 40_000 * i,
+            "n_required": 123_456_789,
+            "chance": 0.5,
+            "estimate": (-1) ** i * 1.052e6,
+            "predicted": 2e-7,
+            "ratio": 5.259e12,
+            "ci_low": -5.153e12,
+            "ci_high": 5.367e-12,
+            "pvalue": 0.1 / i,
+            "p_equivalence": 1e-3 * i,
+            "p_refute": 0.3 / i,
+            "configuration": "leaky_relu(slope=0.1), he_normal",
+            "note": "over the whole depth, to layer 20; " * 4,
+        }
+        for i, (claim, quantity, verdict) in enumerate(
+            [
+                ("he.forward", "preactivation_second_moment", "supported"),
+                ("he.forward", "activation_second_moment", "inconclusive"),
+                ("goal.zero-mean", "activation_mean", "refuted"),
+            ],
+            1,
+        )
+    ]
+    return hand_made_run(verdicts=verdicts_of(*rows), **(WIDE | texts))
 
 
 @pytest.fixture(scope="session")
@@ -220,3 +277,9 @@ def make_run():
 def make_verdicts():
     """Make a verdict frame of rows given by their columns: ``make_verdicts({...}, {...})``."""
     return lambda *rows: verdict_frame(*(verdict_row(**row) for row in rows))
+
+
+@pytest.fixture(scope="session")
+def make_judged():
+    """Make verdicts of rows given by a frame's columns: ``make_judged({...}, {...})``."""
+    return verdicts_of

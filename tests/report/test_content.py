@@ -50,12 +50,12 @@ def test_a_claim_says_how_it_is_tested(document):
     assert document.claims[1].layers is None  # zero mean came without rows per layer
 
 
-def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_verdicts):
+def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_judged):
     more = (
         '[[claims]]\nid = "x"\nquantity = "gradient_second_moment"\ntest = "directional"\nbelow = 0.5\nlayers = [2, 4]'
     )
     rows = [{"claim": claim, "ratio": 1.0, "verdict": "supported"} for claim in ("he.forward", "goal.zero-mean", "x")]
-    document = study_document(make_run(more=more, verdicts=make_verdicts(*rows)))
+    document = study_document(make_run(more=more, verdicts=make_judged(*rows)))
     assert document.claims[2].facts[-2:] == ("Layers 2 to 4.", "Claimed: below 0.5000 a layer.")
 
 
@@ -72,7 +72,7 @@ def test_profiles_show_what_is_claimed_where_it_is_claimed(document):
 
 def test_forests_follow_the_study_and_keep_means_apart_from_ratios(make_run):
     run = make_run()
-    run.frame = run.frame.iloc[::-1]  # configuration by configuration, whatever the order
+    run.judged = run.judged[::-1]  # configuration by configuration, whatever the order
     svgs = {picture.name: picture.svg for picture in study_document(run).pictures}
     assert svgs["forest"].count(">he.forward<") == 1
     assert "goal.zero-mean" not in svgs["forest"]
@@ -80,7 +80,7 @@ def test_forests_follow_the_study_and_keep_means_apart_from_ratios(make_run):
 
 
 def claimless_run(make_run, samples):
-    run = make_run(verdicts=pd.DataFrame(columns=make_run().verdicts().columns))
+    run = make_run(verdicts=())
     run.study = parse_study(CLAIMLESS, name="looking", source="looking.toml")
     simulation = Simulation(network=run.study.configurations[0].network, inputs=np.ones((3, 8)), samples=samples)
     run.simulations = lambda: {run.study.configurations[0].label: simulation}
@@ -117,7 +117,7 @@ def test_a_page_says_whose_word_a_symmetry_is(make_run):
             found = super().simulations()
             return found | {first: replace(found[first], network=net)}
 
-    told = study_document(OfAnAuthor(run.study, run.path, run.networks, run.frame))
+    told = study_document(OfAnAuthor(run.study, run.path, run.networks, run.judged))
     assert others
     assert [remark for remark in told.remarks if "declared" in remark] == [
         f"Weights declared symmetric by their author: {first}."

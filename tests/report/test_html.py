@@ -188,13 +188,13 @@ def test_tables_have_a_csv_file_and_figures_open_large(make_run):
     assert set(enlarged) <= {f"#{found['id']}" for found in checker.of("figure")}
 
 
-def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further_statements(make_run, make_verdicts):
+def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further_statements(make_run, make_judged):
     more = '[[claims]]\nid = "he.forward.more"\nstatement = "More."\nquantity = "activation_mean"\ntest = "zero_mean"'
     rows = [
         {"claim": claim, "ratio": 1.0, "ci_low": 0.9, "ci_high": 1.1, "verdict": "refuted"}
         for claim in ("he.forward", "goal.zero-mean", "he.forward.more")
     ]
-    run = make_run(statement="As made.", corrected="As it is.", more=more, verdicts=make_verdicts(*rows))
+    run = make_run(statement="As made.", corrected="As it is.", more=more, verdicts=make_judged(*rows))
     page = index_html(index_document([run]))
     start = page.index('<tr role="row" id="claim-he.forward">')
     text = page[start : page.index("</tr>", start)]

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from varprop.report.html import index_html
 from varprop.report.index import index_document
-from varprop.report.jointly import COLUMN, Joint
+from varprop.report.jointly import Joint
 from varprop.report.latex import index_latex
 from varprop.report.markdown import index_markdown
 from varprop.stats.acceptance import acceptance_region
@@ -27,7 +28,7 @@ ZERO = {
 
 
 @pytest.fixture
-def study(make_run, make_verdicts):
+def study(make_run, make_judged):
     """A study of five verdicts, two of them given, with these p-values and levels as at a first look."""
 
     def study(name, p_support, p_refute, *, level=0.8 * 0.05 / 5, **options):
@@ -35,7 +36,7 @@ def study(make_run, make_verdicts):
             HE | {"p_equivalence": p_support, "p_refute": 1.0, "level": level},
             ZERO | {"p_equivalence": 1.0, "p_refute": p_refute, "level": level},
         ]
-        return make_run(name=name, verdicts=make_verdicts(*rows), **options)
+        return make_run(name=name, verdicts=make_judged(*rows), **options)
 
     return study
 
@@ -54,7 +55,7 @@ def test_all_verdicts_share_one_alpha(study):
     joint = Joint.of(runs)
     assert (joint.alpha, joint.m) == (0.05, 10)
     assert [joint.part(run) for run in runs] == [0.025, 0.025]
-    held = [list(joint.mark(run)[COLUMN]) for run in runs]
+    held = [[one.jointly for one in joint.mark(run)] for run in runs]
     assert held == [[True, True], [True, False]]
     document = index_document(runs)
     assert marks(document) == {"he.forward": "jointly", "goal.zero-mean": "1 of 2 jointly"}
@@ -105,9 +106,8 @@ def test_a_study_has_a_part_in_proportion_to_its_verdicts(study):
     joint = Joint.of([few, many])
     assert (few.standing.m, many.standing.m, joint.m) == (5, 9, 14)
     assert [joint.part(run) for run in (few, many)] == pytest.approx([0.05 * 5 / 14, 0.05 * 9 / 14])
-    frame = many.frame
-    extra = frame.iloc[[0]].assign(claim="x")
-    many.frame = pd.concat([frame, extra], ignore_index=True)
+    (x,) = (claim for claim in many.study.claims if claim.id == "x")
+    many.judged += (replace(many.judged[0], claim=x),)
     kept = pd.read_csv(io.StringIO(index_document([few, many]).studies.csv))
     assert kept["m"].tolist() == [5, 9]
     assert kept["looks"].tolist() == [1, 1]
@@ -119,7 +119,7 @@ def test_a_later_look_has_its_share_here_too(study):
     first = study("one", 3e-3, 1e-9)
     assert marks(index_document([first]))["he.forward"] == "jointly"
     second = study("one", 3e-3, 1e-9, level=0.1 * 0.05 / 5)
-    assert Joint.of([second]).level(second.frame.iloc[0], second) == pytest.approx(0.001)
+    assert Joint.of([second]).level(second.judged[0], second) == pytest.approx(0.001)
     assert marks(index_document([second]))["he.forward"] == "not jointly"
 
 
@@ -127,10 +127,10 @@ def test_studies_with_other_alphas_share_the_largest(study):
     """A study's own page may promise less error than the index does; its verdicts count like all others."""
     strict = study("strict", 5e-4, 1e-9, level=0.8 * 0.01 / 5)
     strict.study = type(strict.study)(**{n: getattr(strict.study, n) for n in strict.study.__slots__} | {"alpha": 0.01})
-    strict.frame = strict.frame.assign(alpha=0.01)
+    strict.judged = tuple(replace(one, alpha=0.01) for one in strict.judged)
     joint = Joint.of([strict, study("usual", 1e-9, 1e-9)])
     assert joint.alpha == 0.05
-    assert joint.level(strict.frame.iloc[0], strict) == pytest.approx(0.8 * 0.05 / 10)
+    assert joint.level(strict.judged[0], strict) == pytest.approx(0.8 * 0.05 / 10)
 
 
 def test_a_study_without_a_guarantee_has_no_part_in_the_promise(study):
@@ -161,7 +161,7 @@ def test_an_index_of_nothing_promises_nothing(make_run):
         'network = { widths = "8x4", activation = "relu", weights = "he_normal" }',
         name="a", source="a.toml",
     )  # fmt: skip
-    run.frame = run.frame.iloc[:0]
+    run.judged = ()
     document = index_document([run])
     assert (document.guarantee, document.apart.rows) == ((), ())
     assert math.isnan(Joint.of([run]).alpha)

@@ -1,6 +1,7 @@
 """One row for each claim, whatever studies its tests come from."""
 
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -11,22 +12,17 @@ from varprop.report.ledger import FAMILIES, Contribution, families, group_of, le
 
 
 @pytest.fixture
-def contribution(make_verdicts):
+def contribution(make_judged):
     """A statement with tests given by their verdicts, ``contribution("he.half", "refuted", "supported")``."""
 
     def contribution(claim, *verdicts, study="one", statement="", corrected="", expect=None, **given):
+        words = {"statement": statement, "corrected": corrected, "expect": expect}
         rows = [
-            {"claim": claim, "ratio": 1.0 + i / 10, "ci_low": 0.9, "ci_high": 1.2, "verdict": verdict} | given
+            {"claim": claim, "ratio": 1.0 + i / 10, "ci_low": 0.9, "ci_high": 1.2, "verdict": verdict} | words | given
             for i, verdict in enumerate(verdicts)
         ]
-        return Contribution(
-            claim=claim,
-            statement=statement,
-            corrected=corrected,
-            expect=expect,
-            rows=tuple(make_verdicts(*rows).to_dict("records")),
-            page=Cell(study, study=study, claim=claim),
-        )
+        judged = make_judged(*rows)
+        return Contribution(claim=judged[0].claim, rows=judged, page=Cell(study, study=study, claim=claim))
 
     return contribution
 
@@ -160,9 +156,9 @@ def test_a_strip_stays_small_however_many_tests(contribution):
 
 
 def test_a_strip_of_weights_counts_draws_and_of_exact_tests_has_no_margin(contribution):
-    (row,) = rows_of(contribution("he.normal", "supported", quantity="weights", n_networks=10**6))
+    (row,) = rows_of(contribution("he.normal", "supported", test="weights_law", quantity="weights", n_networks=10**6))
     assert "n = 1,000,000 draws" in row.picture.caption
-    (row,) = rows_of(contribution("he.half", "supported", margin=float("nan")))
+    (row,) = rows_of(contribution("he.half", "supported", test="directional"))
     assert row.picture.caption.endswith("No margin.")
 
 
@@ -219,7 +215,7 @@ def test_the_index_counts_claims_and_tells_studies_apart(make_run):
 def test_a_row_has_the_statement_and_the_correction_of_the_study(make_run):
     more = '[[claims]]\nid = "he.half"\nstatement = "Half."\ncorrected = "Not half."\nquantity = "activation_mean"\ntest = "zero_mean"'
     run = make_run(more=more)
-    extra = run.frame[run.frame["claim"] == "goal.zero-mean"].assign(claim="he.half")
-    run.frame = pd.concat([run.frame, extra], ignore_index=True)
+    (half,) = (claim for claim in run.study.claims if claim.id == "he.half")
+    run.judged += tuple(replace(one, claim=half) for one in run.judged if one.claim.id == "goal.zero-mean")
     row = next(row for row in index_document([run]).rows if row.claim == "he.half")
     assert (row.leading.text, row.leading.corrected) == ("Half.", "Not half.")

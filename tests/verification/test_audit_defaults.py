@@ -49,7 +49,7 @@ def found():
 @pytest.mark.false_alarm(2e-6)
 def test_one_law_makes_a_claim_true_and_all_have_to_be_refuted(found):
     """At 10^6 draws the margin is 14 standard errors, of which a verdict takes 5.3; false 1e-6 all together."""
-    verdicts = [(one.case.name, one.claim.claim, one.verdict, one.nearest.law) for one in found]
+    verdicts = [(one.case.name, one.verdict.claim.id, one.verdict.verdict, one.nearest.law) for one in found]
     assert verdicts == [
         ("Dense", "framework.defaults", "supported", "xavier_uniform"),
         ("Linear", "framework.defaults", "refuted", "xavier_uniform"),
@@ -58,14 +58,14 @@ def test_one_law_makes_a_claim_true_and_all_have_to_be_refuted(found):
         ("he", "framework.defaults.offered", "supported", "he_normal"),
         ("again", "framework.defaults.offered", "refuted", "xavier_uniform"),
     ]
-    assert found[1].note.startswith("refuted against xavier_uniform (variance 0.44")
-    assert all(law in found[1].note for law in DENSE.laws)
-    assert "same array" in found[-1].note
+    assert found[1].verdict.note.startswith("refuted against xavier_uniform (variance 0.44")
+    assert all(law in found[1].verdict.note for law in DENSE.laws)
+    assert "same array" in found[-1].verdict.note
 
 
 @pytest.mark.false_alarm(2e-6)
 def test_the_table_says_what_was_claimed_and_found(found):
-    frame = claims_frame(found, TOY).set_index(["entry", "claim"])
+    frame = claims_frame(found).set_index(["entry", "claim"])
     assert [*frame.index.names[::-1], *frame.columns] == [
         "claim",
         "entry",
@@ -78,7 +78,7 @@ def test_the_table_says_what_was_claimed_and_found(found):
     assert linear["corrected"] == DENSE.corrected
     assert (linear["framework"], linear["version"], linear["alpha"], linear["margin"]) == ("toy", "7", 1e-6, 0.02)
     assert math.isnan(frame.loc[("again", "framework.defaults.offered"), "ratio"])
-    assert not len(claims_frame([], TOY))
+    assert not len(claims_frame([]))
 
 
 @pytest.mark.false_alarm(0)
@@ -93,8 +93,8 @@ def test_the_draws_are_those_of_the_audit():
 @pytest.mark.false_alarm(1e-6)
 def test_too_few_draws_leave_a_claim_open():
     (one,) = audit_claims(Bridge(name="t", version="1", cases=TOY.cases[:1]), n_draws=10_000, rng=3)
-    assert one.verdict == "inconclusive"
-    assert "draws would decide" in one.note
+    assert one.verdict.verdict == "inconclusive"
+    assert "draws would decide" in one.verdict.note
 
 
 def refuting_tables(tables, rng, *, ratio):
@@ -108,7 +108,8 @@ def refuting_tables(tables, rng, *, ratio):
     )
     return sum(
         any(
-            one.verdict == "refuted" for one in audit_claims(alike, n_draws=24_000, alpha=0.05, rng=rng.integers(2**63))
+            one.verdict.verdict == "refuted"
+            for one in audit_claims(alike, n_draws=24_000, alpha=0.05, rng=rng.integers(2**63))
         )
         for _ in range(tables)
     )

@@ -158,7 +158,7 @@ def _print_run(finished: Run) -> None:
     from varprop.cli.show import plain, print_verdicts
 
     out(plain(finished.study.title))
-    print_verdicts(finished.verdicts())
+    print_verdicts(finished.judged)
     for told in finished.standing.told:
         say(f"{finished.study.name}: {told}")
 
@@ -177,7 +177,7 @@ def _print_runs_as_json(done: list[Run]) -> None:
                 "networks": finished.networks,
                 **_looks(finished),
                 "verdicts": records(finished.verdicts()),
-                "surprises": [asdict(one) | {"contradicts": one.contradicts} for one in finished.surprises()],
+                "surprises": [asdict(one) for one in finished.surprises()],
             }
             for finished in done
         ]
@@ -327,16 +327,17 @@ def verify(
         from varprop.engine.spilled import sampled_in_little_memory
         from varprop.study.notation import parse_network
         from varprop.theory import get_theory
-        from varprop.verification.compare import verify as verified
+        from varprop.verification.compare import hold_against
+        from varprop.verification.verdicts import to_frame
 
         network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
         get_theory(theory)  # before sampling, not after
         chosen = secrets.randbits(32) if seed is None else seed
         plan = make_plan(network, n_networks=networks, rng=chosen)
         with sampled_in_little_memory(plan) as found:
-            verdicts = verified(found, theory=theory, margin=margin, alpha=alpha)
+            verdicts = hold_against(found, theory, margin=margin, alpha=alpha)
         if as_json:
-            print_json({"network": network.describe(), "seed": chosen, "verdicts": records(verdicts)})
+            print_json({"network": network.describe(), "seed": chosen, "verdicts": records(to_frame(verdicts))})
         else:
             say(f"{network.label}: {networks:,} networks, seed {chosen}")
             print_verdicts(verdicts)

@@ -39,7 +39,7 @@ def audit(
     with guarded():
         from varprop.bridges import load_bridge
         from varprop.cli.show import print_json, print_table, records
-        from varprop.verification.audit.frameworks import audit_bridge, parts_frame, to_frame
+        from varprop.verification.audit.frameworks import audit_bridge, to_frame
         from varprop.verification.audit.stated import audit_claims, claims_frame
 
         bridge = load_bridge(framework)
@@ -52,22 +52,22 @@ def audit(
         frame = to_frame(found)
         # Of all entries or none: the bound on false verdicts is one for the whole table.
         whole = [] if only is not None else audit_claims(bridge, n_draws=draws, rng=seed, progress=say)
-        claims = claims_frame(whole, bridge)
+        claims = records(claims_frame(whole))
         if as_json:
             content = {"framework": bridge.name, "version": bridge.version, "seed": seed}
             audits = [
                 {**row, "parts": records(one.audit.to_frame())} for row, one in zip(records(frame), found, strict=True)
             ]
-            print_json({**content, "audits": audits, "claims": records(claims)})
+            print_json({**content, "audits": audits, "claims": claims})
         else:
             print_table(records(frame), _SHOWN)
             if whole:
-                print_table(records(claims), _CLAIMED)
+                print_table(claims, _CLAIMED)
         if only is None:
             from varprop.report.audits import write_audits
 
             place, name = report / bridge.name, f"{bridge.name} {bridge.version}"
-            write_audits(frame, place, framework=name, seed=seed, defaults=claims, parts=parts_frame(found))
+            write_audits(found, place, framework=name, seed=seed, claims=whole)
             say(f"the report is in {place}")
         if any(one.contradicts for one in found):
             raise typer.Exit(CONTRADICTED)

@@ -47,8 +47,9 @@ def audit_model(
     """Build a PyTorch model many times and say which modules gain or lose most, and what would fix them."""
     with guarded():
         from varprop.cli.show import print_json, print_table, records
-        from varprop.verification.compare import verify
+        from varprop.verification.compare import hold_against
         from varprop.verification.modules import module_gains
+        from varprop.verification.verdicts import to_frame
 
         shapes = [_shape(text) for text in shape]
         build = _factory(factory)
@@ -60,20 +61,20 @@ def audit_model(
             given = ", ".join(str(x.shape) for x in inputs)
             fail(f"{factory} with inputs of shape {given}: {error}")
         gains = module_gains(found)
-        verdicts = verify(found, theory="preserved", margin=margin, alpha=alpha)
+        verdicts = hold_against(found, "preserved", margin=margin, alpha=alpha)
         network: ModuleNetwork = found.network
         if as_json:
             lists = {name: list(getattr(network, name)) for name in _LISTS}
             content = {"model": network.label, "networks": networks, "seed": seed, **lists}
-            print_json({**content, "modules": records(gains), "verdicts": records(verdicts)})
+            print_json({**content, "modules": records(gains), "verdicts": records(to_frame(verdicts))})
             return
         say(f"{network.label}: {networks:,} networks, {batch} inputs, seed {seed}")
-        told = {(row["module"], row["quantity"]): row["verdict"] for row in records(verdicts)}
+        told = {(one.measured.place, one.claim.quantity): one.verdict for one in verdicts}
         rows = [
             {
                 **{name: _short(value) for name, value in row.items()},
-                "signal kept": told.get((row["module"], "activation_second_moment")),
-                "gradient kept": told.get((row["module"], "gradient_second_moment")),
+                "signal kept": told.get(((row["layer"], row["module"]), "activation_second_moment")),
+                "gradient kept": told.get(((row["layer"], row["module"]), "gradient_second_moment")),
             }
             for row in records(gains)[:top]
         ]

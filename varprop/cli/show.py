@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from varprop.cli.terminal import is_shown, out
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from varprop.verification.verdicts import Forecast, Verdict
 
 _UNBOUNDED = 10_000
 """Columns of a 'terminal' that is a file or a pipe: nothing is wrapped or cut."""
@@ -55,35 +58,39 @@ def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) ->
     out(captured.get().removesuffix("\n"))
 
 
-def print_verdicts(verdicts: pd.DataFrame) -> None:
-    """Print the rows that bear a verdict; columns that are empty are left out."""
+def print_verdicts(verdicts: Iterable[Verdict]) -> None:
+    """Print verdicts, a line each; columns that are empty are left out."""
     shown = [
         {
-            "verdict": row["verdict"],
-            "claim": row["claim"],
-            "configuration": row["configuration"],
-            "layer": row["layer"],
-            "quantity": row["quantity"],
-            "ratio": row["ratio"],
+            "verdict": one.verdict,
+            "claim": one.claim.id,
+            "configuration": one.configuration,
+            "layer": one.measured.place[0] if one.measured.place else None,
+            "quantity": one.claim.quantity,
+            "ratio": _finite_or_none(one.measured.ratio),
             # A standardised mean has no ratio; where there is one it says the same as the estimate.
-            "estimate": row["estimate"] if row["ratio"] is None else None,
-            "interval": _interval(row["ci_low"], row["ci_high"]),
-            "margin": percent(row["margin"]),
-            "level": row.get("guarantee"),
-            "needs": _needs(row),
+            "estimate": _finite_or_none(one.measured.estimate) if not math.isfinite(one.measured.ratio) else None,
+            "interval": _interval(*map(_finite_or_none, one.measured.interval)),
+            "margin": percent(_finite_or_none(one.claim.shown_margin)),
+            "level": one.guarantee,
+            "needs": _needs(one.required),
         }
-        for row in records(verdicts[verdicts["verdict"].notna()])
+        for one in verdicts
     ]
     filled = [name for name in shown[0] if any(row[name] is not None for row in shown)] if shown else []
     if filled:
         print_table(shown, filled)
 
 
-def _needs(row: Mapping[str, Any]) -> str | None:
+def _finite_or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _needs(required: Forecast) -> str | None:
     """How many networks decide what is open, and with what chance."""
-    if not row["n_required"]:
+    if required.networks is None or required.chance is None:
         return None
-    return f"{row['n_required']:,} networks (chance {chance(row['chance'])})"
+    return f"{required.networks:,} networks (chance {chance(required.chance)})"
 
 
 def chance(value: float) -> str:

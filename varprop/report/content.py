@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from varprop.report.exact_laws import exact_law_pictures
 from varprop.report.figures import forest_figure, profile_figure
 from varprop.report.histogram_figures import histogram_pictures
 from varprop.report.phases import phase_pictures
-from varprop.report.records import is_standardised
 from varprop.report.rows import rows_pictures
 from varprop.report.sample_summary import CONFIDENCE, SPREAD, layer_summary
 from varprop.report.spreads import spread_pictures
@@ -30,6 +30,7 @@ from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listi
 from varprop.study.earlier import unrecorded
 from varprop.study.looks import ladder_told
 from varprop.verification.validity import declared_symmetric
+from varprop.verification.verdicts import Verdict, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,9 @@ _VERSIONS = ("varprop", "numpy", "scipy")
 
 def study_document(run: Run) -> StudyDocument:
     """Say everything that a report says of one run."""
-    study, verdicts = run.study, run.verdicts()
+    study, verdicts = run.study, run.judged
     simulations = run.simulations()
-    entries = ledger_entries(study.claims, verdicts)
+    entries = ledger_entries(verdicts, study.claims)
     usual = _USUAL_FIGURES if study.training is None else _USUAL_OF_TRAINING
     wanted = usual if study.figures is None else study.figures
     pictures: list[Picture] = []
@@ -148,14 +149,14 @@ def tally(entries: Sequence[LedgerEntry]) -> str:
 # ---- claims ------------------------------------------------------------------------------------------------------
 
 
-def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> ClaimSection:
+def _claim_section(study: Study, identifier: str, verdicts: Sequence[Verdict]) -> ClaimSection:
     """What is said about one claim, over all its quantities."""
     claims = [claim for claim in study.claims if claim.id == identifier]
-    mine = verdicts[verdicts["claim"] == identifier]
+    mine = [one for one in verdicts if one.claim.id == identifier]
     return ClaimSection(
         claim=identifier,
         statement=claims[0].statement,
-        corrected="" if set(mine["verdict"].dropna()) == {"supported"} else claims[0].corrected,
+        corrected="" if {one.verdict for one in mine} == {"supported"} else claims[0].corrected,
         facts=_claim_facts(claims),
         verdicts=verdict_table(
             mine,
@@ -340,23 +341,22 @@ def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataF
     )
 
 
-def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
+def _forests(study: Study, verdicts: Sequence[Verdict]) -> list[Picture]:
     """Draw the verdicts: those on ratios, and those on standardised means, which have an axis of their own."""
     order = {claim: i for i, claim in enumerate(dict.fromkeys(claim.id for claim in study.claims))}
-    decided = verdicts[verdicts["verdict"].notna()].sort_values("claim", key=lambda ids: ids.map(order), kind="stable")
-    standardised = [is_standardised(record) for record in decided.to_dict("records")]
+    decided = sorted(verdicts, key=lambda one: order[one.claim.id])
     parts = {
-        "forest": (decided[[not is_mean for is_mean in standardised]], "measured over predicted"),
-        "forest-zero-mean": (decided[standardised], "the standardised mean"),
+        "forest": ([one for one in decided if not one.standardised], "measured over predicted"),
+        "forest-zero-mean": ([one for one in decided if one.standardised], "the standardised mean"),
     }
     pictures = []
     for name, (part, what) in parts.items():
-        if part.empty:
+        if not part:
             continue
-        counts = part["verdict"].value_counts()
+        counts = Counter[str](one.verdict for one in part)
         told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if verdict in counts)
         alternative = f"{sentence(what)[:-1]}, with interval and margin, for {count(len(part), 'verdict')}: {told}. The claims' tables have the numbers."
-        draw = partial(forest_figure, part)
+        draw = partial(forest_figure, to_frame(part, rows="verdicts"))
         pictures.append(
             Picture(
                 name=name,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS
-from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
 from varprop.report.ticks import set_round_ticks
 from varprop.report.wording import SYMBOLS, axis_label, number
 from varprop.study.plain import plain
+from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,23 +79,32 @@ def forest_rows(verdicts: pd.DataFrame) -> list[ForestRow]:
     return sorted(rows, key=lambda row: order[row.group])
 
 
-def _row(record: Record, *, named: bool) -> ForestRow:
-    """One record of a verdict frame as a row, named by its configuration or without."""
-    parts = [plain(text_in(record, "configuration")) if named else "", axis_label(str(record["quantity"]))]
-    layer = value_in(record, "layer")
+def _row(record: Mapping[Any, Any], *, named: bool) -> ForestRow:
+    """One record of a frame, which may be a user's own, as a row, named by its configuration or without."""
+    import pandas as pd
+
+    def value(name: str) -> float:
+        return math.nan if pd.isna(record[name]) else float(record[name])
+
+    def text(name: str) -> str:
+        return "" if pd.isna(record[name]) else str(record[name])
+
+    parts = [plain(text("configuration")) if named else "", axis_label(str(record["quantity"]))]
+    layer, test = value("layer"), TESTS.get(text("test"))
+    standardised = test is not None and test.standardised and math.isnan(value("ratio"))
     if not math.isnan(layer):
         parts.append(f"layer {int(layer)}")
     label = " · ".join(part for part in parts if part)
     return ForestRow(
-        group=plain(text_in(record, "claim")),
+        group=plain(text("claim")),
         label=label if len(label) <= _LONGEST_LABEL else "…" + label[-_LONGEST_LABEL + 1 :],
         verdict=str(record["verdict"]),
-        standardised=is_standardised(record),
-        estimate=value_in(record, "estimate"),
-        value=compared_in(record),
-        low=value_in(record, "ci_low"),
-        high=value_in(record, "ci_high"),
-        margin=margin_in(record),
+        standardised=standardised,
+        estimate=value("estimate"),
+        value=value("estimate" if standardised else "ratio"),
+        low=value("ci_low"),
+        high=value("ci_high"),
+        margin=math.nan if test is not None and test.margin is None else value("margin"),
     )
 
 

@@ -7,15 +7,17 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from varprop._arguments import quoted
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
+from varprop.stats.equivalence import MARGINS
 from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
-from varprop.verification.audit.stated import COLUMNS
+from varprop.verification.audit.result import MARGIN
+from varprop.verification.audit.stated import COLUMNS, claim_of, over_the_laws
 from varprop.verification.claims import VERDICTS
+from varprop.verification.verdicts import Verdict
 
 FILE = "defaults.csv"
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")
@@ -63,32 +65,21 @@ def _contribution(row: Mapping[str, str], file: Path, line: int, beside: Path) -
         msg = f"{file}, row {line}: {column} must be {expected}, got {quoted(row[column])}; write the audit again"
         raise ValueError(msg)
     numbers = {column: float(row[column] or math.nan) for column in _NUMBERS}
-    name = " ".join(part for part in (row["framework"], row["version"]) if part)
-    record: dict[str, Any] = {
-        "claim": row["claim"],
-        "configuration": ", ".join(part for part in (name, row["entry"]) if part),
-        "layer": math.nan,
-        "module": "",
-        "quantity": "weights",
-        "theory": math.nan,
-        "test": "weights_law",
-        "n_networks": int(row["n_draws"]),
-        # The variance in units of the law's; what either is by itself stands on the audit's page.
-        "estimate": numbers["ratio"],
-        "predicted": 1.0,
-        **numbers,
-        "n_required": math.nan,
-        "verdict": row["verdict"],
-        "note": row["note"],
-    }
-    return Contribution(
-        claim=row["claim"],
-        statement=row["statement"],
-        corrected=row["corrected"],
-        expect=None,
-        rows=(record,),
-        page=Cell(f"{name}: {row['entry']}" if row["entry"] else name, page=_page(file, beside)),
+    margin = MARGIN if math.isnan(numbers["margin"]) else numbers["margin"]
+    verdict = Verdict(
+        claim=claim_of(row["claim"], row["statement"], row["corrected"], margin=margin),
+        configuration=", ".join(part for part in (_name(row), row["entry"]) if part),
+        verdict=next(verdict for verdict in VERDICTS if verdict == row["verdict"]),
+        measured=over_the_laws(numbers["ratio"], numbers["ci_low"], numbers["ci_high"], n_draws=int(row["n_draws"])),
+        alpha=numbers["alpha"],
+        notes=(row["note"],),
     )
+    said = f"{_name(row)}: {row['entry']}" if row["entry"] else _name(row)
+    return Contribution(claim=verdict.claim, rows=(verdict,), page=Cell(said, page=_page(file, beside)))
+
+
+def _name(row: Mapping[str, str]) -> str:
+    return " ".join(part for part in (row["framework"], row["version"]) if part)
 
 
 def _problems(row: Mapping[str, str]) -> dict[str, str]:
@@ -96,6 +87,8 @@ def _problems(row: Mapping[str, str]) -> dict[str, str]:
     said = {column: "a number, or empty" for column in _NUMBERS if not _is_number(row[column] or "nan")}
     if not _CLAIM.fullmatch(row["claim"]):
         said["claim"] = "an id such as framework.defaults"
+    if "margin" not in said and row["margin"] and not MARGINS[0] <= float(row["margin"]) <= MARGINS[1]:
+        said["margin"] = "a margin > 0, or empty"
     if row["verdict"] not in VERDICTS:
         said["verdict"] = f"one of {', '.join(VERDICTS)}"
     if not row["n_draws"].isdecimal():

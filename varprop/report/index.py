@@ -24,8 +24,12 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
     """Gather the claims of several runs and audits into one ledger."""
     joint = Joint.of(runs)
     marked = [joint.mark(run) for run in runs]
-    entries = [ledger_entries(run.study.claims, frame) for run, frame in zip(runs, marked, strict=True)]
-    found = [one for run, mine in zip(runs, entries, strict=True) for one in contributions(run.study.name, mine)]
+    entries = [ledger_entries(mine, run.study.claims) for run, mine in zip(runs, marked, strict=True)]
+    found = [
+        one
+        for run, mine in zip(runs, marked, strict=True)
+        for one in contributions(run.study.name, mine, run.study.claims)
+    ]
     ledger = families([*found, *audited])
     rows = [row for family in ledger for row in family.rows]
     return IndexDocument(
@@ -45,8 +49,14 @@ def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) ->
         families=ledger,
         ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
         studies=_studies(runs, entries, joint),
-        runs=digest([[run.study.name, run.fingerprint] for run in runs] + [repr(one) for one in audited]),
+        runs=digest([[run.study.name, run.fingerprint] for run in runs] + [_plain(one) for one in audited]),
     )
+
+
+def _plain(one: Contribution) -> list[object]:
+    """What an audit says of a claim, for a hash that no change of classes changes."""
+    told = [(row.configuration, row.verdict, row.measured.ratio, row.measured.interval, row.note) for row in one.rows]
+    return [one.claim.id, one.claim.statement, one.claim.corrected, one.page.page, told]
 
 
 def _lead(rows: Sequence[LedgerRow], n_studies: int, n_audits: int) -> str:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
-from varprop.report.records import Record, text_in, value_in
 from varprop.report.wording import axis_label, count, percent
 from varprop.study.csv_files import csv_text
+from varprop.verification.verdicts import Verdict
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from varprop.study.run import Run
-
-COLUMN = "jointly"
-"""What is put beside every row: whether it holds jointly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +30,33 @@ class Joint:
         alpha = max((standing.promised for standing in tested), default=math.nan)
         return cls(alpha, sum(standing.m for standing in tested))
 
-    def mark(self, run: Run) -> pd.DataFrame:
-        """A run's verdicts with a column that says whether each holds jointly; missing on rows without a verdict."""
-        import pandas as pd
-
-        verdicts = run.verdicts()
-        verdicts[COLUMN] = pd.Series(
-            [self._holds(row, run) for row in verdicts.to_dict("records")], index=verdicts.index, dtype=object
-        )
-        return verdicts
+    def mark(self, run: Run) -> tuple[Verdict, ...]:
+        """A run's verdicts, each told whether it holds jointly."""
+        return tuple(replace(one, jointly=self._holds(one, run)) for one in run.judged)
 
     def part(self, run: Run) -> float:
         """Part of alpha that a study has."""
         return self.alpha * run.standing.m / self.m
 
-    def level(self, row: Record, run: Run) -> float:
-        """Largest p-value of a row that holds jointly: the row's own level, for M in place of m."""
-        own = value_in(row, "level")
-        share = 1.0 if math.isnan(own) else own * run.standing.m / value_in(row, "alpha")
+    def level(self, one: Verdict, run: Run) -> float:
+        """Largest p-value of a verdict that holds jointly: its own level, for M in place of m."""
+        share = 1.0 if math.isnan(one.level) else one.level * run.standing.m / one.alpha
         return share * self.alpha / self.m
 
-    def _holds(self, row: Record, run: Run) -> bool | None:
-        verdict = text_in(row, "verdict")
-        if not verdict:
-            return None
-        if verdict == "inconclusive" or not run.standing.guaranteed:
+    def _holds(self, one: Verdict, run: Run) -> bool:
+        if one.verdict == "inconclusive" or not run.standing.guaranteed:
             return False
-        return p_of(row) <= self.level(row, run)
+        return one.pvalue <= self.level(one, run)
 
 
-def p_of(row: Record) -> float:
-    """The p-value that a verdict rests on."""
-    return value_in(row, "p_equivalence" if text_in(row, "verdict") == "supported" else "p_refute")
-
-
-def promises(joint: Joint, runs: Sequence[Run], marked: Sequence[pd.DataFrame], *, audits: bool) -> tuple[str, ...]:
+def promises(
+    joint: Joint, runs: Sequence[Run], marked: Sequence[Sequence[Verdict]], *, audits: bool
+) -> tuple[str, ...]:
     """Say what is promised of all verdicts together."""
     if not joint.m:
         return ()
-    given = [row for frame in marked for row in frame.to_dict("records") if text_in(row, "verdict") in _GIVEN]
-    held = sum(row[COLUMN] is True for row in given)
+    given = [one for verdicts in marked for one in verdicts if one.verdict != "inconclusive"]
+    held = sum(one.jointly is True for one in given)
     tested = [run.standing for run in runs if run.study.claims]
     sound = [standing.promised for standing in tested if standing.guaranteed]
     each = sorted(standing.m for standing in tested)
@@ -110,7 +92,6 @@ def _studies(n: int) -> str:
     return "1 study" if n == 1 else f"{n:,} studies"
 
 
-_GIVEN = ("supported", "refuted")
 _COLUMNS = (
     Column("Claim"),
     Column("Verdict", "verdict"),
@@ -123,41 +104,33 @@ _COLUMNS = (
 )
 
 
-def apart_table(joint: Joint, runs: Sequence[Run], marked: Sequence[pd.DataFrame]) -> Table:
+def apart_table(joint: Joint, runs: Sequence[Run], marked: Sequence[Sequence[Verdict]]) -> Table:
     """Name the verdicts that do not hold jointly."""
     import pandas as pd
 
-    rows = [
-        (row, run)
-        for run, frame in zip(runs, marked, strict=True)
-        for row in frame.to_dict("records")
-        if text_in(row, "verdict") in _GIVEN and row[COLUMN] is not True
+    apart = [
+        (one, run, joint.level(one, run))
+        for run, verdicts in zip(runs, marked, strict=True)
+        for one in verdicts
+        if one.verdict != "inconclusive" and not one.jointly
     ]
     texts: list[list[Cell | str]] = [
         [
-            Cell(str(row["claim"]), study=run.study.name, claim=str(row["claim"])),
-            str(row["verdict"]),
-            text_in(row, "configuration"),
-            axis_label(str(row["quantity"])),
-            f"{p_of(row):.2g}" if p_of(row) > 0.0 else "<1e-300",
-            f"{joint.level(row, run):.2g}",
+            Cell(one.claim.id, study=run.study.name, claim=one.claim.id),
+            one.verdict,
+            one.configuration,
+            axis_label(one.claim.quantity),
+            f"{one.pvalue:.2g}" if one.pvalue > 0.0 else "<1e-300",
+            f"{level:.2g}",
             run.study.name,
             "it holds at its own study’s level alone" if run.standing.guaranteed else run.standing.promise,
         ]
-        for row, run in rows
+        for one, run, level in apart
     ]
     names = ["claim", "verdict", "configuration", "quantity", "p", "joint_level", "study"]
     numbers = [
-        [
-            row["claim"],
-            row["verdict"],
-            row["configuration"],
-            row["quantity"],
-            p_of(row),
-            joint.level(row, run),
-            run.study.name,
-        ]
-        for row, run in rows
+        (one.claim.id, one.verdict, one.configuration, one.claim.quantity, one.pvalue, level, run.study.name)
+        for one, run, level in apart
     ]
     caption = "The verdicts that do not hold jointly."
     file = f"{LEDGER_FOLDER}/apart.csv"

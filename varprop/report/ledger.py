@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
-from varprop.report.jointly import COLUMN
-from varprop.report.records import Record, compared_in, value_in
 from varprop.report.strips import strip_picture
-from varprop.report.tables import LedgerEntry
 from varprop.report.wording import MISSING, sentence
 from varprop.study.csv_files import csv_text
+from varprop.verification.claims import Claim
+from varprop.verification.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,31 +35,22 @@ _SEVEREST = ("refuted", "inconclusive", "supported")
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One statement, and its tests on one page: those of a study, or one entry of an audit."""
+    """The verdicts on one claim that stand on one page: those of a study, or of one entry of an audit."""
 
-    claim: str
-    statement: str
-    corrected: str
-    expect: str | None
-    rows: tuple[Record, ...]
+    claim: Claim
+    rows: tuple[Verdict, ...]
     page: Cell
 
 
-def contributions(study: str, entries: Iterable[LedgerEntry]) -> list[Contribution]:
-    """Every claim of a study with its tests."""
-    by_claim: dict[str, list[LedgerEntry]] = {}
-    for entry in entries:
-        by_claim.setdefault(entry.claim.id, []).append(entry)
+def contributions(study: str, verdicts: Sequence[Verdict], claims: Sequence[Claim]) -> list[Contribution]:
+    """Every claim of a study with its verdicts."""
     return [
         Contribution(
-            claim=name,
-            statement=mine[0].claim.statement,
-            corrected=mine[0].claim.corrected,
-            expect=mine[0].claim.expect,
-            rows=tuple(row for entry in mine for row in entry.rows),
+            claim=next(one for one in claims if one.id == name),
+            rows=tuple(one for one in verdicts if one.claim.id == name),
             page=Cell(study, study=study, claim=name),
         )
-        for name, mine in by_claim.items()
+        for name in dict.fromkeys(claim.id for claim in claims)
     ]
 
 
@@ -68,7 +58,7 @@ def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
     """Sort all tests into the rows of the ledger."""
     groups: dict[str, list[Contribution]] = {}
     for one in tested:
-        groups.setdefault(group_of(one.claim), []).append(one)
+        groups.setdefault(group_of(one.claim.id), []).append(one)
     titles = dict.fromkeys([*FAMILIES.values(), _OTHERS])
     made = []
     for title in titles:
@@ -115,44 +105,35 @@ def _row(name: str, group: Sequence[Contribution]) -> LedgerRow:
 def _by_id(group: Sequence[Contribution]) -> dict[str, list[Contribution]]:
     found: dict[str, list[Contribution]] = {}
     for one in group:
-        found.setdefault(one.claim, []).append(one)
+        found.setdefault(one.claim.id, []).append(one)
     return found
 
 
 def _statement(tested: Sequence[Contribution]) -> Statement:
     """Tell what came out of all tests of one id."""
-    rows = [row for one in tested for row in one.rows]
-    verdict = next(name for name in _SEVEREST if any(row["verdict"] == name for row in rows))
-    mine = [row for row in rows if row["verdict"] == verdict]
+    rows, claims = [row for one in tested for row in one.rows], [one.claim for one in tested]
+    verdict = next(name for name in _SEVEREST if any(row.verdict == name for row in rows))
+    mine = [row for row in rows if row.verdict == verdict]
     worst = max(mine, key=departure)
-    contradicted = dict.fromkeys(
-        f"CONTRADICTS the expectation ({one.expect})"
-        for one in tested
-        if {one.expect, verdict} == {"supported", "refuted"} and any(row["verdict"] == verdict for row in one.rows)
-    )
+    contradicted = dict.fromkeys(f"CONTRADICTS the expectation ({row.claim.expect})" for row in mine if row.contradicts)
     needed = [networks_needed(mine)] if verdict == "inconclusive" else []
+    jointly = [row.jointly for row in mine]
     return Statement(
-        claim=tested[0].claim,
-        text=tested[0].statement,
-        corrected="" if verdict == "supported" else next((one.corrected for one in tested if one.corrected), ""),
+        claim=claims[0].id,
+        text=claims[0].statement,
+        corrected="" if verdict == "supported" else next((one.corrected for one in claims if one.corrected), ""),
         verdict=verdict,
         n_verdict=len(mine),
         n_tests=len(rows),
-        value=compared_in(worst),
-        interval=(value_in(worst, "ci_low"), value_in(worst, "ci_high")),
+        value=worst.compared,
+        interval=worst.measured.interval,
         estimate=estimate_of(worst),
         margin=margin_of(worst).replace(MISSING, ""),
         where=place_of(worst),
         remark=sentence("; ".join([*contradicted, *needed])),
-        jointly=_jointly(mine),
+        jointly=None if None in jointly else jointly.count(True),
         sources=tuple(dict.fromkeys(one.page for one in tested)),
     )
-
-
-def _jointly(rows: Sequence[Record]) -> int | None:
-    """How many rows hold jointly; None if of one that is not known, as of an audit's."""
-    held = [row.get(COLUMN) for row in rows]
-    return None if None in held else sum(one is True for one in held)
 
 
 # ---- the ledger as one plain table -------------------------------------------------------------------------------

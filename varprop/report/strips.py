@@ -11,10 +11,10 @@ from varprop.report.document import Picture
 from varprop.report.figures import house_style
 from varprop.report.forest import draw_strip
 from varprop.report.palette import VERDICTS
-from varprop.report.records import Record, is_standardised, text_in, value_in
 from varprop.report.svg import render_svg
 from varprop.report.wording import MISSING, SYMBOLS, count, listing
 from varprop.study.plain import plain
+from varprop.verification.verdicts import Verdict, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +29,13 @@ _TALLEST = 1.2
 _MARKS = 12  # to a line, where a strip has no axis
 
 
-def strip_picture(claim: str, rows: Sequence[Record]) -> Picture:
+def strip_picture(claim: str, rows: Sequence[Verdict]) -> Picture:
     """Draw the verdicts of one claim."""
-    import pandas as pd
-
-    verdicts = pd.DataFrame(list(rows))
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in SYMBOLS}
+    verdicts = to_frame(rows, rows="verdicts")
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in SYMBOLS}
     told = listing([f"{n:,} {verdict}" for verdict, n in counts.items() if n])
-    if all(text_in(row, "test") == "identity" for row in rows):
-        exact = all(
-            math.isnan(value_in(row, "ci_low")) for row in rows
-        )  # else of a share of networks, which has an interval
+    if all(row.claim.rule.equality for row in rows):
+        exact = all(math.isnan(row.measured.interval[0]) for row in rows)  # else of a share, which has an interval
         noun = "exact test" if exact else "test of equality"
         alternative = f"{plain(claim)}: a mark for each of {count(len(rows), noun)}; {told}."
         draw = partial(marks_figure, verdicts)
@@ -96,22 +92,22 @@ def marks_figure(verdicts: pd.DataFrame) -> Figure:
     return figure
 
 
-def _compared(rows: Sequence[Record]) -> str:
+def _compared(rows: Sequence[Verdict]) -> str:
     """What the axis shows."""
-    kinds = dict.fromkeys("standardised means" if is_standardised(row) else "measured over predicted" for row in rows)
+    kinds = dict.fromkeys("standardised means" if row.standardised else "measured over predicted" for row in rows)
     return listing(list(kinds))
 
 
-def _sizes(rows: Sequence[Record]) -> str:
+def _sizes(rows: Sequence[Verdict]) -> str:
     """How many networks, or draws of weights, each test has."""
-    noun = "draw" if all(text_in(row, "quantity") == "weights" for row in rows) else "network"
-    sizes = sorted({int(value_in(row, "n_networks")) for row in rows})
+    noun = "draw" if all(row.claim.quantity == "weights" for row in rows) else "network"
+    sizes = sorted({row.measured.n_networks for row in rows})
     if len(sizes) == 1:
         return count(sizes[0], noun)
     return f"{count(sizes[0])} to {count(sizes[-1], noun)}"
 
 
-def _band(rows: Sequence[Record]) -> str:
+def _band(rows: Sequence[Verdict]) -> str:
     """What is shaded."""
     margins = [margin for margin in dict.fromkeys(map(margin_of, rows)) if margin != MISSING]
     return f"Band: the margin, {listing(margins)}." if margins else "No margin."

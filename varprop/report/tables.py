@@ -1,8 +1,7 @@
-"""Verdict frames -> the tables of a report."""
+"""Verdicts -> the tables of a report."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING
 from varprop._arguments import quoted
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
-from varprop.report.records import Record, text_in, value_in
 from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
 from varprop.study.csv_files import csv_text
+from varprop.verification.claims import Claim
+from varprop.verification.verdicts import Comparison, Verdict, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from varprop.verification.claims import Claim
 
 _LEDGER = (
     Column("Claim"),
@@ -35,40 +33,31 @@ _PLACE = ["configuration", "layer"]
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One claim and one of its verdicts, with the rows that have it."""
+    """The verdicts on one claim that came out alike, and how many there are on it in all."""
 
     claim: Claim
     verdict: str
-    rows: tuple[Record, ...]
+    rows: tuple[Verdict, ...]
     n_tests: int
 
     @property
     def contradicts(self) -> bool:
-        """True if the verdict is the opposite of what the study expects."""
-        return {self.claim.expect, self.verdict} == {"supported", "refuted"}
+        """Whether they are the opposite of what the study expects."""
+        return any(row.contradicts for row in self.rows)
 
 
-def ledger_entries(claims: Sequence[Claim], verdicts: pd.DataFrame) -> tuple[LedgerEntry, ...]:
-    """Group the verdicts by claim, in the study's order, and by verdict."""
-    decided = verdicts[verdicts["verdict"].notna()]
-    by_claim: dict[str, list[Record]] = {claim.id: [] for claim in claims}
-    for record in decided.to_dict("records"):
-        if record["claim"] not in by_claim:
-            msg = f"the run has a verdict on {quoted(record['claim'])}, which the study does not claim; run the study again"
-            raise ValueError(msg)
-        by_claim[str(record["claim"])].append(record)
+def ledger_entries(verdicts: Sequence[Verdict], claims: Sequence[Claim]) -> tuple[LedgerEntry, ...]:
+    """Group verdicts by claim, in the study's order, and by what they are."""
     entries = []
     for claim in {claim.id: claim for claim in reversed(claims)}.values():
-        rows = by_claim[claim.id]
-        if not rows:
+        mine = [one for one in verdicts if one.claim.id == claim.id]
+        if not mine:
             msg = f"the run has no verdict on the claim {quoted(claim.id)} of its study; run the study again"
             raise ValueError(msg)
-        for verdict in SYMBOLS:
-            mine = tuple(row for row in rows if row["verdict"] == verdict)
-            if mine:
-                entries.append(LedgerEntry(claim, verdict, mine, len(rows)))
-    order = {claim: i for i, claim in enumerate(by_claim)}
-    return tuple(sorted(entries, key=lambda entry: order[entry.claim.id]))
+        groups = ((verdict, tuple(one for one in mine if one.verdict == verdict)) for verdict in SYMBOLS)
+        entries += [LedgerEntry(claim, verdict, alike, len(mine)) for verdict, alike in groups if alike]
+    order = list(dict.fromkeys(claim.id for claim in claims))
+    return tuple(sorted(entries, key=lambda entry: order.index(entry.claim.id)))
 
 
 def ledger_table(entries: Sequence[LedgerEntry], *, caption: str) -> Table:
@@ -136,44 +125,44 @@ _LAYER_COLUMNS = (
 )
 
 
-def verdict_table(verdicts: pd.DataFrame, *, caption: str, file: str) -> Table:
-    """Tabulate rows that bear a verdict: configuration x quantity, with every number behind it."""
-    return _numbers_table(verdicts[verdicts["verdict"].notna()], _VERDICT_COLUMNS, caption, file)
+def verdict_table(verdicts: Sequence[Verdict], *, caption: str, file: str) -> Table:
+    """Tabulate verdicts: configuration x quantity, with every number behind it."""
+    rows = [_texts(one, one.measured, _VERDICT_COLUMNS) for one in verdicts]
+    return _with_numbers(Table.of(caption, _VERDICT_COLUMNS, rows), to_frame(verdicts, rows="verdicts"), file)
 
 
-def layer_table(verdicts: pd.DataFrame, *, caption: str, file: str) -> Table | None:
-    """Tabulate rows for exploration, layer by layer; None if there are none."""
-    layers = verdicts[verdicts["verdict"].isna()]
-    return None if layers.empty else _numbers_table(layers, _LAYER_COLUMNS, caption, file)
+def layer_table(verdicts: Sequence[Verdict], *, caption: str, file: str) -> Table | None:
+    """Tabulate what is there for exploration, layer by layer; None if there is nothing."""
+    rows = [_texts(one, layer, _LAYER_COLUMNS) for one in verdicts for layer in one.layers]
+    if not rows:
+        return None
+    return _with_numbers(Table.of(caption, _LAYER_COLUMNS, rows), to_frame(verdicts, rows="layers"), file)
 
 
-def _numbers_table(frame: pd.DataFrame, columns: Sequence[Column], caption: str, file: str) -> Table:
-    """The texts of rows of verdicts, and beside them a file with their numbers."""
-    rows = [_verdict_row(row, columns) for row in frame.to_dict("records")]
-    numbers = csv_text(frame.dropna(axis="columns", how="all"))
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, numbers)
+def _with_numbers(table: Table, frame: pd.DataFrame, file: str) -> Table:
+    """Put the numbers of a table into a file beside it."""
+    return table.without_empty_columns(MISSING).with_file(file, csv_text(frame.dropna(axis="columns", how="all")))
 
 
-def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
-    """Texts of one row under the given columns."""
-    layer, n_networks = value_in(row, "layer"), value_in(row, "n_networks")
+def _texts(one: Verdict, row: Comparison, columns: Sequence[Column]) -> list[str]:
+    """Texts of a verdict, or of one of its layers, under the given columns."""
     texts = {
-        "Configuration": text_in(row, "configuration") or MISSING,
-        "Quantity": axis_label(str(row["quantity"])),
-        "Layer": MISSING if math.isnan(layer) else f"{int(layer)}",
-        "Replicates": MISSING if math.isnan(n_networks) else count(n_networks),
-        "Measured": number(value_in(row, "estimate")),
-        "Predicted": number(value_in(row, "predicted")),
-        "Ratio": number(value_in(row, "ratio")),
-        "Interval": interval(value_in(row, "ci_low"), value_in(row, "ci_high")),
-        "Margin": margin_of(row),
-        "p, no difference": pvalue(value_in(row, "pvalue")),
-        "p, adjusted": pvalue(value_in(row, "pvalue_adjusted")),
-        "p, equivalence": pvalue(value_in(row, "p_equivalence")),
-        "p, refutation": pvalue(value_in(row, "p_refute")),
-        "Level": text_in(row, "guarantee") or MISSING,
-        "Verdict": text_in(row, "verdict"),
-        "Note": text_in(row, "note"),
+        "Configuration": one.configuration or MISSING,
+        "Quantity": axis_label(one.claim.quantity),
+        "Layer": f"{row.place[0]}" if row.place else MISSING,
+        "Replicates": count(row.n_networks),
+        "Measured": number(row.estimate),
+        "Predicted": number(row.predicted),
+        "Ratio": number(row.ratio),
+        "Interval": interval(*row.interval),
+        "Margin": margin_of(one),
+        "p, no difference": pvalue(row.pvalue),
+        "p, adjusted": pvalue(row.adjusted),
+        "p, equivalence": pvalue(one.p_support),
+        "p, refutation": pvalue(one.p_refute),
+        "Level": one.guarantee or MISSING,
+        "Verdict": one.verdict,
+        "Note": one.note if row is one.measured else row.note,
     }
     return [texts[column.title] for column in columns]
 

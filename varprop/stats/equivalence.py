@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from varprop._arguments import quoted
 from varprop.stats.outcome import Outcome
 
-Verdict = Literal["supported", "refuted", "inconclusive"]
+Decision = Literal["supported", "refuted", "inconclusive"]
 Direction = Literal["below", "above"]
 
 MARGINS = (1e-9, 1e6)
@@ -196,7 +196,7 @@ def all_layers(outcomes: Sequence[Outcome], delta: float) -> LayersJointly:
     return LayersJointly(p_within, p_outside, index)
 
 
-def decide(p_support: float, p_refute: float, *, level: float) -> Verdict:
+def decide(p_support: float, p_refute: float, *, level: float) -> Decision:
     """Turn evidence for and against into a verdict.
 
     Parameters

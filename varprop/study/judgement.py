@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from varprop.study.looks import Look, judged_by, with_look
 from varprop.study.standing import Standing
-from varprop.verification.compare import COLUMNS, Found, tabulate
-
-if TYPE_CHECKING:
-    import pandas as pd
+from varprop.verification.compare import Found, verdicts_on
+from varprop.verification.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Verdicts, how the study stood when they were given, all looks, this one among them, and the evidence."""
+    """Verdicts, how the study stood when they were given, and all looks, this one among them."""
 
-    verdicts: pd.DataFrame
+    verdicts: tuple[Verdict, ...]
     standing: Standing
     looks: tuple[Look, ...]
-    found: tuple[Found, ...] = ()
 
 
 def judgement(standing: Standing, find: Callable[[Standing], list[Found]]) -> Judgement:
     """Judge everything that a study states."""
-    import pandas as pd
-
     if not standing.stated:  # a study may sample and plot without claiming anything
-        return Judgement(pd.DataFrame(columns=list(COLUMNS)), standing, standing.looks)
+        return Judgement((), standing, standing.looks)
     found = find(standing)
     standing = standing.counting(claim.counts for _, claim, _ in found)
-    verdicts = tabulate(found, standing.allowances(), alpha=standing.alpha)
-    rows = verdicts[verdicts["verdict"].notna()]
-    p_values = zip(rows["p_equivalence"].astype(float), rows["p_refute"].astype(float), strict=True)
-    return Judgement(verdicts, standing, with_look(standing.looks, judged_by(standing.look(), p_values)), tuple(found))
+    verdicts = verdicts_on(found, standing.allowances(), alpha=standing.alpha)
+    p_values = [(one.p_support, one.p_refute) for one in verdicts]
+    return Judgement(verdicts, standing, with_look(standing.looks, judged_by(standing.look(), p_values)))

@@ -213,20 +213,19 @@ def _planned_by_run(study: Study, folder: Path | None) -> list[Planned]:
     except (KeyError, StudyError):
         return []  # there is none, it is not finished, or has other configurations
     judged = judgement(stand(study, read_looks(folder, manifest), run.networks), run.found)
-    verdicts = judged.verdicts["verdict"].dropna()
-    rows = zip(judged.found, judged.standing.allowances(), verdicts, strict=True)
     return [
         Planned(
-            configuration=label,
-            claim=claim,
-            network=simulations[label].architecture,
+            configuration=one.configuration,
+            claim=one.claim,
+            network=simulations[one.configuration].architecture,
             inputs=study.n_inputs,
-            networks=simulations[label].n_networks,
-            evidence=evidence,
+            networks=simulations[one.configuration].n_networks,
+            evidence=one.evidence,
             allowance=allowance,
-            verdict=verdict,
+            verdict=one.verdict,
         )
-        for (label, claim, evidence), allowance, verdict in rows
+        for one, allowance in zip(judged.verdicts, judged.standing.allowances(), strict=True)
+        if one.evidence is not None
     ]
 
 

@@ -32,6 +32,7 @@ from varprop.study.store import write_atomically
 from varprop.study.stored import Store
 from varprop.study.study import Study
 from varprop.verification.compare import Case, Found, judge
+from varprop.verification.verdicts import Verdict, to_frame
 from varprop.verification.watching import Watch
 
 if TYPE_CHECKING:
@@ -49,11 +50,7 @@ class Surprise:
     quantity: str
     expect: str
     verdict: str
-
-    @property
-    def contradicts(self) -> bool:
-        """True if one says supported and the other refuted."""
-        return {self.expect, self.verdict} == {"supported", "refuted"}
+    contradicts: bool
 
 
 @dataclass(frozen=True)
@@ -248,6 +245,11 @@ class Run:
         samples = {label: (store.plan.key, store.plan.n_networks) for label, store in self._stores(self.used).items()}
         return fingerprint_of(standing, samples)
 
+    @property
+    def judged(self) -> tuple[Verdict, ...]:
+        """The verdict on each claim, configuration and quantity, which `verdicts` has as a frame."""
+        return self._judgement.verdicts
+
     def verdicts(self) -> pd.DataFrame:
         """Test every claim.
 
@@ -264,7 +266,7 @@ class Run:
         StudyError
             If a part is missing or damaged, or a test does not apply to what was sampled.
         """
-        return self._judgement.verdicts.copy()
+        return to_frame(self.judged)
 
     def looks(self) -> tuple[Look, ...]:
         """Return every look at the study's claims so far, this one among them; of a study without claims none."""
@@ -272,15 +274,10 @@ class Run:
 
     def surprises(self) -> tuple[Surprise, ...]:
         """Return the verdicts that differ from what the study expects, in the order of the verdicts."""
-        expected = {claim.id: claim.expect for claim in self.study.claims}
-        verdicts = self._judgement.verdicts
-        rows = verdicts[verdicts["verdict"].notna()]
         return tuple(
-            Surprise(claim, configuration, quantity, expect, verdict)
-            for claim, configuration, quantity, verdict in zip(
-                *(rows[name].astype(str) for name in ("claim", "configuration", "quantity", "verdict")), strict=True
-            )
-            if (expect := expected[claim]) is not None and expect != verdict
+            Surprise(one.claim.id, one.configuration, one.claim.quantity, expect, one.verdict, one.contradicts)
+            for one in self.judged
+            if (expect := one.claim.expect) is not None and expect != one.verdict
         )
 
 

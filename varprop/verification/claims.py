@@ -14,13 +14,13 @@ from varprop.model.names import hint
 from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
-from varprop.stats.equivalence import MARGINS, Verdict
+from varprop.stats.equivalence import MARGINS, Decision
 from varprop.theory import get_theory
 from varprop.verification.findings import Evidence
 from varprop.verification.questions import Question
 from varprop.verification.reasons import REASONS
 
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+VERDICTS: tuple[Decision, ...] = get_args(Decision)
 SYMBOLS: dict[str, str] = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 """A verdict is never told by colour alone; in this order verdicts are listed."""
 
@@ -246,7 +246,7 @@ class Claim:
     theory: str | None = None
     statement: str = ""
     margin: float = 0.05
-    expect: Verdict | None = None
+    expect: Decision | None = None
     layers: tuple[int, int] | None = None
     below: float | None = None
     above: float | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,56 +12,19 @@ from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Place
 from varprop.model.simulation import Simulation
 from varprop.stats import equivalence
-from varprop.stats.identity import Identity
-from varprop.stats.outcome import Outcome
 from varprop.theory import Theory, get_theory
-from varprop.verification.allowance import Allowance, Forecast, forecast, of_one_look
 from varprop.verification.claims import TESTS, Claim, as_claim
-from varprop.verification.detectable import with_point_nulls
 from varprop.verification.evidence import gather
-from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
+from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one
 from varprop.verification.modules import STEPS, preserved_findings
 from varprop.verification.own import ALONE
 from varprop.verification.questions import ask
 from varprop.verification.tests.of_depth import cumulative_findings
 from varprop.verification.validity import declared_symmetric
+from varprop.verification.verdicts import Allowance, Verdict, decide, in_one_report, of_one_look, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLUMNS = (
-    "claim",
-    "configuration",
-    "layer",
-    "module",
-    "quantity",
-    "theory",
-    "test",
-    "n_networks",
-    "estimate",
-    "predicted",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "statistic",
-    "df",
-    "pvalue",
-    "pvalue_adjusted",
-    "p_equivalence",
-    "p_refute",
-    "margin",
-    "alpha",
-    "verdict",
-    "n_required",
-    "note",
-    "chance",
-    "n_next",
-    "chance_next",
-    "level",
-    "guarantee",
-)
-"""Of every frame of verdicts, in this order."""
-
 
 _MOST_CLAIMS = 100_000  # of one report, and samples: beyond them alpha / m is below what tests can tell
 
@@ -162,7 +124,7 @@ def verify(
         msg = "give theory or claims (one of them); write for example verify(simulation, theory='he')"
         raise ValueError(msg)
     if theory is not None:
-        return _verify_theory(simulation, theory, margin, alpha)
+        return to_frame(hold_against(simulation, theory, margin=margin, alpha=alpha))
     given = items_of("claims", claims, most=_MOST_CLAIMS, example="[vp.Claim(...)]", ordered=True)
     listed = tuple(claim if isinstance(claim, Claim) else as_claim(claim) for claim in given)
     return assess([Case(simulation.network.label, simulation, listed)], alpha=alpha)
@@ -202,7 +164,7 @@ def assess(cases: Sequence[Case], *, alpha: float = 0.05) -> pd.DataFrame:
     found = judge(cases)
     sizes = [case.simulation.n_networks for case in cases for _ in case.claims]
     m = counted(found)
-    return tabulate(found, [of_one_look(size, alpha=alpha, m=m) for size in sizes], alpha=alpha)
+    return to_frame(verdicts_on(found, [of_one_look(size, alpha=alpha, m=m) for size in sizes], alpha=alpha))
 
 
 Found = tuple[str, Claim, Evidence | UndecidableError]
@@ -223,29 +185,38 @@ def counted(found: Sequence[Found]) -> int:
     return max(1, sum(claim.counts for _, claim, _ in found))
 
 
-def tabulate(found: Sequence[Found], allowances: Sequence[Allowance], *, alpha: float) -> pd.DataFrame:
-    """Turn the evidence for all claims of a report into its table of verdicts."""
-    rows: list[dict[str, object]] = []
-    for (configuration, claim, evidence), allowance in zip(found, allowances, strict=True):
-        if isinstance(evidence, UndecidableError):
-            rows.append(_undecided(claim, configuration, alpha, allowance, str(evidence)))
-        else:
-            rows += _rows(claim, configuration, evidence, alpha, allowance)
-    return _frame(rows)
+def verdicts_on(found: Sequence[Found], allowances: Sequence[Allowance], *, alpha: float) -> tuple[Verdict, ...]:
+    """Decide all claims of a report by the evidence for them."""
+    pairs = zip(found, allowances, strict=True)
+    return in_one_report([decide(*one, allowance, alpha=alpha) for one, allowance in pairs])
 
 
-def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: float) -> pd.DataFrame:
-    """Test every place of every quantity as a claim of its own."""
+def hold_against(simulation: Simulation, theory: str, *, margin: float, alpha: float) -> tuple[Verdict, ...]:
+    """Test every place of every quantity that a theory speaks of as a claim of its own."""
     rule = get_theory(theory)
-    if isinstance(simulation.network, ModuleNetwork):
-        return _verify_modules(simulation, rule, margin, alpha)
+    placed = (_by_module if isinstance(simulation.network, ModuleNetwork) else _by_layer)(simulation, rule, margin)
+    allowance, label = of_one_look(simulation.n_networks, alpha=alpha, m=len(placed)), simulation.network.label
+    declared = declared_symmetric(simulation.network)
+    verdicts = []
+    for claim, place, found in placed:
+        evidence = found if isinstance(found, UndecidableError) else about_one((), found, claim.half_width, declared)
+        verdicts.append(decide(label, claim, evidence, allowance, alpha=alpha, place=place))
+    return in_one_report(verdicts)
+
+
+_AtPlaces = list[tuple[Claim, Place, Finding | UndecidableError]]
+
+
+def _by_layer(simulation: Simulation, theory: Theory, margin: float) -> _AtPlaces:
     asked = [
-        Claim(id=f"{theory}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory, margin=margin)
+        Claim(
+            id=f"{theory.name}.{quantity}", quantity=quantity, test="cumulative_mean", theory=theory.name, margin=margin
+        )
         for quantity in TESTS["cumulative_mean"].quantities
-        if quantity in simulation.quantities and rule.speaks_of(quantity)
+        if quantity in simulation.quantities and theory.speaks_of(quantity)
     ]
     answers = ask([cumulative_findings(claim, simulation) for claim in asked], simulation)
-    placed: list[tuple[Claim, Place | None, Finding | UndecidableError]] = []
+    placed: _AtPlaces = []
     for claim, found in zip(asked, answers, strict=True):
         if isinstance(found, UndecidableError):  # of the quantity as a whole, such as networks that come back to life
             placed += [(claim, place, found) for place in sorted(simulation.places(claim.quantity))]
@@ -254,14 +225,14 @@ def _verify_theory(simulation: Simulation, theory: str, margin: float, alpha: fl
         else:
             placed += [(claim, place, one) for place, one in sorted(found, key=operator.itemgetter(0))]
     if not placed:
-        msg = f"theory {quoted(theory)} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
-        raise ValueError(f"{ALONE}; measure one in two or more" if rule.constant and asked else msg)
-    return _frame(_rows_of_places(placed, simulation, alpha))
+        msg = f"theory {quoted(theory.name)} predicts none of the recorded quantities ({', '.join(simulation.quantities)})"
+        raise ValueError(f"{ALONE}; measure one in two or more" if theory.constant and asked else msg)
+    return placed
 
 
-def _verify_modules(simulation: Simulation, theory: Theory, margin: float, alpha: float) -> pd.DataFrame:
-    """Test every module's step, forward and backward, as a claim of its own: there is no prediction over depth."""
-    placed: list[tuple[Claim, Place | None, Finding | UndecidableError]] = []
+def _by_module(simulation: Simulation, theory: Theory, margin: float) -> _AtPlaces:
+    """Every module's step, forward and backward: there is no prediction over depth."""
+    placed: _AtPlaces = []
     for quantity, needed in STEPS.items():
         if not set(needed) <= set(simulation.quantities):
             continue
@@ -271,122 +242,4 @@ def _verify_modules(simulation: Simulation, theory: Theory, margin: float, alpha
     if not placed:
         msg = f"the step of a module needs second moments of what enters and leaves it; recorded were {simulation.quantities}"
         raise ValueError(msg)
-    return _frame(_rows_of_places(placed, simulation, alpha))
-
-
-def _rows_of_places(
-    placed: Sequence[tuple[Claim, Place | None, Finding | UndecidableError]], simulation: Simulation, alpha: float
-) -> list[dict[str, object]]:
-    """Rows that are each a claim about one place."""
-    allowance, label = of_one_look(simulation.n_networks, alpha=alpha, m=len(placed)), simulation.network.label
-    declared = declared_symmetric(simulation.network)
-    rows = []
-    for claim, place, found in placed:
-        if isinstance(found, UndecidableError):
-            verdict = _undecided(claim, label, alpha, allowance, str(found))
-        else:
-            evidence = about_one((), found, claim.half_width, declared)
-            verdict = _rows(claim, label, evidence, alpha, allowance)[0]
-        verdict["layer"], verdict["module"] = place or (None, None)
-        rows.append(verdict)
-    return rows
-
-
-def _rows(
-    claim: Claim, configuration: str, evidence: Evidence, alpha: float, allowance: Allowance
-) -> list[dict[str, object]]:
-    """The row with the verdict, then a row per layer for exploration."""
-    common, level = _about(claim, configuration, alpha), allowance.level
-    waits = allowance.waits if evidence.counts else ""
-    verdict = "inconclusive" if waits else equivalence.decide(evidence.p_support, evidence.p_refute, level=level)
-    undecided = verdict == "inconclusive"
-    larger = forecast(evidence, allowance) if undecided else Forecast()
-    outcome = evidence.headline.outcome
-    refusal = outcome.refusal(level) if undecided and evidence.counts else ""
-    first = common | {
-        "layer": None,
-        "module": None,
-        **_numbers(evidence.headline, level),
-        "p_equivalence": evidence.p_support,
-        "p_refute": evidence.p_refute,
-        "verdict": verdict,
-        "n_required": larger.networks,
-        "note": join_notes(waits, refusal, larger.said, evidence.note, allowance.note if evidence.counts else ""),
-        "chance": larger.chance,
-        "n_next": larger.next_networks,
-        "chance_next": larger.next_chance,
-        "level": level,
-        "guarantee": outcome.guarantee(level),
-    }
-    explored = [
-        common
-        | {
-            "layer": finding.place[0] if finding.place else None,
-            "module": finding.place[1] if finding.place else None,
-            **_numbers(finding, alpha / 2.0),
-            "verdict": None,
-            "n_required": None,
-            "note": finding.outcome.note,
-        }
-        for finding in evidence.layers
-    ]
-    return [first, *explored]
-
-
-def _about(claim: Claim, configuration: str, alpha: float) -> dict[str, object]:
-    """What every row of a claim says."""
-    return {
-        "claim": claim.id,
-        "configuration": configuration,
-        "quantity": claim.quantity,
-        "theory": claim.theory,
-        "test": claim.test,
-        "margin": claim.shown_margin,
-        "alpha": alpha,
-    }
-
-
-def _undecided(claim: Claim, configuration: str, alpha: float, allowance: Allowance, why: str) -> dict[str, object]:
-    """The row of a claim that these data cannot judge: no evidence either way, and the reason."""
-    numbers = ("estimate", "predicted", "ratio", "ci_low", "ci_high", "statistic", "df")
-    return _about(claim, configuration, alpha) | {
-        **dict.fromkeys(numbers, math.nan),
-        **dict.fromkeys(("pvalue", "p_equivalence", "p_refute"), 1.0),
-        "n_networks": 0,
-        "verdict": "inconclusive",
-        "note": join_notes(why, allowance.waits, allowance.note),
-        "level": allowance.level,
-        "guarantee": "none",
-    }
-
-
-def _numbers(finding: Finding, level: float) -> dict[str, object]:
-    outcome: Outcome = finding.outcome
-    # Nothing is estimated by an exact test, so there is nothing to be uncertain of.
-    low, high = (math.nan, math.nan) if isinstance(outcome, Identity) else outcome.bounds(level)
-    if math.isinf(low) and math.isinf(high):  # the test refuses the level, so there is no interval
-        low = high = math.nan
-    return {
-        "n_networks": outcome.n,
-        "estimate": finding.estimate,
-        "predicted": finding.predicted,
-        "ratio": finding.ratio,
-        "ci_low": finding.compared(low),
-        "ci_high": finding.compared(high),
-        "statistic": outcome.statistic,
-        "df": outcome.df,
-        "pvalue": outcome.pvalue,
-        "p_equivalence": math.nan,
-        "p_refute": math.nan,
-    }
-
-
-def _frame(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    import pandas as pd
-
-    frame = with_point_nulls(pd.DataFrame(list(rows)))
-    text = ["claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note", "guarantee"]
-    numbers = dict.fromkeys(("chance", "chance_next", "level"), "float64")
-    counts_of = {"layer": "Int64", "n_required": "Int64", "n_next": "Int64", "n_networks": "int64"}
-    kinds = counts_of | numbers | dict.fromkeys(text, "str")
-    return frame.reindex(columns=list(COLUMNS)).astype(kinds)
+    return placed

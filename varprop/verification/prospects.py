@@ -14,7 +14,7 @@ from varprop._limits import MAX_NETWORKS
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
 from varprop.stats import power
-from varprop.stats.equivalence import Verdict
+from varprop.stats.equivalence import Decision
 from varprop.stats.identity import networks_to_show
 from varprop.stats.law_fits import LawFit
 from varprop.stats.mixture import NormalMixture
@@ -25,10 +25,10 @@ from varprop.stats.sequential import MIN_NETWORKS
 from varprop.stats.variances import known_variance
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
-from varprop.verification.allowance import Allowance, forecast
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
 from varprop.verification.links import links
+from varprop.verification.verdicts import Allowance, forecast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class Planned:
     networks: int
     evidence: Evidence | UndecidableError
     allowance: Allowance
-    verdict: Verdict | None = None
+    verdict: Decision | None = None
     fresh: bool = False
     ladder: bool = True
     mixture: NormalMixture | None = None
@@ -89,7 +89,7 @@ class Planned:
 class _Prospect:
     """The verdict that a claim heads for, and the networks that it takes."""
 
-    verdict: Verdict | None
+    verdict: Decision | None
     need: Need
     note: str = ""
 
@@ -160,7 +160,7 @@ def _by_run(one: Planned) -> dict[str, object]:
     if one.verdict != "inconclusive":
         return {"heads_for": one.verdict, "n_required": allowance.networks, "note": "decided by the run"}
     larger = forecast(evidence, allowance)
-    heads: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
+    heads: Decision = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
     return {
         "heads_for": None if larger.networks is None else heads,
         "n_required": larger.networks,
@@ -193,7 +193,7 @@ def _prospect(one: Planned) -> _Prospect:
     claim, evidence = one.claim, one.evidence
     if isinstance(evidence, UndecidableError):
         return _Prospect(None, lambda _: None, f"the pilot admits no test: {evidence}")
-    heads: Verdict = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
+    heads: Decision = "supported" if evidence.p_support <= evidence.p_refute else "refuted"
     if claim.rule.any_number:
         return _about_equality(claim, evidence, heads)
     if claim.rule.bound is not None:
@@ -203,7 +203,7 @@ def _prospect(one: Planned) -> _Prospect:
     return _about_margins(one, evidence.layers if claim.rule.scope == "every layer" else (evidence.headline,))
 
 
-def _about_equality(claim: Claim, evidence: Evidence, heads: Verdict) -> _Prospect:
+def _about_equality(claim: Claim, evidence: Evidence, heads: Decision) -> _Prospect:
     """What any number of networks decides, or a share of them; or all, without a reason and an exception so far."""
     found = evidence.headline.outcome
     if isinstance(found, Proportion) and claim.counts:
@@ -269,11 +269,11 @@ def _about_laws(one: Planned, evidence: Evidence) -> _Prospect:
         needed = least.networks_to_decide(margin, alpha=level, layers=len(fits), beta=1.0 - POWER)
         return _in_all(one, worst, needed, level)
 
-    heads: Verdict = "supported" if least.theta < margin else "refuted"
+    heads: Decision = "supported" if least.theta < margin else "refuted"
     return _Prospect(heads, need, "planned for the smallest distance that the pilot allows")
 
 
-def _about_bound(one: Planned, evidence: Evidence, heads: Verdict) -> _Prospect:
+def _about_bound(one: Planned, evidence: Evidence, heads: Decision) -> _Prospect:
     """An estimate that lies on one side of a bound."""
     outcome, direction = evidence.headline.outcome, one.claim.direction
     layers = len(evidence.layers) if one.claim.rule.scope == "every layer" else 1

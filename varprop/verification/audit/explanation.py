@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Fans, Orthogonal
-from varprop.stats.equivalence import Verdict, combine_layers, decide
+from varprop.stats.equivalence import Decision, combine_layers, decide
 from varprop.verification.audit.causes import CAUSES, Hypothesis
 from varprop.verification.audit.orthogonal import NOTHING_FOUND, flattened, half_the_variance
 from varprop.verification.audit.parts import is_near, moments_and_law
@@ -27,7 +27,7 @@ class Explanation:
     candidates: tuple[Candidate, ...] = ()
 
 
-def verdict_on(parts: Sequence[Part], alpha: float) -> Verdict:
+def verdict_on(parts: Sequence[Part], alpha: float) -> Decision:
     """Every part has to comply (intersection-union), one has to be shown not to (Bonferroni)."""
     # A part without a margin cannot support: it lets the others decide unless it speaks against the law.
     p_support = [(0.0 if part.p_refute > alpha else 1.0) if part.gate else part.p_support for part in parts]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,17 @@ class CaseAudit:
     def contradicts(self) -> bool:
         """True if what the documentation states is refuted."""
         return self.case.documented and self.audit.verdict == "refuted"
+
+    @property
+    def shape(self) -> str:
+        """What was asked for: ``64x3x3``."""
+        return "x".join(map(str, self.audit.shape))
+
+    @property
+    def variance_ratio(self) -> float:
+        """Variance of the draws over the law's; NaN if none came to be tested."""
+        part = self.audit.part("variance")
+        return math.nan if part is None else part.estimate / part.predicted
 
 
 def audit_bridge(
@@ -94,43 +106,39 @@ def audit_case(
         )
 
 
-def to_frame(found: list[CaseAudit]) -> pd.DataFrame:
+def to_frame(found: Sequence[CaseAudit]) -> pd.DataFrame:
     """One row for each initialiser."""
     import pandas as pd
 
-    rows = []
-    for one in found:
-        variance = one.audit.part("variance")
-        rows.append(
-            {
-                "initializer": one.case.name,
-                "verdict": one.audit.verdict,
-                "cause": one.audit.cause,
-                "variance_ratio": float("nan") if variance is None else variance.estimate / variance.predicted,
-                "kurtosis": one.audit.kurtosis,
-                "law_kurtosis": one.audit.law_kurtosis,
-                "shape": "x".join(map(str, one.audit.shape)),
-                "fan_in": one.audit.fans.fan_in,
-                "fan_out": one.audit.fans.fan_out,
-                "law": one.audit.law,
-                "statement": one.case.statement,
-                "source": one.case.source,
-                "documented": one.case.documented,
-                "n_draws": one.audit.n_draws,
-                "note": one.audit.note,
-            }
-        )
+    rows = [
+        {
+            "initializer": one.case.name,
+            "verdict": one.audit.verdict,
+            "cause": one.audit.cause,
+            "variance_ratio": one.variance_ratio,
+            "kurtosis": one.audit.kurtosis,
+            "law_kurtosis": one.audit.law_kurtosis,
+            "shape": one.shape,
+            "fan_in": one.audit.fans.fan_in,
+            "fan_out": one.audit.fans.fan_out,
+            "law": one.audit.law,
+            "statement": one.case.statement,
+            "source": one.case.source,
+            "documented": one.case.documented,
+            "n_draws": one.audit.n_draws,
+            "note": one.audit.note,
+        }
+        for one in found
+    ]
     return pd.DataFrame(rows)
 
 
-def parts_frame(found: list[CaseAudit]) -> pd.DataFrame:
+def parts_frame(found: Sequence[CaseAudit]) -> pd.DataFrame:
     """One row for each part of each initialiser's audit."""
     import pandas as pd
 
     frames = [
-        one.audit.to_frame().assign(
-            initializer=one.case.name, shape="x".join(map(str, one.audit.shape)), statement=one.case.statement
-        )
+        one.audit.to_frame().assign(initializer=one.case.name, shape=one.shape, statement=one.case.statement)
         for one in found
     ]
     together = pd.concat(frames, ignore_index=True)

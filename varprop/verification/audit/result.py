@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from varprop._arguments import checked, quoted
 from varprop.model.cards import card
 from varprop.model.laws import Fans
-from varprop.stats.equivalence import Verdict, check_budget, decide
+from varprop.stats.equivalence import Decision, check_budget, decide
 from varprop.verification.claims import SYMBOLS
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Audit:
     alpha: float
     parts: tuple[Part, ...]
     candidates: tuple[Candidate, ...] = ()
-    verdict: Verdict
+    verdict: Decision
     cause: str | None = None
     note: str = ""
     kurtosis: float = math.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,12 @@ from varprop.bridges.catalogue import Bridge, Case
 from varprop.bridges.defaults import DefaultClaim
 from varprop.model.laws import Fans
 from varprop.numerics.streams import root_sequence
-from varprop.stats.equivalence import Verdict
+from varprop.stats.equivalence import Decision
 from varprop.verification.audit.drawing import bound
 from varprop.verification.audit.frameworks import audit_case
 from varprop.verification.audit.result import ALPHA, Audit
+from varprop.verification.claims import Claim
+from varprop.verification.verdicts import Comparison, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,37 +47,62 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimAudit:
-    """A claim that an entry follows one of some laws, and the audit against each of them, nearest first."""
+    """A claim that an entry follows one of some laws, the audit against each of them, nearest first, and the verdict.
 
+    Of the verdict measured over predicted is the variance over that of the nearest law.
+    """
+
+    bridge: Bridge
     case: Case
-    claim: DefaultClaim
     audits: tuple[Audit, ...]
-    alpha: float
+    verdict: Verdict
 
     @property
     def nearest(self) -> Audit:
         """The audit against the law that the draws are nearest to."""
         return self.audits[0]
 
-    @property
-    def verdict(self) -> Verdict:
-        """Supported if one law is, refuted if all are."""
-        verdicts = {audit.verdict for audit in self.audits}
-        if "supported" in verdicts:
-            return "supported"
-        return "refuted" if verdicts == {"refuted"} else "inconclusive"
 
-    @property
-    def note(self) -> str:
-        """What the verdict leaves open, or each law that was refuted and by how much."""
-        if self.verdict != "refuted":
-            return self.nearest.note
-        if self.nearest.part("variance") is None:
-            return (
-                self.nearest.note
-            )  # of the draws themselves, such as the same array again: no law is nearer than another
-        each = ", ".join(f"{one.law} (variance {_ratio(one)[0]:.4g} times its)" for one in self.audits)
-        return f"refuted against {each}"
+def _judged(bridge: Bridge, case: Case, claim: DefaultClaim, audits: tuple[Audit, ...], alpha: float) -> ClaimAudit:
+    decision, nearest = _decide(audits), audits[0]
+    verdict = Verdict(
+        claim=claim_of(claim.claim, claim.statement, claim.corrected, margin=nearest.margin),
+        configuration=f"{bridge.name} {bridge.version}, {case.name}",
+        verdict=decision,
+        measured=over_the_laws(*_ratio(nearest), n_draws=nearest.n_draws),
+        alpha=alpha,
+        notes=(_refutation(audits) if decision == "refuted" else nearest.note,),
+    )
+    return ClaimAudit(bridge=bridge, case=case, audits=audits, verdict=verdict)
+
+
+def claim_of(name: str, statement: str, corrected: str, *, margin: float) -> Claim:
+    """Make a claim of what is said of a framework's entry."""
+    return Claim(
+        id=name, quantity="weights", test="weights_law", statement=statement, corrected=corrected, margin=margin
+    )
+
+
+def over_the_laws(ratio: float, low: float, high: float, *, n_draws: int) -> Comparison:
+    """Compare in units of the law's variance; what either is by itself stands on the audit's page."""
+    return Comparison(n_networks=n_draws, estimate=ratio, predicted=1.0, ratio=ratio, interval=(low, high))
+
+
+def _decide(audits: Sequence[Audit]) -> Decision:
+    """Supported if one law is, refuted if all are."""
+    verdicts = {audit.verdict for audit in audits}
+    if "supported" in verdicts:
+        return "supported"
+    return "refuted" if verdicts == {"refuted"} else "inconclusive"
+
+
+def _refutation(audits: Sequence[Audit]) -> str:
+    """Each law that was refuted and by how much."""
+    if audits[0].part("variance") is None:
+        # Of the draws themselves, such as the same array again: no law is nearer than another.
+        return audits[0].note
+    each = ", ".join(f"{one.law} (variance {_ratio(one)[0]:.4g} times its)" for one in audits)
+    return f"refuted against {each}"
 
 
 def audit_claims(
@@ -105,7 +132,7 @@ def audit_claims(
             audit_case(bridge, _drawn_once(case, kept), law, n_draws=n_draws, root=root, alpha=alpha / tests)
             for law in claim.laws
         ]
-        found.append(ClaimAudit(case=case, claim=claim, audits=tuple(sorted(audits, key=_distance)), alpha=alpha))
+        found.append(_judged(bridge, case, claim, tuple(sorted(audits, key=_distance)), alpha))
     return found
 
 
@@ -138,30 +165,28 @@ def _ratio(audit: Audit) -> tuple[float, float, float]:
     return part.estimate / part.predicted, part.low / part.predicted, part.high / part.predicted
 
 
-def claims_frame(found: list[ClaimAudit], bridge: Bridge) -> pd.DataFrame:
+def claims_frame(found: Sequence[ClaimAudit]) -> pd.DataFrame:
     """One row for each claim about each entry."""
     import pandas as pd
 
-    rows = []
-    for one in found:
-        ratio, low, high = _ratio(one.nearest)
-        rows.append(
-            {
-                "claim": one.claim.claim,
-                "statement": one.claim.statement,
-                "corrected": one.claim.corrected,
-                "framework": bridge.name,
-                "version": bridge.version,
-                "entry": one.case.name,
-                "law": one.nearest.law,
-                "ratio": ratio,
-                "ci_low": low,
-                "ci_high": high,
-                "margin": one.nearest.margin,
-                "alpha": one.alpha,
-                "n_draws": one.nearest.n_draws,
-                "verdict": one.verdict,
-                "note": one.note,
-            }
-        )
+    rows = [
+        {
+            "claim": one.verdict.claim.id,
+            "statement": one.verdict.claim.statement,
+            "corrected": one.verdict.claim.corrected,
+            "framework": one.bridge.name,
+            "version": one.bridge.version,
+            "entry": one.case.name,
+            "law": one.nearest.law,
+            "ratio": one.verdict.measured.ratio,
+            "ci_low": one.verdict.measured.interval[0],
+            "ci_high": one.verdict.measured.interval[1],
+            "margin": one.verdict.claim.margin,
+            "alpha": one.verdict.alpha,
+            "n_draws": one.verdict.measured.n_networks,
+            "verdict": one.verdict.verdict,
+            "note": one.verdict.note,
+        }
+        for one in found
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
