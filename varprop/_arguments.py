@@ -15,6 +15,7 @@ import numbers
 import os
 import re
 import reprlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from typing import Any, ParamSpec, TypeVar, cast
@@ -235,3 +236,17 @@ def items_of(name: str, given: object, *, most: int, example: str, ordered: bool
         msg = f"{name} must have {most} items at most, got more; write for example {name}={example}"
         raise ValueError(msg)
     return found
+
+
+def renamed(module: str, **names: object) -> Callable[[str], object]:
+    """Make a module's ``__getattr__`` that still knows things by the names that they had."""
+
+    def getattribute(name: str) -> object:
+        if name not in names:
+            msg = f"module {module!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        now = getattr(names[name], "__name__", repr(names[name]))
+        warnings.warn(f"{module}.{name} is called {now} now; write that", DeprecationWarning, stacklevel=2)
+        return names[name]
+
+    return getattribute

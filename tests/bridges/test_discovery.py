@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from varprop import bridges
+from varprop import bridges, study
 from varprop.bridges import Bridge, BridgeError, bridge_names, discovery, load_bridge
 
 DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
@@ -79,3 +79,12 @@ def test_no_framework_is_imported_before_it_is_asked_for():
         "sys.exit(bool({'torch', 'keras', 'jax', 'flax'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_entry_of_a_catalogue_is_still_found_by_its_old_name():
+    with pytest.warns(DeprecationWarning, match=r"varprop\.bridges\.Case is called StatedInitializer now; write that"):
+        assert bridges.Case is bridges.StatedInitializer
+    with pytest.warns(DeprecationWarning, match=r"varprop\.study\.Finding is called CheckedFile now"):
+        assert study.Finding is study.CheckedFile
+    with pytest.raises(AttributeError, match="has no attribute 'Cases'"):
+        _ = bridges.Cases

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from varprop import bridges
-from varprop.bridges import Bridge, BridgeError, Case
+from varprop.bridges import Bridge, BridgeError, StatedInitializer
 from varprop.bridges.defaults import offered
 from varprop.cli.app import app
 
@@ -31,7 +31,7 @@ def toy(tmp_path, monkeypatch):
         name="toy",
         version="1",
         cases=tuple(
-            Case(name=name, initializer=he(scale), claims=claims, **common)
+            StatedInitializer(name=name, initializer=he(scale), claims=claims, **common)
             for name, scale, claims in (("right", 2.0, (offered("he_uniform"),)), ("wrong", 1.0, ()))
         ),
     )

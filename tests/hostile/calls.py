@@ -282,8 +282,8 @@ def calls(folder):
         "Audit": Call(vp.Audit, {name: getattr(audited, name) for name in audited.__dataclass_fields__}, result=True),
         "Audit.part": Call(audited.part, {"name": "variance"}),
         "bridges.Bridge": Call(bridges.Bridge, {"name": "a", "version": "1", "cases": ()}, result=True),
-        "bridges.Case": Call(
-            bridges.Case,
+        "bridges.StatedInitializer": Call(
+            bridges.StatedInitializer,
             {
                 "name": "a",
                 "initializer": initializer,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from varprop.bridges import Bridge, Case
+from varprop.bridges import Bridge, StatedInitializer
 from varprop.bridges.defaults import DENSE, DefaultClaim
 from varprop.model.initializers import as_initializer
 from varprop.report.audits import audits_markdown, write_audits
@@ -30,10 +30,10 @@ def bridge():
         name="toy",
         version="1",
         cases=(
-            Case(name="right", initializer=he(2.0), **common),
-            Case(name="wrong|_x_", initializer=he(1.0), **common),
-            Case(name="assumed", initializer=np.zeros, documented=False, **common),
-            Case(name="zeros", initializer=np.zeros, **(common | {"law": "zeros"})),
+            StatedInitializer(name="right", initializer=he(2.0), **common),
+            StatedInitializer(name="wrong|_x_", initializer=he(1.0), **common),
+            StatedInitializer(name="assumed", initializer=np.zeros, documented=False, **common),
+            StatedInitializer(name="zeros", initializer=np.zeros, **(common | {"law": "zeros"})),
         ),
     )
 
@@ -87,8 +87,12 @@ def test_the_same_frame_gives_the_same_bytes(audits, tmp_path):
 def claims():
     """A claim that is true, with a text that Markdown would take for markup, and one that is not."""
     own = DefaultClaim(claim="own", statement="a | b *c* <script>", laws=("he_uniform",))
-    case = Case(name="x", initializer=he(2.0), shape=(40, 60), law="he_uniform", statement="", source="", claims=(own,))
-    wrong = Case(name="y", initializer=he(1.0), shape=(40, 60), law="zeros", statement="", source="", claims=(DENSE,))
+    case = StatedInitializer(
+        name="x", initializer=he(2.0), shape=(40, 60), law="he_uniform", statement="", source="", claims=(own,)
+    )
+    wrong = StatedInitializer(
+        name="y", initializer=he(1.0), shape=(40, 60), law="zeros", statement="", source="", claims=(DENSE,)
+    )
     bridge = Bridge(name="toy", version="1", cases=(case, wrong))
     return audit_claims(bridge, n_draws=DRAWS, rng=1)
 
@@ -128,7 +132,9 @@ def test_every_part_is_in_a_table_of_its_own_and_summed_up_on_the_page(audits, t
 @pytest.mark.false_alarm(0)
 def test_of_orthogonal_laws_the_page_says_what_a_verdict_means():
     law = as_initializer("orthogonal")
-    case = Case(name="q", initializer=law, shape=(64, 64), law="orthogonal", statement="orthogonal", source="docstring")
+    case = StatedInitializer(
+        name="q", initializer=law, shape=(64, 64), law="orthogonal", statement="orthogonal", source="docstring"
+    )
     found = audit_bridge(Bridge(name="toy", version="1", cases=(case,)), n_draws=10_000, rng=1)
     page = audits_markdown(found, framework="toy 1", seed=1)
     assert (

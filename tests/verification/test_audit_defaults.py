@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from varprop.bridges import Bridge, Case
+from varprop.bridges import Bridge, StatedInitializer
 from varprop.bridges.defaults import CONVOLUTION, DENSE, DefaultClaim, offered
 from varprop.verification.audit.frameworks import audit_bridge
 from varprop.verification.audit.stated import COLUMNS, audit_claims, claims_frame
@@ -23,7 +23,9 @@ def normal(variance):
 
 
 def case(name, initializer, *claims, law="torch_linear"):
-    return Case(name=name, initializer=initializer, shape=SHAPE, law=law, statement="", source="a test", claims=claims)
+    return StatedInitializer(
+        name=name, initializer=initializer, shape=SHAPE, law=law, statement="", source="a test", claims=claims
+    )
 
 
 XAVIER, TORCH = 2 / sum(SHAPE), 1 / (3 * SHAPE[1])

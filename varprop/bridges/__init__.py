@@ -3,7 +3,10 @@
 A bridge is found through the entry-point group ``varprop.bridges``, and its framework is imported when it is loaded.
 """
 
-from varprop.bridges.catalogue import Bridge, Case
+from varprop._arguments import renamed
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.bridges.discovery import BridgeError, bridge_names, load_bridge
 
-__all__ = ["Bridge", "BridgeError", "Case", "bridge_names", "load_bridge"]
+__all__ = ["Bridge", "BridgeError", "StatedInitializer", "bridge_names", "load_bridge"]
+
+__getattr__ = renamed(__name__, Case=StatedInitializer)

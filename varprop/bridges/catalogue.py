@@ -12,7 +12,7 @@ from varprop.model.initializers import InitializerLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class StatedInitializer:
     """One initialiser, or the default of one weight of a layer.
 
     Parameters
@@ -62,7 +62,7 @@ class Bridge:
         Of the framework.
     version : str
         What was loaded.
-    cases : tuple of Case
+    cases : tuple of StatedInitializer
         Its initialisers.
     seeded : callable
         From a seed to a context in which the framework's own random numbers come from that seed; they go on from where
@@ -71,5 +71,5 @@ class Bridge:
 
     name: str
     version: str
-    cases: tuple[Case, ...]
+    cases: tuple[StatedInitializer, ...]
     seeded: Callable[[int], AbstractContextManager[object]] = nullcontext

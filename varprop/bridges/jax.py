@@ -13,7 +13,7 @@ from flax import linen, nnx
 from jax.nn import initializers
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.bridges.defaults import CONVOLUTION, XAVIER_AND_HE, DefaultClaim, offered
 from varprop.model.initializers import Initializer, as_initializer
 from varprop.model.layout import channels_last
@@ -69,10 +69,10 @@ def _function(
     *options: Any,
     shape: tuple[int, ...] = (120, 200),
     claims: tuple[DefaultClaim, ...] = (),
-) -> Case:
+) -> StatedInitializer:
     fans = channels_last(shape).fans
     values = f"({', '.join(map(repr, options))})" if options else ""
-    return Case(
+    return StatedInitializer(
         name=f"initializers.{name}{values}",
         initializer=partial(_called, getattr(initializers, name)(*options)),
         shape=shape,
@@ -96,7 +96,7 @@ def _one_sided(limit: float) -> Initializer:
     )
 
 
-def _functions() -> Iterator[Case]:
+def _functions() -> Iterator[StatedInitializer]:
     yield _function("normal", {"name": "normal", "std": 0.01}, "normal, stddev 0.01")
     yield _function("uniform", _one_sided(0.01), "uniform in [0, scale), scale 0.01: all positive")
     yield _function(
@@ -134,11 +134,11 @@ def _found(parameters: Any, path: str) -> FloatArray:
 
 def _layer(
     name: str, draw: Callable[..., FloatArray], shape: _Sizes, stated: _Stated, source: str, **options: Any
-) -> Case:
+) -> StatedInitializer:
     """A weight's default, from what draws it; its name is ``library.Layer(options).weight``."""
     law, statement = stated
     fan_in, fan_out = channels_last(shape).fans if len(shape) > 1 else (None, None)
-    return Case(
+    return StatedInitializer(
         name=name,
         initializer=draw,
         shape=shape,
@@ -156,13 +156,13 @@ def _module(make: Callable[[], Any], x: Any, path: str, _shape: _Sizes, *, rng: 
 
 def _module_case(
     name: str, make: Callable[[], Any], x: Any, shape: _Sizes, stated: _Stated = _LECUN_NORMAL, **options: Any
-) -> Case:
+) -> StatedInitializer:
     kind, _, path = name.partition(".")
     source = _CODE.format(f"linen.{kind.partition('(')[0]}")
     return _layer(f"linen.{name}", partial(_module, make, x, path), shape, stated, source, **options)
 
 
-def _linen() -> Iterator[Case]:
+def _linen() -> Iterator[StatedInitializer]:
     row, image, sequence = (np.zeros(size, np.float32) for size in ((1, 120), (1, 9, 9, 20), (1, 5, 64)))
     yield _module_case("Dense.kernel", partial(linen.Dense, 200), row, (120, 200), claims=_DENSE)
     yield _module_case("Dense.bias", partial(linen.Dense, 200), row, (200,), _ZEROS)
@@ -188,7 +188,7 @@ def _cell(make: Callable[[], Any], x: Any, path: str, _shape: _Sizes, *, rng: np
     return _found(cell.init(_key(rng), cell.initialize_carry(_key(rng), x.shape), x)["params"], path)
 
 
-def _cells() -> Iterator[Case]:
+def _cells() -> Iterator[StatedInitializer]:
     inputs, hidden = 96, 128
     x = np.zeros((1, inputs), np.float32)
     orthogonal = ("orthogonal", "orthogonal")
@@ -210,7 +210,7 @@ def _attribute(make: Callable[..., Any], path: str, _shape: _Sizes, *, rng: np.r
     return np.asarray(getattr(make(rngs=nnx.Rngs(int(rng.integers(2**32)))), path)[...])
 
 
-def _nnx() -> Iterator[Case]:
+def _nnx() -> Iterator[StatedInitializer]:
     linear, convolution = partial(nnx.Linear, 120, 200), partial(nnx.Conv, 20, 48, (3, 3))
     for name, make, shape, stated, options in (
         ("Linear.kernel", linear, (120, 200), _LECUN_NORMAL, {"claims": _DENSE}),

@@ -13,7 +13,7 @@ import numpy as np
 from keras import initializers, layers
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
 from varprop.model.layout import channels_last
 
@@ -56,10 +56,10 @@ def _function(
     *,
     shape: tuple[int, ...] = (120, 200),
     claims: tuple[DefaultClaim, ...] = (),
-) -> Case:
+) -> StatedInitializer:
     name = f"initializers.{kind.__name__}"
     fans = channels_last(shape).fans
-    return Case(
+    return StatedInitializer(
         name=name,
         initializer=partial(_called, kind),
         shape=shape,
@@ -76,7 +76,7 @@ def _scaled(scale: float, mode: str) -> dict[str, Any]:
     return {"name": "variance_scaling", "scale": scale, "mode": mode, "distribution": "truncated_normal"}
 
 
-def _functions() -> Iterator[Case]:
+def _functions() -> Iterator[StatedInitializer]:
     yield _function(initializers.RandomNormal, {"name": "normal", "std": 0.05}, "normal, stddev 0.05")
     yield _function(initializers.RandomUniform, {"name": "uniform", "limit": 0.05}, "uniform in -0.05 to 0.05")
     yield _function(
@@ -106,7 +106,7 @@ def _functions() -> Iterator[Case]:
     yield _function(initializers.Zeros, "zeros", "zeros")
     once = initializers.GlorotUniform()
     shape = (120, 200)
-    yield Case(
+    yield StatedInitializer(
         name="initializers.GlorotUniform, one instance",
         initializer=partial(_called, lambda: once),
         shape=shape,
@@ -129,12 +129,12 @@ def _weight(make: Callable[[], Any], inputs: _Inputs, path: str, _shape: tuple[i
 
 def _layer(
     name: str, make: Callable[[], Any], inputs: _Inputs, shape: tuple[int, ...], stated: _Stated, **options: Any
-) -> Case:
+) -> StatedInitializer:
     """A weight's default; its name is ``Layer(options).weight``."""
     layer, _, path = name.partition(".")
     law, statement = stated
     fan_in, fan_out = channels_last(shape).fans if len(shape) > 1 else (None, None)
-    return Case(
+    return StatedInitializer(
         name=f"layers.{name}",
         initializer=partial(_weight, make, inputs, path),
         shape=shape,
@@ -145,7 +145,7 @@ def _layer(
     )
 
 
-def _layers() -> Iterator[Case]:
+def _layers() -> Iterator[StatedInitializer]:
     dense = partial(layers.Dense, 200)
     yield _layer("Dense.kernel", dense, (None, 120), (120, 200), _XAVIER, claims=(DENSE,))
     yield _layer("Dense.bias", dense, (None, 120), (200,), ("zeros", "zeros"))
@@ -171,7 +171,7 @@ def _layers() -> Iterator[Case]:
     yield _layer("Embedding.embeddings", partial(layers.Embedding, 500, 80), (None, 7), (500, 80), uniform)
 
 
-def _recurrent() -> Iterator[Case]:
+def _recurrent() -> Iterator[StatedInitializer]:
     size, units = 48, 60
     for kind, gates in ((layers.SimpleRNN, 1), (layers.LSTM, 4), (layers.GRU, 3)):
         make, inputs, name = partial(kind, units), (None, 5, size), kind.__name__
@@ -181,7 +181,7 @@ def _recurrent() -> Iterator[Case]:
         yield _layer(f"{name}.cell.recurrent_kernel", make, inputs, (units, gates * units), orthogonal)
 
 
-def _attention() -> Iterator[Case]:
+def _attention() -> Iterator[StatedInitializer]:
     size, heads, per_head = 64, 4, 20
     make, inputs = partial(layers.MultiHeadAttention, heads, per_head), (None, 5, size)
     stated = ("xavier_uniform", f"{_GLOROT}, of the projection as a matrix")

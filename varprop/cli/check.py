@@ -13,7 +13,7 @@ from varprop.cli.folders import folder
 from varprop.cli.terminal import say
 
 if TYPE_CHECKING:
-    from varprop.study.checking import Finding
+    from varprop.study.checking import CheckedFile
 
 
 def check(
@@ -54,7 +54,7 @@ def check(
             raise typer.Exit(BAD_INPUT)
 
 
-def _rows(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+def _rows(findings: tuple[CheckedFile, ...]) -> list[dict[str, Any]]:
     """Files of one kind and one fate in a row, since a run may have thousands."""
     kinds: dict[tuple[str, str, str], list[str]] = {}
     for one in findings:

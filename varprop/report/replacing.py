@@ -26,7 +26,7 @@ from varprop.report.own_files import (
     record_text,
     run_of_page,
 )
-from varprop.study.checking import Finding
+from varprop.study.checking import CheckedFile
 from varprop.study.files import TooLargeError, read_text
 from varprop.study.lock import locked
 from varprop.study.store import LEFT, write_atomically
@@ -84,25 +84,25 @@ def replace_report(directory: str | Path, sets: Sequence[FileSet]) -> tuple[Path
     return tuple(root / name for name in contents)
 
 
-def check_pages(run: Run, directory: str | Path) -> tuple[Finding, ...]:
+def check_pages(run: Run, directory: str | Path) -> tuple[CheckedFile, ...]:
     """See whether a report's pages of a run are of its present state; nothing is changed."""
     root = Path(directory)
     found = []
     if (root / ASIDE / _PLAN).exists():
         note = "the report was stopped while its files were put in place; the next one finishes that"
-        found.append(Finding(str(root / ASIDE), "stale", note))
+        found.append(CheckedFile(str(root / ASIDE), "stale", note))
     for page in (root / run.study.name / name for name in PAGES):
         if not is_own_page(page):
             continue
         bears = run_of_page(page)
         if bears is None:
-            found.append(Finding(str(page), "no hash", "of a version whose pages do not say of which run they are"))
+            found.append(CheckedFile(str(page), "no hash", "of a version whose pages do not say of which run they are"))
         elif bears == run.fingerprint:
-            found.append(Finding(str(page), "sound"))
+            found.append(CheckedFile(str(page), "sound"))
         else:
             note = f"of run {bears}; this one is {run.fingerprint}; `varprop report` writes it anew"
-            found.append(Finding(str(page), "stale", note))
-    return tuple(found or [Finding(str(root / run.study.name), "missing", "there is no page of this study")])
+            found.append(CheckedFile(str(page), "stale", note))
+    return tuple(found or [CheckedFile(str(root / run.study.name), "missing", "there is no page of this study")])
 
 
 def _join(folder: str, name: str) -> str:

@@ -4,7 +4,8 @@
 `check_run` says whether it is what was written.
 """
 
-from varprop.study.checking import Finding, check_run
+from varprop._arguments import renamed
+from varprop.study.checking import CheckedFile, check_run
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
 from varprop.study.filling import RunProgress
 from varprop.study.parsing import load_study
@@ -13,8 +14,8 @@ from varprop.study.schema import json_schema
 from varprop.study.study import Study
 
 __all__ = [
+    "CheckedFile",
     "FewNetworksWarning",
-    "Finding",
     "Problem",
     "Run",
     "RunProgress",
@@ -28,3 +29,5 @@ __all__ = [
     "load_study",
     "run_study",
 ]
+
+__getattr__ = renamed(__name__, Finding=CheckedFile)

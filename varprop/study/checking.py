@@ -25,7 +25,7 @@ _PART = re.compile(r"part-\d{5,}\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckedFile:
     """One file of a run's folder, or one that it lacks.
 
     Parameters
@@ -49,7 +49,7 @@ class Finding:
 
 
 @checked
-def check_run(path: str | Path) -> tuple[Finding, ...]:
+def check_run(path: str | Path) -> tuple[CheckedFile, ...]:
     """Go through a run's folder and say of every file what it is; nothing is changed.
 
     Parameters
@@ -59,7 +59,7 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
 
     Returns
     -------
-    tuple of Finding
+    tuple of CheckedFile
         First the manifest and the study, then the parts that the verdicts rest on, in the study's order, then whatever else
         is there.
 
@@ -102,10 +102,10 @@ def check_run(path: str | Path) -> tuple[Finding, ...]:
             raise
         name = "study.toml" if _reads_manifest(folder) else "manifest.json"
         state: PartState = "unreadable" if is_unreadable(error) else "damaged"
-        findings = [Finding(name, state, "; ".join(map(str, error.problems)))]
+        findings = [CheckedFile(name, state, "; ".join(map(str, error.problems)))]
         return (*findings, *_others(folder, {}))
     plans = {c.label: plan_there(run.study, c, folder, networks=run.used[c.label]) for c in run.study.configurations}
-    findings = [Finding("manifest.json", "sound"), Finding("study.toml", "sound", _edited(plans, manifest))]
+    findings = [CheckedFile("manifest.json", "sound"), CheckedFile("study.toml", "sound", _edited(plans, manifest))]
     findings += [_part(folder, label, plan, block) for label, plan in plans.items() for block in plan.blocks]
     return (*findings, *_others(folder, plans))
 
@@ -129,7 +129,7 @@ def _edited(plans: Mapping[str, Plan], manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _part(folder: Path, label: str, plan: Plan, block: Block) -> Finding:
+def _part(folder: Path, label: str, plan: Plan, block: Block) -> CheckedFile:
     """What a part that the study asks for is."""
     path = part_path(folder / "samples", plan, block)
     name = path.relative_to(folder).as_posix()
@@ -149,10 +149,10 @@ def _part(folder: Path, label: str, plan: Plan, block: Block) -> Finding:
         state, note = "damaged", f"{error}; `varprop run` samples it again"
     except StudyError as error:
         state, note = "unreadable", str(error.problems[0])
-    return Finding(name, state, note, label)
+    return CheckedFile(name, state, note, label)
 
 
-def _others(folder: Path, plans: Mapping[str, Plan]) -> Iterator[Finding]:
+def _others(folder: Path, plans: Mapping[str, Plan]) -> Iterator[CheckedFile]:
     """What is in the folder beside the parts that the study asks for."""
     known = {part_path(folder / "samples", plan, block) for plan in plans.values() for block in plan.blocks}
     keys = {plan.key for plan in plans.values()}
@@ -173,19 +173,19 @@ def _others(folder: Path, plans: Mapping[str, Plan]) -> Iterator[Finding]:
                 yield _foreign(folder, path)
             elif place.name in keys:
                 note = "of more networks than the run has now; a longer run takes it up"
-                yield Finding(path.relative_to(folder).as_posix(), "orphaned", note)
+                yield CheckedFile(path.relative_to(folder).as_posix(), "orphaned", note)
             elif plans:
                 note = "of another seed, network or version of the draws; nothing reads it as the study is now"
-                yield Finding(path.relative_to(folder).as_posix(), "orphaned", note)
+                yield CheckedFile(path.relative_to(folder).as_posix(), "orphaned", note)
             else:
                 note = "whose it is cannot be said without the study and the manifest"
-                yield Finding(path.relative_to(folder).as_posix(), "orphaned", note)
+                yield CheckedFile(path.relative_to(folder).as_posix(), "orphaned", note)
 
 
-def _left(folder: Path, path: Path) -> Finding:
+def _left(folder: Path, path: Path) -> CheckedFile:
     note = "left half written by a run that was killed; the next one removes it"
-    return Finding(path.relative_to(folder).as_posix(), "orphaned", note)
+    return CheckedFile(path.relative_to(folder).as_posix(), "orphaned", note)
 
 
-def _foreign(folder: Path, path: Path) -> Finding:
-    return Finding(path.relative_to(folder).as_posix(), "foreign", "varprop neither wrote nor reads it")
+def _foreign(folder: Path, path: Path) -> CheckedFile:
+    return CheckedFile(path.relative_to(folder).as_posix(), "foreign", "varprop neither wrote nor reads it")

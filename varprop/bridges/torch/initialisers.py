@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
 
 _SQUARE_ROOT = "uniform within sqrt(k), k = 1 / {}"
@@ -60,11 +60,11 @@ def _function(
     *,
     claims: tuple[DefaultClaim, ...] = (),
     **options: Any,
-) -> Case:
+) -> StatedInitializer:
     shape = options.pop("shape", (200, 120))
     values = ", ".join(f"{key}={value!r}" for key, value in options.items())
     name = f"nn.init.{fill.__name__}"
-    return Case(
+    return StatedInitializer(
         name=f"{name}({values})" if values else name,
         initializer=partial(_filled, partial(fill, **options)),
         shape=shape,
@@ -75,7 +75,7 @@ def _function(
     )
 
 
-def _functions() -> Iterator[Case]:
+def _functions() -> Iterator[StatedInitializer]:
     init = nn.init
     yield _function(init.normal_, {"name": "normal", "std": 1.0}, "N(mean, std^2), by default N(0, 1)")
     yield _function(init.uniform_, {"name": "uniform", "limit": 0.1}, "uniform between a and b", a=-0.1, b=0.1)
@@ -118,10 +118,10 @@ def _functions() -> Iterator[Case]:
 
 def _layer(
     name: str, make: Callable[[], nn.Module], shape: tuple[int, ...], law: Any, statement: str, **options: Any
-) -> Case:
+) -> StatedInitializer:
     """A weight's default; its name is ``Layer(options).weight``."""
     layer, _, path = name.partition(".")
-    return Case(
+    return StatedInitializer(
         name=f"nn.{name}",
         initializer=partial(_weight, make, path),
         shape=shape,
@@ -131,7 +131,7 @@ def _layer(
     )
 
 
-def _linear() -> Iterator[Case]:
+def _linear() -> Iterator[StatedInitializer]:
     def make() -> nn.Module:
         return nn.Linear(120, 200)
 
@@ -150,7 +150,7 @@ def _linear() -> Iterator[Case]:
     )
 
 
-def _convolutions() -> Iterator[Case]:
+def _convolutions() -> Iterator[StatedInitializer]:
     kinds = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTranspose2d), 3: (nn.Conv3d, nn.ConvTranspose3d)}
     for dimensions, (plain, transposed) in kinds.items():
         for groups in (1, 4):
@@ -179,7 +179,7 @@ def _convolutions() -> Iterator[Case]:
             )
 
 
-def _others() -> Iterator[Case]:
+def _others() -> Iterator[StatedInitializer]:
     normal = {"name": "normal", "std": 1.0}
     yield _layer("Embedding.weight", lambda: nn.Embedding(500, 80), (500, 80), normal, "N(0, 1)")
     yield _layer("EmbeddingBag.weight", lambda: nn.EmbeddingBag(500, 80), (500, 80), normal, "N(0, 1)")
@@ -189,7 +189,7 @@ def _others() -> Iterator[Case]:
     yield _layer("LayerNorm.bias", lambda: nn.LayerNorm(64), (64,), "zeros", "zeros", **source)
 
 
-def _recurrent() -> Iterator[Case]:
+def _recurrent() -> Iterator[StatedInitializer]:
     inputs, hidden = 48, 60
     for kind, gates in ((nn.RNN, 1), (nn.LSTM, 4), (nn.GRU, 3)):
         for path, columns in (("weight_ih_l0", (inputs,)), ("weight_hh_l0", (hidden,)), ("bias_ih_l0", ())):
@@ -204,7 +204,7 @@ def _recurrent() -> Iterator[Case]:
             )
 
 
-def _attention() -> Iterator[Case]:
+def _attention() -> Iterator[StatedInitializer]:
     size = 64
     make = partial(nn.MultiheadAttention, size, 4)
     code = "code of torch.nn.MultiheadAttention; its documentation states no law"

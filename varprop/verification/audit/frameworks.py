@@ -11,7 +11,7 @@ import numpy as np
 
 from varprop._arguments import quoted
 from varprop._typing import RNGLike
-from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.model.initializers import InitializerLike
 from varprop.numerics.streams import named_generator, root_sequence
 from varprop.verification.audit.auditing import audit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class CaseAudit:
     """An initialiser of a framework and what came out."""
 
-    case: Case
+    case: StatedInitializer
     audit: Audit
 
     @property
@@ -57,7 +57,7 @@ def audit_bridge(
     return list(_audits(bridge, _wanted(bridge, only), n_draws, rng, progress))
 
 
-def _wanted(bridge: Bridge, only: str | None) -> list[Case]:
+def _wanted(bridge: Bridge, only: str | None) -> list[StatedInitializer]:
     cases = [case for case in bridge.cases if only is None or only.lower() in case.name.lower()]
     if not cases:
         names = ", ".join(dict.fromkeys(case.name for case in bridge.cases))
@@ -68,7 +68,7 @@ def _wanted(bridge: Bridge, only: str | None) -> list[Case]:
 
 def _audits(
     bridge: Bridge,
-    cases: list[Case],
+    cases: list[StatedInitializer],
     n_draws: int | None,
     rng: RNGLike,
     progress: Callable[[str], object] | None,
@@ -82,7 +82,7 @@ def _audits(
 
 def audit_case(
     bridge: Bridge,
-    case: Case,
+    case: StatedInitializer,
     law: InitializerLike,
     *,
     n_draws: int | None,

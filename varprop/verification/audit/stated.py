@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from varprop._typing import RNGLike
-from varprop.bridges.catalogue import Bridge, Case
+from varprop.bridges.catalogue import Bridge, StatedInitializer
 from varprop.bridges.defaults import DefaultClaim
 from varprop.model.laws import Fans
 from varprop.numerics.streams import root_sequence
@@ -53,7 +53,7 @@ class ClaimAudit:
     """
 
     bridge: Bridge
-    case: Case
+    case: StatedInitializer
     audits: tuple[Audit, ...]
     verdict: Verdict
 
@@ -63,7 +63,9 @@ class ClaimAudit:
         return self.audits[0]
 
 
-def _judged(bridge: Bridge, case: Case, claim: DefaultClaim, audits: tuple[Audit, ...], alpha: float) -> ClaimAudit:
+def _judged(
+    bridge: Bridge, case: StatedInitializer, claim: DefaultClaim, audits: tuple[Audit, ...], alpha: float
+) -> ClaimAudit:
     decision, nearest = _decide(audits), audits[0]
     verdict = Verdict(
         claim=claim_of(claim.claim, claim.statement, claim.corrected, margin=nearest.margin),
@@ -136,7 +138,7 @@ def audit_claims(
     return found
 
 
-def _drawn_once(case: Case, kept: list[Any]) -> Case:
+def _drawn_once(case: StatedInitializer, kept: list[Any]) -> StatedInitializer:
     """The case with an initialiser that returns what is kept, call by call, and keeps what it has to draw."""
     position = count()
     fans = Fans(case.fan_in or 1, case.fan_out or 1)  # which no function of a catalogue asks for
