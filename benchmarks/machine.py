@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from varprop.engine.executors import usable_cores
-from varprop.study.commit import commit_of
+from varprop.study.manifest import commit_of
 
 _PACKAGES = ("varprop", "numpy", "scipy", "loky", "torch", "jax", "jaxlib")
 

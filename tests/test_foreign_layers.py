@@ -28,11 +28,11 @@ from varprop.theory.steps import expected_steps
 from varprop.verification import validity
 from varprop.verification.as_they_stand import columns_of
 from varprop.verification.claims import TESTS, Claim
-from varprop.verification.draws import draw_weights
 from varprop.verification.forms import is_product
 from varprop.verification.links import links
 from varprop.verification.prospects import known_before
 from varprop.verification.reasons import check_reason
+from varprop.verification.tests.of_weights import draw_weights
 from varprop.verification.validity import dead_probabilities
 
 pytestmark = pytest.mark.false_alarm(0)

@@ -22,12 +22,12 @@ from .stats.power import detectable_difference as detectable_difference
 from .stats.power import required_networks as required_networks
 from .study.checking import check_run as check_run
 from .study.errors import StudyError as StudyError
+from .study.filling import run_study as run_study
 from .study.parsing import load_study as load_study
 from .study.planning import StudyPlan as StudyPlan
 from .study.planning import plan_study as plan_study
 from .study.run import Run as Run
 from .study.run import load_run as load_run
-from .study.run import run_study as run_study
 from .study.study import Study as Study
 from .theory.predictions import predict as predict
 from .verification.audit import Audit as Audit

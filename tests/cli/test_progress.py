@@ -3,7 +3,7 @@
 import pytest
 
 from varprop.cli.progress import Heartbeat, Pace, progress_of
-from varprop.study.run import RunProgress
+from varprop.study.filling import RunProgress
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
-from varprop.study.fingerprint import fingerprint_of
+from varprop.study.judgement import fingerprint_of
 from varprop.study.looks import Look
 from varprop.study.parsing import parse_study
 from varprop.study.standing import Standing, stand

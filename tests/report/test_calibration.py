@@ -5,7 +5,7 @@ import pytest
 
 from varprop.report.calibration import calibration_markdown, level_figure, write_calibration
 from varprop.verification.calibration import selfcheck as checks
-from varprop.verification.savings import sequential_savings
+from varprop.verification.watching import sequential_savings
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -14,7 +14,7 @@ from varprop.report.latex import study_latex
 from varprop.report.own_files import read_record, run_of_page
 from varprop.report.replacing import ASIDE, FileSet, check_pages, replace_report
 from varprop.study.errors import StudyError
-from varprop.study.lock import locked
+from varprop.study.files import locked
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -1,7 +1,7 @@
 import pytest
 
 import varprop as vp
-from varprop.study.run_card import UNTESTED
+from varprop.study.run import UNTESTED
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import varprop.study.commit as module
-from varprop.study.commit import commit_of
+import varprop.study.manifest as module
+from varprop.study.manifest import commit_of
 
 pytestmark = pytest.mark.false_alarm(0)
 HASH = "0123456789abcdef0123456789abcdef01234567"

@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from varprop.study import RunStoppedError, load_study, run_study, sampling
+from varprop.study import RunStoppedError, filling, load_study, run_study
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -42,14 +42,14 @@ def undisturbed(study, tmp_path):
 # while it writes one, the pool would wait for the rest of it for ever (CPython's, which is not ours to mend).
 DIES_AT_ITS_THIRD = """
 import os, signal
-from varprop.study import sampling
-sample, begun = sampling._sample, []
+from varprop.study import filling
+sample, begun = filling._sample, []
 def mortal(*arguments):
     begun.append(arguments)
     if len(begun) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return sample(*arguments)
-sampling._sample = mortal
+filling._sample = mortal
 """
 
 
@@ -63,7 +63,7 @@ def test_bytes_do_not_depend_on_the_executor(study, undisturbed, tmp_path, execu
 
 
 def test_a_killed_worker_is_replaced(study, undisturbed, tmp_path, monkeypatch):
-    sample, mark, calls = sampling._sample, str(tmp_path / "died"), []
+    sample, mark, calls = filling._sample, str(tmp_path / "died"), []
 
     def mortal(plan, name):  # the first to come to this block dies of it
         import os
@@ -75,7 +75,7 @@ def test_a_killed_worker_is_replaced(study, undisturbed, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGKILL)
         return sample(plan, name)
 
-    monkeypatch.setattr(sampling, "_sample", mortal)
+    monkeypatch.setattr(filling, "_sample", mortal)
     run = run_study(study, tmp_path / "killed", "processes", calls.append, workers=2)
     assert (tmp_path / "died").exists()
     assert len(calls) == BLOCKS + 1, "every block is reported once"

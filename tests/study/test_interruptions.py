@@ -12,7 +12,7 @@ import pytest
 
 import varprop as vp
 from varprop.study import StudyError, load_study, run_study
-from varprop.study.lock import locked, reading
+from varprop.study.files import locked, reading
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor tmpfs"),

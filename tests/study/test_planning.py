@@ -3,8 +3,8 @@ import warnings
 import pytest
 
 from varprop.study.errors import FewNetworksWarning, StudyError
+from varprop.study.filling import run_study
 from varprop.study.planning import labels_of, plan_study
-from varprop.study.run import run_study
 from varprop.study.standing import too_few
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another

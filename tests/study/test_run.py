@@ -19,7 +19,7 @@ import varprop as vp
 from varprop.engine.plan import make_plan
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.study import RunStoppedError, StudyError, load_run, load_study, run_study
-from varprop.study.lock import locked
+from varprop.study.files import locked
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

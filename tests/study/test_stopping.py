@@ -9,7 +9,7 @@ import pytest
 
 from varprop.study import RunStoppedError, StudyError, load_run, load_study, run_study
 from varprop.study.filling import RunProgress
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 from varprop.verification.watching import look_schedule
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another

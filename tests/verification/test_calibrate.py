@@ -15,7 +15,7 @@ from varprop.verification.calibration.rates import Rate, bound_rates, estimate_r
 from varprop.verification.calibration.studies import COLUMNS, calibrate
 from varprop.verification.calibration.truths import draw, layer_norms
 from varprop.verification.claims import TESTS
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 from varprop.verification.tests import of_bounds as bounds
 from varprop.verification.validity import has_law
 

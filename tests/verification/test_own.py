@@ -7,7 +7,7 @@ import pytest
 import varprop as vp
 from varprop.verification.as_they_stand import plain_rate
 from varprop.verification.claims import Claim
-from varprop.verification.evidence import needed_quantities
+from varprop.verification.compare import needed_quantities
 from varprop.verification.own import kept_findings
 
 Z, VARIANCE, GRADIENT = "preactivation_second_moment", "preactivation_variance", "gradient_second_moment"

@@ -10,8 +10,7 @@ import varprop as vp
 from varprop.model.simulation import Samples, Simulation
 from varprop.numerics.moments import Moments
 from varprop.verification.claims import Claim
-from varprop.verification.compare import Case, assess
-from varprop.verification.evidence import needed_quantities
+from varprop.verification.compare import Case, assess, needed_quantities
 from varprop.verification.findings import UndecidableError
 from varprop.verification.questions import Question, SampleTable, Summed, ask
 

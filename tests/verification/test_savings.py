@@ -8,8 +8,7 @@ import pytest
 from varprop.stats.equivalence import p_equivalence
 from varprop.stats.means import step_mean
 from varprop.stats.sequential import at_any_look
-from varprop.verification.savings import BUDGET, _running, _verdicts, sequential_savings
-from varprop.verification.watching import look_schedule, mixture_for
+from varprop.verification.watching import BUDGET, _running, _verdicts, look_schedule, mixture_for, sequential_savings
 
 DELTA = math.log(1.05)
 

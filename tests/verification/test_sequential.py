@@ -10,7 +10,7 @@ import pytest
 import varprop as vp
 from varprop.stats.equivalence import decide
 from varprop.verification.claims import TESTS
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 from varprop.verification.findings import UndecidableError
 from varprop.verification.watching import (
     FIRST_LOOK,

@@ -112,7 +112,7 @@ def run(
         from varprop.cli.execution import executor_for
         from varprop.cli.progress import Pace, progress_of
         from varprop.study import StudyError, load_study, run_study
-        from varprop.study.lock import reading
+        from varprop.study.files import reading
 
         loaded, errors = [], []
         for path in studies:
@@ -255,7 +255,7 @@ def report_command(
     with guarded():
         from varprop.report.write import check_formats, unfit_names
         from varprop.study import StudyError, load_run
-        from varprop.study.lock import reading
+        from varprop.study.files import reading
 
         wanted = [*(formats or _USUAL_FORMATS), *(["png"] if png else [])]
         check_formats(wanted)

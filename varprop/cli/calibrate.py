@@ -78,7 +78,7 @@ def calibrate(
             )
         if report is not None:
             from varprop.report.calibration import write_calibration
-            from varprop.verification.savings import sequential_savings
+            from varprop.verification.watching import sequential_savings
 
             write_calibration(frame, report, levels=levels, savings=sequential_savings(rng=seed) if full else None)
             say(f"the report is in {report}")

@@ -19,7 +19,7 @@ from varprop.report.wording import axis_label
 from varprop.stats.power import planned_power
 from varprop.theory import finite_width_law
 from varprop.verification.claims import Claim
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,7 +20,7 @@ from varprop.report.wording import (
     pvalue,
     sentence,
 )
-from varprop.study.csv_files import csv_text
+from varprop.study.plain import csv_text
 from varprop.verification.audit.frameworks import CaseAudit, parts_frame, to_frame
 from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit

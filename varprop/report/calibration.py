@@ -13,7 +13,7 @@ from varprop.report.markdown import escape
 from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.replacing import FileSet, replace_report
 from varprop.report.svg import render_svg, standalone
-from varprop.study.csv_files import csv_text
+from varprop.study.plain import csv_text
 from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from varprop._arguments import quoted
 from varprop.report.document import Cell
 from varprop.report.ledger import Contribution
 from varprop.stats.equivalence import MARGINS
-from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
+from varprop.study.plain import unguarded
 from varprop.verification.audit.result import MARGIN
 from varprop.verification.audit.stated import COLUMNS, claim_of, over_the_laws
 from varprop.verification.claims import VERDICTS

@@ -13,8 +13,8 @@ from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
 from varprop.report.wording import SYMBOLS, count, listing, number
-from varprop.study.csv_files import csv_text
-from varprop.study.fingerprint import digest
+from varprop.study.judgement import digest
+from varprop.study.plain import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
 from varprop.report.wording import axis_label, count, percent
-from varprop.study.csv_files import csv_text
+from varprop.study.plain import csv_text
 from varprop.verification.verdicts import Verdict
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
 from varprop.report.strips import strip_picture
-from varprop.report.wording import MISSING, sentence
-from varprop.study.csv_files import csv_text
+from varprop.report.wording import MISSING, departure, estimate_of, margin_of, networks_needed, place_of, sentence
+from varprop.study.plain import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdicts import Verdict
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from varprop.study.files import TooLargeError, read_bytes, read_text
-from varprop.study.fingerprint import DIGITS
+from varprop.study.judgement import DIGITS
 
 PAGES = ("README.md", "index.html", "supplement.tex")
 """Files that say in their text who wrote them."""

@@ -27,8 +27,7 @@ from varprop.report.own_files import (
     run_of_page,
 )
 from varprop.study.checking import CheckedFile
-from varprop.study.files import TooLargeError, read_text
-from varprop.study.lock import locked
+from varprop.study.files import TooLargeError, locked, read_text
 from varprop.study.store import LEFT, write_atomically
 
 if TYPE_CHECKING:

@@ -6,13 +6,12 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from varprop.report.departures import margin_of
 from varprop.report.document import Picture
 from varprop.report.figures import house_style
 from varprop.report.forest import draw_strip
 from varprop.report.palette import VERDICTS
 from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, SYMBOLS, count, listing
+from varprop.report.wording import MISSING, SYMBOLS, count, listing, margin_of
 from varprop.study.plain import plain
 from varprop.verification.verdicts import Verdict, to_frame
 

@@ -14,8 +14,7 @@ from varprop.report.profile import label_log_axis
 from varprop.report.svg import render_svg
 from varprop.report.sweeping import CONFIDENCE, GAINS, Point, sweep_frame
 from varprop.report.wording import MISSING, axis_label, count, interval, listing, meaning, number, percent
-from varprop.study.csv_files import csv_text
-from varprop.study.plain import plain
+from varprop.study.plain import csv_text, plain
 
 if TYPE_CHECKING:
     import pandas as pd

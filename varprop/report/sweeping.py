@@ -20,7 +20,7 @@ from varprop.stats.means import mean_outcome
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 from varprop.verification.findings import Evidence
 from varprop.verification.links import Measured
 from varprop.verification.questions import Question, SampleTable, Summed, ask

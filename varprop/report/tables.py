@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
-from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
-from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
-from varprop.study.csv_files import csv_text
+from varprop.report.wording import (
+    MISSING,
+    SYMBOLS,
+    axis_label,
+    count,
+    departure,
+    estimate_of,
+    interval,
+    margin_of,
+    networks_needed,
+    number,
+    place_of,
+    pvalue,
+)
+from varprop.study.plain import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdicts import Comparison, Verdict, to_frame
 

@@ -19,7 +19,7 @@ from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
 from varprop.report.replacing import ASIDE, FileSet, replace_report
 from varprop.report.svg import render_pdf, render_png, standalone
-from varprop.study.csv_files import csv_text
+from varprop.study.plain import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

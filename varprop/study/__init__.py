@@ -7,9 +7,9 @@
 from varprop._arguments import renamed
 from varprop.study.checking import CheckedFile, check_run
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
-from varprop.study.filling import RunProgress
+from varprop.study.filling import RunProgress, run_study
 from varprop.study.parsing import load_study
-from varprop.study.run import Run, Surprise, load_run, run_study
+from varprop.study.run import Run, Surprise, load_run
 from varprop.study.schema import json_schema
 from varprop.study.study import Study
 

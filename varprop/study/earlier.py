@@ -12,7 +12,7 @@ from varprop.model.quantities import ADDED
 from varprop.model.simulation import Simulation
 from varprop.study.configurations import Configuration
 from varprop.study.study import Study
-from varprop.verification.evidence import needed_quantities
+from varprop.verification.compare import needed_quantities
 
 
 def plan_there(study: Study, configuration: Configuration, folder: Path, *, networks: int | None = None) -> Plan:

@@ -25,6 +25,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from varprop.model.activations import Activation, activation_names, get_activation
 from varprop.model.initializers import Initializer, get_initializer, initializer_names
 from varprop.model.layers import MAX_WIDTH
+from varprop.model.training import MAX_STEPS, Training
 from varprop.study.errors import shown
 from varprop.study.notation import MAX_DEPTH, parse_noun, parse_widths
 
@@ -238,3 +239,15 @@ Widths = Annotated[
     ),
     AfterValidator(_widths),
 ]
+
+
+class TrainingTable(StrictTable):
+    """``[training]``: steps of gradient descent on a regression task."""
+
+    steps: int = Field(ge=1, le=MAX_STEPS, description="of full-batch gradient descent", examples=[20])
+    learning_rate: float = Field(gt=0, description="what gradients are multiplied with", examples=[0.1])
+    train_biases: bool = Field(default=True, description="whether biases are trained too", examples=[False])
+
+    def training(self) -> Training:
+        """Return what the engine is to do."""
+        return Training(steps=self.steps, learning_rate=self.learning_rate, train_biases=self.train_biases)

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from varprop.study.errors import Problem, shown, suggestion, toml_path
-from varprop.study.items import FORMS, NounTable, StrictTable, WidthsTable
+from varprop.study.items import FORMS, NounTable, StrictTable, TrainingTable, WidthsTable
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable, ReportTable, WhereTable
 from varprop.study.sweep import VARIABLES, RangeTable, SweepTable
-from varprop.study.training import TrainingTable
 
 _NOUNS = ("activation", "weights", "biases")
 TABLES: dict[tuple[str, ...], type[StrictTable]] = {

@@ -5,25 +5,26 @@ from __future__ import annotations
 import stat
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from varprop._arguments import checked
+from varprop._arguments import checked, quoted
 from varprop.engine.plan import make_plan
 from varprop.engine.training import INPUTS, make_training_plan
 from varprop.model.layers import UnsupportedError
+from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
 from varprop.study.configurations import Choice, Configuration, available, configurations, cross, matches
-from varprop.study.errors import Problem, StudyError, shown
+from varprop.study.errors import Problem, StudyError, shown, suggestion
 from varprop.study.messages import problems_of
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable
 from varprop.study.study import Scope, Study
 from varprop.study.sweep import SweepTable
-from varprop.study.training import kind_problems, top_problems
-from varprop.verification.evidence import needed_quantities
+from varprop.verification.claims import Claim
+from varprop.verification.compare import needed_quantities
 from varprop.verification.reasons import check_reason
 
 Section = TypeVar("Section")
@@ -117,7 +118,7 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         problems += _input_problems(raw.get("inputs"), choices)
     found = configurations(choices)
     problems += _size_problems(found, document, where="grid" if shared and shared.widths is None else "network")
-    problems += top_problems(raw)
+    problems += _top_problems(raw)
     claims = [(index, _validate(ClaimTable, item)[0]) for index, item in enumerate(_as_list(raw.get("claims", [])))]
     scopes: list[Scope] = []
     ids: dict[str, int] = {}
@@ -133,7 +134,7 @@ def parse_study(text: str, *, name: str, source: str) -> Study:
         ]
         if choices:
             problems += _scope_problems(claim, f"claims[{index}]", matched, choices)
-        problems += kind_problems(claim.claims(), f"claims[{index}]", trained="training" in raw)
+        problems += _kind_problems(claim.claims(), f"claims[{index}]", trained="training" in raw)
         scopes += [Scope(one, tuple(c.label for c in matched)) for one in claim.claims()]
     if problems or document is None:
         raise StudyError(source, problems)
@@ -265,3 +266,54 @@ def _size_problems(found: tuple[Configuration, ...], document: Document | None, 
         except (TypeError, ValueError) as error:
             problems.append(Problem(f"{where}.widths", f"{configuration.label}: {error}"))
     return problems
+
+
+# ---- what does not go with the study's kind ------------------------------------------------------------
+
+_TEST = "identity"
+"""The one test whose claims are about trained networks: all others hold random networks against a theory of their start."""
+_OF_THE_START = {
+    "method": "weights that are trained are drawn in full",
+    "dtype": "training is in float64",
+    "normals": "training takes NumPy's",
+}
+
+
+def _top_problems(raw: Mapping[str, Any]) -> list[Problem]:
+    """Find what does not go with the study's kind at the top of a file."""
+    trained = "training" in raw
+    problems = []
+    for key, why in _OF_THE_START.items():
+        if trained and key in raw:
+            problems.append(Problem(key, f"has no meaning with [training]: {why}; leave it out"))
+    listed = raw.get("quantities")
+    for index, name in enumerate(listed if isinstance(listed, list) else ()):
+        if (
+            isinstance(name, str)
+            and name in (QUANTITIES | TRAINING_QUANTITIES)
+            and (why := _of_the_other_kind(name, trained=trained))
+        ):
+            problems.append(Problem(f"quantities[{index}]", why))
+    return problems
+
+
+def _kind_problems(claims: Sequence[Claim], path: str, *, trained: bool) -> list[Problem]:
+    """Find what does not go with the study's kind in a table of ``[[claims]]``."""
+    problems: dict[Problem, None] = {}
+    for index, claim in enumerate(claims):
+        if trained and claim.test != _TEST:
+            why = f"{quoted(claim.test)} does not go with [training], whose claims are exact; use 'identity', or another study"
+            problems[Problem(f"{path}.test", why)] = None
+        elif claim.quantity != "weights" and (why := _of_the_other_kind(claim.quantity, trained=trained)):
+            problems[Problem(f"{path}.quantity{f'[{index}]' if len(claims) > 1 else ''}", why)] = None
+    return list(problems)
+
+
+def _of_the_other_kind(quantity: str, *, trained: bool) -> str:
+    """Say that a study of this kind does not record a quantity; an empty text if it does."""
+    known = TRAINING_QUANTITIES if trained else QUANTITIES
+    if quantity in known:
+        return ""
+    if trained:
+        return f"{quantity} is not recorded of trained networks; {suggestion(quantity, known)}"
+    return f"{quantity} is recorded of trained networks; add a table [training], or name another quantity"

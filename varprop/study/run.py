@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from varprop._arguments import checked
-from varprop.engine.executors import ExecutorLike
+from varprop.model.cards import card
 from varprop.model.layers import UnsupportedError
 from varprop.model.simulation import Simulation
-from varprop.study.csv_files import csv_text
-from varprop.study.earlier import plan_there, plans_to_fill
-from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
+from varprop.study.earlier import plan_there
+from varprop.study.errors import Problem, StudyError
 from varprop.study.files import read_text
-from varprop.study.filling import RunProgress, fill, refuse_foreign
-from varprop.study.fingerprint import fingerprint_of
-from varprop.study.judgement import Judgement, judgement
-from varprop.study.lock import locked
+from varprop.study.judgement import Judgement, fingerprint_of, follow, judgement
 from varprop.study.looks import Look, read_looks
-from varprop.study.manifest import looks_so_far, networks_used, read_manifest, record_looks
+from varprop.study.manifest import networks_used, read_manifest
 from varprop.study.parsing import MAX_BYTES, parse_study
-from varprop.study.standing import Standing, stand, too_few
-from varprop.study.stopping import follow
-from varprop.study.store import write_atomically
+from varprop.study.standing import Standing, stand
 from varprop.study.stored import Store
-from varprop.study.study import Study
+from varprop.study.study import Scope, Study, facts_of, held_against, statement_of
+from varprop.verification.claims import SYMBOLS, VERDICTS
 from varprop.verification.compare import Case, Found, judge
 from varprop.verification.verdicts import Verdict, to_frame
 from varprop.verification.watching import Watch
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_DISK_FULL = frozenset(filter(None, (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +74,7 @@ class Run:
         return f"Run({self.study!r}, {self.networks} networks, at {str(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        from varprop.study.run_card import run_card
+        from varprop.study.run import run_card
 
         # A look at a run tests nothing: the verdicts are shown if somebody has asked for them before.
         known = self.__dict__.get("_judgement")
@@ -294,117 +286,6 @@ def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 @checked
-def run_study(
-    study: Study,
-    directory: str | Path = "runs",
-    executor: ExecutorLike = None,
-    progress: Callable[[RunProgress], object] | None = None,
-    *,
-    networks: int | None = None,
-    workers: int | None = None,
-    fresh: bool = False,
-) -> Run:
-    r"""Sample what a study asks for and is not on disk yet, and test its claims.
-
-    Parameters
-    ----------
-    study : Study
-        What to sample and test.
-    directory : str or Path
-        Parent of the run's folder, which is called as the study.
-    executor : None, "serial", "threads", "processes" or concurrent.futures.Executor
-        Where blocks run; None is serial for short work, else worker processes.
-    progress : callable, optional
-        Called with a ``RunProgress`` at the start and after every block. An exception from it, KeyboardInterrupt
-        too, stops the run; what is finished stays.
-    networks : int, optional
-        Networks per configuration, in place of the study's own number; of a sequential study the most that there may be.
-    workers : int, optional
-        Threads or processes; the number of usable cores if None.
-    fresh : bool
-        Sample everything again, whatever is there.
-
-    Returns
-    -------
-    Run
-
-    Raises
-    ------
-    StudyError
-        If the folder cannot be written or is another's, another process works in it, or a configuration cannot be sampled.
-    RunStoppedError
-        If the disk is full or workers keep dying: the same call goes on from there.
-    ValueError
-        If the number of networks or of workers, or the executor's name, is none.
-    TypeError
-        If an argument is of another kind.
-
-    Warns
-    -----
-    RuntimeWarning
-        If a part was damaged and is sampled again, or an earlier version did not record what a claim needs.
-    FewNetworksWarning
-        Before anything is sampled, if the plan of a claim says that so few networks will not decide it.
-
-    Notes
-    -----
-    Samples are kept by the hash of their content and seed, so a claim that was edited is tested without sampling, a
-    longer run adds to a shorter one, and a run that was killed loses the blocks in flight. The parts do not depend on
-    the executor, the number of workers, or on how often the run was stopped.
-
-    What was judged is recorded in the manifest: a run with more networks, another seed or other margins is a further look
-    at the study, and verdicts are given for it so that all looks together have the study's alpha. Of a longer run those
-    networks are judged that reach the ladder's next rung, four times as many as the one before. What an earlier version sampled with
-    ``quantities`` left out is taken as it is, without the quantities that came later, wherever claims do not need them;
-    ``fresh`` samples with all.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from varprop.study import load_study
-    >>> lines = ["schema = 1", 'title = "Small"', "seed = 1", "networks = 20", "[network]"]
-    >>> lines += ['widths = "8x3"', 'activation = "relu"', 'weights = "he_normal"']
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "small.toml"
-    ...     characters = file.write_text("\n".join(lines))
-    ...     run = run_study(load_study(file), folder)
-    ...     run.simulations()["relu, he_normal"].values("pivot").shape
-    (20, 3)
-    """
-    folder = Path(directory) / study.name
-    refuse_foreign(folder)
-    plans = plans_to_fill(study, folder, networks=networks, fresh=fresh)
-    if warning := too_few(study, networks, looks=looks_so_far(folder)):
-        warnings.warn(warning, FewNetworksWarning, stacklevel=2)
-    with _disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
-            watches = fill(study, folder, plans, executor, progress, workers=workers, fresh=fresh)
-            used = {
-                label: plan.n_networks if watches is None else watches[label].networks for label, plan in plans.items()
-            }
-            run = Run(study, folder, study.networks if networks is None else networks, used, watches)
-            verdicts = csv_text(run.verdicts(), digits=None).encode()
-            record_looks(folder, run.looks())  # before anybody can see what was found
-            write_atomically(folder / "verdicts.csv", verdicts)
-            return run
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Say what is wrong with the disk without a traceback: what stops a run, or a folder that cannot be used."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if error.errno in _DISK_FULL:
-            msg = f"{folder}: the disk is full ({reason}); make room and start the run again, it goes on from there"
-            raise RunStoppedError(msg) from error
-        msg = f"cannot be written ({reason}); name a folder that can"
-        raise StudyError(str(folder), [Problem("", msg)]) from error
-
-
-@checked
 def load_run(path: str | Path) -> Run:
     """Open a run's folder.
 
@@ -443,3 +324,25 @@ def load_run(path: str | Path) -> Run:
     sampled = networks_used(manifest)
     used = {c.label: sampled.get(c.label, manifest["networks"]) for c in study.configurations}
     return Run(study, folder, manifest["networks"], used)
+
+
+UNTESTED = "not tested yet: verdicts() does"
+
+
+def run_card(study: Study, folder: str, used: Mapping[str, int], verdicts: Sequence[Verdict] | None) -> str:
+    """Describe a run: what was sampled, and a row for each claim."""
+    fewest, most = min(used.values()), max(used.values())
+    sampled = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    facts = {"networks": f"{sampled} of each configuration", **facts_of(study), "folder": folder}
+    rows = [
+        (scope.claim.id, statement_of(scope), held_against(scope), _told(verdicts, scope), scope.claim.expect or "")
+        for scope in study.scopes
+    ]
+    return card(f"Run: {study.title}", facts, ("claim", "statement", "test", "verdicts", "expected"), rows)
+
+
+def _told(verdicts: Sequence[Verdict] | None, scope: Scope) -> str:
+    if verdicts is None:
+        return UNTESTED
+    counts = Counter(one.verdict for one in verdicts if one.claim == scope.claim)
+    return ", ".join(f"{SYMBOLS[verdict]} {counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])

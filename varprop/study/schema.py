@@ -20,6 +20,7 @@ from varprop.study.items import (
     InitializerItem,
     NounForm,
     StrictTable,
+    TrainingTable,
     Widths,
     activation_pattern,
     forms,
@@ -29,7 +30,6 @@ from varprop.study.items import (
 )
 from varprop.study.notation import MAX_DEPTH, MOST_LAYERS, layers_of
 from varprop.study.sweep import SweepTable, SweptScope
-from varprop.study.training import TrainingTable
 from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems
 from varprop.verification.reasons import REASONS

@@ -274,102 +274,52 @@ class Claim:
             raise ValueError(msg)
 
     def covers(self, place: Place) -> bool:
-        """Tell whether a claim is about a place.
-
-        Parameters
-        ----------
-        place : tuple of (int, str)
-            Layer and module.
-
-        Returns
-        -------
-        bool
-        """
+        """Tell whether a claim is about a place."""
         return self.layers is None or self.layers[0] <= place[0] <= self.layers[1]
 
     @property
     def counts(self) -> bool:
         """Whether a verdict on the claim may be false by chance, so that it takes its part of alpha.
 
-        Returns
-        -------
-        bool
-            False of an ``identity`` that holds for a reason, and of one about all networks, which one exception refutes and nothing
-            supports.
+        False of an ``identity`` that holds for a reason, and of one about all networks, which one exception refutes and nothing
+        supports.
         """
         return not self.rule.equality or (self.reason is None and self.least_share < 1.0)
 
     @property
     def rule(self) -> Test:
-        """The test that the claim names.
-
-        Returns
-        -------
-        Test
-        """
+        """The test that the claim names."""
         return TESTS[self.test]
 
     @property
     def least_share(self) -> float:
-        """Share of the networks in which an ``identity`` claim without a reason says to hold.
-
-        Returns
-        -------
-        float
-        """
+        """Share of the networks in which an ``identity`` claim without a reason says to hold."""
         return SHARE if self.share is None else self.share
 
     @property
     def direction(self) -> Literal["below", "above"]:
-        """Side of its bound on which a claim with one says that the truth lies.
-
-        Returns
-        -------
-        {"below", "above"}
-        """
+        """Side of its bound on which a claim with one says that the truth lies."""
         return "above" if self.below is None else "below"
 
     @property
     def bound(self) -> float:
-        """Factor per layer, or value, that a claim with a bound states.
-
-        Returns
-        -------
-        float
-            NaN of other claims.
-        """
+        """Factor per layer, or value, that a claim with a bound states; NaN of others."""
         given = self.above if self.below is None else self.below
         return math.nan if given is None else given
 
     @property
     def log_margin(self) -> float:
-        """Half-width of the margin on the scale of a ratio's logarithm.
-
-        Returns
-        -------
-        float
-        """
+        """Half-width of the margin on the scale of a ratio's logarithm."""
         return math.log1p(self.margin)
 
     @property
     def half_width(self) -> float:
-        """Half-width of the margin on the scale of the test's estimate: a logarithm where the margin is that of a ratio.
-
-        Returns
-        -------
-        float
-        """
+        """Half-width of the margin on the scale of the test's estimate: a logarithm where the margin is that of a ratio."""
         return self.log_margin if self.rule.margin == "ratio" else self.margin
 
     @property
     def shown_margin(self) -> float:
-        """Margin as tables have it.
-
-        Returns
-        -------
-        float
-            NaN where the test has none.
-        """
+        """Margin as tables have it; NaN where the test has none."""
         return math.nan if self.rule.margin is None else self.margin
 
 

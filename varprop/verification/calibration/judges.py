@@ -10,7 +10,7 @@ from varprop.model.network import Network
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.outcome import Outcome
 from varprop.verification.claims import TESTS, Claim, Null
-from varprop.verification.evidence import gather
+from varprop.verification.compare import gather
 from varprop.verification.findings import Evidence
 from varprop.verification.links import links
 from varprop.verification.questions import Question

@@ -18,7 +18,7 @@ from varprop.verification.calibration.judges import claim_of, judged, null_is_ex
 from varprop.verification.calibration.studies import Setting, measured_truth, taken_for
 from varprop.verification.calibration.truths import draw
 from varprop.verification.claims import Claim
-from varprop.verification.evidence import needed_quantities
+from varprop.verification.compare import needed_quantities
 
 if TYPE_CHECKING:
     import pandas as pd

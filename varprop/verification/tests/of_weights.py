@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from varprop._arguments import quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.initializers import Initializer
-from varprop.model.network import Site
+from varprop.model.network import Site, read_dense
 from varprop.model.shapes import TRUNCATED_VARIANCE
 from varprop.model.simulation import Simulation
+from varprop.numerics.streams import named_generator
 from varprop.stats import equivalence
 from varprop.stats.independence import Independence, independence
 from varprop.stats.law_fits import LawFit
@@ -18,7 +21,6 @@ from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
 from varprop.verification.claims import Claim, Test, register
 from varprop.verification.columns import jointly
-from varprop.verification.draws import draw_weights
 from varprop.verification.findings import Evidence, Finding, join_notes, p_value
 
 
@@ -142,3 +144,38 @@ def _cause(claim: Claim, law: Initializer, site: Site, matrices: FloatArray, fou
         candidates["fan_in and fan_out exchanged"] = weight_variance(claim.theory, fan_out, fan_in)
     matching = matching_variances(matrices, candidates, kurtosis=kurtosis)
     return f"layer {site.layer} has the variance of {' or '.join(matching)}" if matching else ""
+
+
+N_DRAWS = 10**6
+"""Of each law: the standard error of a normal law's variance is then 0.14 %."""
+
+
+def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, FloatArray]]:
+    """Draw weights of every different law in a network, the first layer that has it standing for all."""
+    seen = set()
+    for site, noun in read_dense(simulation.architecture, "weights_law"):
+        if (noun.weights.label, site.fans) in seen:
+            continue
+        seen.add((noun.weights.label, site.fans))
+        fan_in, fan_out = site.fans
+        if not noun.weights.iid:
+            msg = (
+                f"weights_law needs independent entries, and those of {noun.weights.label} are not known to be; "
+                "test what the layers measure instead, with step_mean or cumulative_mean"
+            )
+            raise ValueError(msg)
+        # A variance of 0 has no kurtosis, and its test says so.
+        if noun.weights.variance(*site.fans) > 0 and noun.weights.kurtosis(*site.fans) == math.inf:
+            msg = (
+                f"weights_law tests the variance with an error that takes a fourth moment, and {noun.weights.label} has "
+                "none; take more than 4 degrees of freedom"
+            )
+            raise ValueError(msg)
+        rng = named_generator(simulation.seed, f"weights {noun.weights.label} {fan_in} {fan_out}")
+        yield site, noun.weights, noun.weights.sample(_stack(fan_in, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
+
+
+def _stack(fan_in: int, fan_out: int) -> tuple[int, int, int]:
+    """Shape of so many matrices, or rows of one that has more, that they hold the weights wanted."""
+    rows = min(fan_out, math.ceil(N_DRAWS / fan_in))
+    return math.ceil(N_DRAWS / (rows * fan_in)), rows, fan_in

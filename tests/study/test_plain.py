@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from varprop.study import csv_files
-from varprop.study.csv_files import csv_text, unguarded
+from varprop import study
+from varprop.study.plain import csv_text, unguarded
 
 HOSTILE = "<script>alert('x')</script> & \"q\", 100 % of {z_1} a|b `c` _d_ 漢字 😀 \\frac"
 
@@ -85,6 +85,6 @@ def test_a_categorical_column_is_written_too():
 
 
 def test_every_csv_file_is_written_there():
-    package = Path(csv_files.__file__).parents[1]
+    package = Path(study.__file__).parents[1]
     found = [path.name for path in package.rglob("*.py") if ".to_csv(" in path.read_text(encoding="utf-8")]
-    assert found == ["csv_files.py"]
+    assert found == ["plain.py"]
