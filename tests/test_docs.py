@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from varprop.verification.claims import TESTS
-from varprop.verification.verdicts import COLUMNS
+from varprop.verification.verdict import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)

@@ -16,7 +16,7 @@ from varprop.study.parsing import parse_study
 from varprop.study.standing import Standing, stand
 from varprop.study.study import Study
 from varprop.verification.claims import TESTS, Claim
-from varprop.verification.verdicts import COLUMNS, Comparison, Forecast, Verdict, to_frame
+from varprop.verification.verdict import COLUMNS, Comparison, Forecast, Verdict, to_frame
 
 STUDY = """\
 schema = 1

@@ -8,10 +8,9 @@ import pytest
 
 from varprop.numerics.streams import DRAWS_VERSION
 from varprop.stats import ladder
-from varprop.study.looks import read_looks, with_look
+from varprop.study.looks import read_looks, sightings, with_look
 from varprop.study.parsing import parse_study
 from varprop.study.standing import stand
-from varprop.study.statements import sightings
 
 ALPHA = 0.05
 CLAIMS = """

@@ -11,7 +11,7 @@ from varprop.model.initializers import as_initializer
 from varprop.model.laws import Fans
 from varprop.model.layout import Reading, channels_first, channels_last
 from varprop.verification.audit.causes import CAUSES, hypotheses
-from varprop.verification.audit.meanings import MEANINGS
+from varprop.verification.audit.parts import MEANINGS
 
 TRUNCATED_STD = 0.8796256610342398  # of a standard normal cut at two standard deviations: erf and exp, by hand
 DRAWS = 100_000

@@ -8,7 +8,7 @@ import pytest
 
 import varprop as vp
 from varprop.verification.compare import Case, assess
-from varprop.verification.verdicts import COLUMNS
+from varprop.verification.verdict import COLUMNS
 
 RELU = vp.mlp([64] * 9, activation="relu", weights="he_normal")
 WRONG = vp.mlp([64] * 9, activation="relu", weights={"name": "variance_scaling", "scale": 2.2})

@@ -12,7 +12,7 @@ from varprop.verification.compare import Case
 from varprop.verification.compare import judge as judge_all
 from varprop.verification.prospects import Planned, plan_table
 from varprop.verification.reasons import REASONS, check_reason
-from varprop.verification.verdicts import Allowance
+from varprop.verification.verdict import Allowance
 
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")
 FORWARD = "preactivation_second_moment"

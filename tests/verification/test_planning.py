@@ -9,7 +9,7 @@ from varprop.stats.mixture import NormalMixture
 from varprop.verification.compare import Case, assess, judge
 from varprop.verification.findings import UndecidableError
 from varprop.verification.prospects import Planned, known_before, plan_table, watched_need
-from varprop.verification.verdicts import Allowance, of_one_look
+from varprop.verification.verdict import Allowance, of_one_look
 
 NETWORK = vp.mlp([64] * 9, activation="relu", weights="he_normal")
 UNKNOWN = vp.mlp([64] * 9, activation="relu", weights="he_normal", biases={"name": "normal", "std": 1e-9})

@@ -15,8 +15,8 @@ from varprop.cli.audit_model import audit_model
 from varprop.cli.calibrate import calibrate
 from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
-from varprop.cli.folders import folder
 from varprop.cli.listing import Catalogue, entries
+from varprop.cli.options import folder
 from varprop.cli.plan import plan
 from varprop.cli.terminal import Json, out, say
 
@@ -109,7 +109,7 @@ def run(
 ) -> None:
     """Sample what is missing of each study, test its claims, and say what came out."""
     with guarded():
-        from varprop.cli.execution import executor_for
+        from varprop.cli.options import executor_for
         from varprop.cli.progress import Pace, progress_of
         from varprop.study import StudyError, load_study, run_study
         from varprop.study.files import reading
@@ -328,7 +328,7 @@ def verify(
         from varprop.study.notation import parse_network
         from varprop.theory import get_theory
         from varprop.verification.compare import hold_against
-        from varprop.verification.verdicts import to_frame
+        from varprop.verification.verdict import to_frame
 
         network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
         get_theory(theory)  # before sampling, not after

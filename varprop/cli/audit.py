@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from varprop.cli.failures import CONTRADICTED, guarded
-from varprop.cli.folders import folder
+from varprop.cli.options import folder
 from varprop.cli.terminal import Json, say
 
 DRAWS_MAX = 10**8

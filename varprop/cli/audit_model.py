@@ -49,7 +49,7 @@ def audit_model(
         from varprop.cli.show import print_json, print_table, records
         from varprop.verification.compare import hold_against
         from varprop.verification.modules import module_gains
-        from varprop.verification.verdicts import to_frame
+        from varprop.verification.verdict import to_frame
 
         shapes = [_shape(text) for text in shape]
         build = _factory(factory)

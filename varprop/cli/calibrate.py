@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop.cli.failures import CONTRADICTED, fail, guarded
-from varprop.cli.folders import folder
+from varprop.cli.options import folder
 from varprop.cli.terminal import Json, say
 
 if TYPE_CHECKING:

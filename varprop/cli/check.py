@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop.cli.failures import BAD_INPUT, guarded
-from varprop.cli.folders import folder
+from varprop.cli.options import folder
 from varprop.cli.terminal import say
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from varprop.cli.terminal import is_shown, out
 if TYPE_CHECKING:
     import pandas as pd
 
-    from varprop.verification.verdicts import Forecast, Verdict
+    from varprop.verification.verdict import Forecast, Verdict
 
 _UNBOUNDED = 10_000
 """Columns of a 'terminal' that is a file or a pipe: nothing is wrapped or cut."""

@@ -22,7 +22,7 @@ from varprop.report.wording import (
 )
 from varprop.study.plain import csv_text
 from varprop.verification.audit.frameworks import CaseAudit, parts_frame, to_frame
-from varprop.verification.audit.meanings import MEANINGS
+from varprop.verification.audit.parts import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit
 from varprop.verification.audit.stated import ClaimAudit, claims_frame
 

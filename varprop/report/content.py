@@ -30,7 +30,7 @@ from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listi
 from varprop.study.earlier import unrecorded
 from varprop.study.looks import ladder_told
 from varprop.verification.validity import declared_symmetric
-from varprop.verification.verdicts import Verdict, to_frame
+from varprop.verification.verdict import Verdict, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd

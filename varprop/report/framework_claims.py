@@ -17,7 +17,7 @@ from varprop.study.plain import unguarded
 from varprop.verification.audit.result import MARGIN
 from varprop.verification.audit.stated import COLUMNS, claim_of, over_the_laws
 from varprop.verification.claims import VERDICTS
-from varprop.verification.verdicts import Verdict
+from varprop.verification.verdict import Verdict
 
 FILE = "defaults.csv"
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
 from varprop.report.wording import axis_label, count, percent
 from varprop.study.plain import csv_text
-from varprop.verification.verdicts import Verdict
+from varprop.verification.verdict import Verdict
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
 from varprop.report.strips import strip_picture
-from varprop.report.wording import MISSING, departure, estimate_of, margin_of, networks_needed, place_of, sentence
+from varprop.report.tables import departure, estimate_of, margin_of, networks_needed, place_of
+from varprop.report.wording import MISSING, sentence
 from varprop.study.plain import csv_text
 from varprop.verification.claims import Claim
-from varprop.verification.verdicts import Verdict
+from varprop.verification.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

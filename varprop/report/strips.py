@@ -11,9 +11,10 @@ from varprop.report.figures import house_style
 from varprop.report.forest import draw_strip
 from varprop.report.palette import VERDICTS
 from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, SYMBOLS, count, listing, margin_of
+from varprop.report.tables import margin_of
+from varprop.report.wording import MISSING, SYMBOLS, count, listing
 from varprop.study.plain import plain
-from varprop.verification.verdicts import Verdict, to_frame
+from varprop.verification.verdict import Verdict, to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from varprop.study.looks import Look, judged_by, with_look
 from varprop.study.standing import Standing
 from varprop.study.stored import Store
 from varprop.verification.compare import Found, verdicts_on
-from varprop.verification.verdicts import Verdict
+from varprop.verification.verdict import Verdict
 from varprop.verification.watching import Watch, look_schedule, mixture_for
 
 

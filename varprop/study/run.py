@@ -26,7 +26,7 @@ from varprop.study.stored import Store
 from varprop.study.study import Scope, Study, facts_of, held_against, statement_of
 from varprop.verification.claims import SYMBOLS, VERDICTS
 from varprop.verification.compare import Case, Found, judge
-from varprop.verification.verdicts import Verdict, to_frame
+from varprop.verification.verdict import Verdict, to_frame
 from varprop.verification.watching import Watch
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from functools import cached_property
 from varprop._limits import MAX_NETWORKS
 from varprop.stats import ladder
 from varprop.stats.mixture import NormalMixture
-from varprop.study.looks import Design, Look, ladder_told, look_at
-from varprop.study.statements import Sighting, sightings
+from varprop.study.looks import Design, Look, Sighting, ladder_told, look_at, sightings
 from varprop.study.study import Study
 from varprop.verification.prospects import first_rung, known_before, watched_need
-from varprop.verification.verdicts import Allowance
+from varprop.verification.verdict import Allowance
 from varprop.verification.watching import look_schedule, mixture_for
 
 

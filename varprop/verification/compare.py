@@ -27,7 +27,7 @@ from varprop.verification.own import ALONE
 from varprop.verification.questions import Question, ask
 from varprop.verification.tests.of_depth import cumulative_findings
 from varprop.verification.validity import declared_symmetric
-from varprop.verification.verdicts import Allowance, Verdict, decide, in_one_report, of_one_look, to_frame
+from varprop.verification.verdict import Allowance, Verdict, decide, in_one_report, of_one_look, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd

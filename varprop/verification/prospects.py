@@ -28,7 +28,7 @@ from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
 from varprop.verification.links import links
-from varprop.verification.verdicts import Allowance, forecast
+from varprop.verification.verdict import Allowance, forecast
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,9 @@ from varprop._typing import RNGLike
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
 from varprop.numerics.streams import generator_of
-from varprop.verification.audit.causes import hypotheses
+from varprop.verification.audit.causes import fans_of, hypotheses
 from varprop.verification.audit.drawing import Draws, Fault, bound, draw, name_of
 from varprop.verification.audit.explanation import Explanation, Unexplained, explain, verdict_on
-from varprop.verification.audit.fans import fans_of
 from varprop.verification.audit.orthogonal import calls_needed, flattened, orthogonal_parts
 from varprop.verification.audit.parts import (
     constancy,

@@ -20,7 +20,7 @@ from varprop.verification.audit.drawing import bound
 from varprop.verification.audit.frameworks import audit_case
 from varprop.verification.audit.result import ALPHA, Audit
 from varprop.verification.claims import Claim
-from varprop.verification.verdicts import Comparison, Verdict
+from varprop.verification.verdict import Comparison, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

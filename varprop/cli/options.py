@@ -1,14 +1,26 @@
-"""Where the command line has blocks sampled."""
+"""What options of the command line stand for: folders, and where blocks are sampled."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import cast
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import typer
 
 from varprop.cli.failures import fail
-from varprop.engine.cluster import dask_executor
-from varprop.engine.executors import ExecutorLike
+
+if TYPE_CHECKING:
+    from varprop.engine.executors import ExecutorLike
+
+
+def folder(given: str | Path) -> Path:
+    """Read the name of a folder; none at all, as an unset variable leaves it, would be the working folder."""
+    if not str(given) or "\0" in str(given):
+        msg = "it is empty (an unset variable?); write . for the working folder"
+        raise typer.BadParameter(msg)
+    return Path(given)
 
 
 @contextlib.contextmanager
@@ -17,10 +29,12 @@ def executor_for(name: str | None, *, address: str | None, workers: int | None) 
     if name != "dask":
         if address is not None:
             fail("--address is a Dask scheduler's; add --executor dask")
-        yield cast(ExecutorLike, name)
+        yield cast("ExecutorLike", name)
         return
     if address is not None and workers is not None:
         fail("the cluster at --address has workers of its own; leave --workers out")
+    from varprop.engine.cluster import dask_executor
+
     with contextlib.ExitStack() as stack:
         try:
             executor = stack.enter_context(dask_executor(address, workers=workers))

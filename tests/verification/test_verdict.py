@@ -9,7 +9,7 @@ import pytest
 import varprop as vp
 from varprop.stats.multiple import exploration_adjust, holm
 from varprop.verification.claims import TESTS, Claim
-from varprop.verification.verdicts import COLUMNS, Comparison, Verdict, in_one_report, to_frame
+from varprop.verification.verdict import COLUMNS, Comparison, Verdict, in_one_report, to_frame
 
 SMALL = """
 schema = 1
