@@ -3,7 +3,8 @@ import re
 import pandas as pd
 import pytest
 
-from varprop.report.calibration import calibration_markdown, level_figure, write_calibration
+from varprop.plot.statistics import level_figure
+from varprop.report.calibration import calibration_markdown, write_calibration
 from varprop.verification.calibration import selfcheck as checks
 from varprop.verification.savings import sequential_savings
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import varprop as vp
+from varprop.plot.sweeps import sweep_figure
 from varprop.report.content import study_document
-from varprop.report.sweep_figure import sweep_figure
-from varprop.report.sweeping import COLUMNS, points_of, sweep_frame, value_in, with_variance
+from varprop.study.sweep_data import COLUMNS, points_of, sweep_frame, value_in, with_variance
 
 pytestmark = pytest.mark.false_alarm(0)  # what is drawn is compared with the very numbers that were sampled
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varprop.plot.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
 from varprop.report.default_claims import defaults_blocks
 from varprop.report.framework_claims import FILE
 from varprop.report.markdown import escape
 from varprop.report.replacing import FileSet, replace_report
-from varprop.report.wording import MISSING, SYMBOLS, count, listing, number, percent, pvalue, sentence
 from varprop.study.csv_files import csv_text
 from varprop.verification.audit.meanings import MEANINGS
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 _HEADS = (

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varprop.report.figures import house_style
+from varprop.plot.figure_files import render_svg, standalone
+from varprop.plot.statistics import level_figure
 from varprop.report.level_counts import levels_section
 from varprop.report.markdown import escape
-from varprop.report.palette import MARGIN, MARGIN_ALPHA
 from varprop.report.replacing import FileSet, replace_report
-from varprop.report.svg import render_svg, standalone
 from varprop.study.csv_files import csv_text
 from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FILES = ("README.md", "calibration.csv", "levels.svg", "levels.csv", "sequential.csv")
 """What the report of a check may consist of."""
 _TITLE = "Rejections of a true null at a nominal 5 %, by test"
-_FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
+
 _KEY = ["test", "configuration"]
 _AT_MOST = frozenset({"dead_rate"})
 """Tests of counts: their p-values are bounded by the level, and no more is promised."""
@@ -228,47 +226,6 @@ def _promise(row: _Row) -> str:
 
 def _word(met: object) -> str:
     return {True: "yes", False: "no"}.get(met, "") if isinstance(met, bool) else ""
-
-
-def level_figure(frame: pd.DataFrame) -> Figure:
-    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network."""
-    import seaborn as sns
-    from matplotlib.figure import Figure
-
-    rows = frame[(frame["part"] == "tests") & (frame["rate"] == "level") & (frame["alpha"] == frame["alpha"].max())]
-    parts = rows["configuration"].str.rsplit(", ", n=1)
-    rows = rows.assign(family=parts.str[0], size=parts.str[1])
-    tests, sizes, families = (list(dict.fromkeys(rows[name])) for name in ("test", "size", "family"))
-    with house_style():
-        figure = Figure(figsize=(2.0 + 1.6 * len(sizes), 1.2 + 0.32 * len(tests)), layout="constrained")
-        panels = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, size in zip(panels, sizes, strict=True):
-            _draw_levels(axes, rows[rows["size"] == size], tests, families)
-            axes.set_title(size, loc="left")
-            sns.despine(ax=axes, left=True)
-        panels[0].set_yticks(range(len(tests)), tests)
-        panels[0].set_ylim(len(tests) - 0.5, -0.5)
-        figure.supxlabel("share of studies that reject", fontsize=9)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(families), frameon=False)
-    return figure
-
-
-def _draw_levels(axes: Axes, rows: pd.DataFrame, tests: Sequence[str], families: Sequence[str]) -> None:
-    """One panel: the accepted region, and a mark for each test and family of networks."""
-    exact = rows[rows["accept_low"] > 0]
-    if len(exact):
-        low, high = (exact[name].iloc[0] / exact["repeats"].iloc[0] for name in ("accept_low", "accept_high"))
-        axes.axvspan(float(low), float(high), color=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)
-    axes.axvline(float(rows["alpha"].iloc[0]), color=MARGIN, linewidth=0.8)
-    for i, family in enumerate(families):
-        mine = rows[rows["family"] == family]
-        color, marker = _FAMILIES[i % len(_FAMILIES)]
-        at = [tests.index(test) + 0.16 * (i - (len(families) - 1) / 2) for test in mine["test"]]
-        errors = [(mine["value"] - mine["ci_low"]).to_list(), (mine["ci_high"] - mine["value"]).to_list()]
-        axes.errorbar(
-            mine["value"], at, xerr=errors, fmt=marker, color=color, markersize=3.5, elinewidth=0.9, label=family
-        )
 
 
 def _states_a_bound(test: str) -> bool:

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
+from varprop.plot.wording import SYMBOLS, count, listing, meaning, number, percent, sentence
 from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
-from varprop.report.exact_laws import exact_law_pictures
-from varprop.report.figures import forest_figure, profile_figure
-from varprop.report.histogram_figures import histogram_pictures
-from varprop.report.phases import phase_pictures
-from varprop.report.records import is_standardised
-from varprop.report.rows import rows_pictures
-from varprop.report.sample_summary import CONFIDENCE, SPREAD, layer_summary
-from varprop.report.spreads import spread_pictures
-from varprop.report.svg import render_svg
-from varprop.report.sweep_figure import sweep_pictures, without_sweep
-from varprop.report.tables import (
-    LedgerEntry,
-    layer_table,
-    ledger_entries,
-    ledger_table,
-    summary_table,
-    verdict_table,
-)
-from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
+from varprop.report.law_pictures import exact_law_pictures, histogram_pictures, phase_pictures, spread_pictures
+from varprop.report.pictures import forest_pictures, profile_pictures, rows_pictures, sweep_pictures, without_sweep
+from varprop.report.tables import LedgerEntry, layer_table, ledger_entries, ledger_table, verdict_table
 from varprop.study.earlier import unrecorded
 from varprop.study.looks import ladder_told
 from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from varprop.model.simulation import Simulation
@@ -45,8 +30,7 @@ FIGURES = ("profile", "forest", "exact-law", "sweep", "rows", "histograms", "dis
 """What ``[report] figures`` may ask for."""
 _USUAL_FIGURES = ("profile", "forest")
 _USUAL_OF_TRAINING = ("rows",)
-_UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
-"""Profiles of a study that claims nothing."""
+
 _VERSIONS = ("varprop", "numpy", "scipy")
 """Packages whose versions are told: those that make the numbers."""
 
@@ -60,9 +44,9 @@ def study_document(run: Run) -> StudyDocument:
     wanted = usual if study.figures is None else study.figures
     pictures: list[Picture] = []
     if "profile" in wanted:
-        pictures += _profiles(study, simulations, run.predictions())
+        pictures += profile_pictures(study, simulations, run.predictions())
     if "forest" in wanted and entries:
-        pictures += _forests(study, verdicts)
+        pictures += forest_pictures(study, verdicts)
     if "exact-law" in wanted:
         pictures += exact_law_pictures(simulations)
     if "sweep" in wanted:
@@ -277,103 +261,6 @@ def _networks(run: Run) -> str:
 
 
 # ---- figures -----------------------------------------------------------------------------------------------------
-
-
-def _profiles(study: Study, simulations: Mapping[str, Simulation], predictions: pd.DataFrame) -> list[Picture]:
-    """Draw every quantity that is claimed something of, in the configurations it is claimed of."""
-    import pandas as pd
-
-    predictions = predictions.reindex(columns=["configuration", "layer", "quantity", "theory", "predicted"])
-    drawn: dict[str, list[str]] = {}
-    for quantity in dict.fromkeys(claim.quantity for claim in study.claims) or _UNCLAIMED:
-        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
-        labels = [c.label for c in study.configurations if not scopes or any(c.label in s.labels for s in scopes)]
-        # Weights are tested too, and are no quantity of a simulation.
-        drawn[quantity] = [label for label in labels if quantity in simulations[label].quantities]
-    # All quantities of a configuration at once: its samples are read from disk for each time they are asked for.
-    wanted_of = {label: [quantity for quantity, labels in drawn.items() if label in labels] for label in simulations}
-    rows = {
-        label: layer_summary(simulations[label], quantities, configuration=label)
-        for label, quantities in wanted_of.items()
-        if quantities
-    }
-    pictures = []
-    for quantity, recorded in drawn.items():
-        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
-        summaries = [rows[label][rows[label]["quantity"] == quantity] for label in recorded]
-        if all(summary.empty for summary in summaries):
-            continue
-        theories = {"mean-field"} | {scope.claim.theory for scope in scopes if scope.claim.theory}
-        wanted = (predictions["quantity"] == quantity) & predictions["theory"].isin(theories)
-        lines = predictions[wanted & predictions["configuration"].isin(recorded)]
-        pictures.append(_profile_picture(quantity, pd.concat(summaries), lines))
-    return pictures
-
-
-def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataFrame) -> Picture:
-    n_networks, panels = summary["n_networks"], summary["configuration"].nunique()
-    networks = count(n_networks.max(), "network")
-    if n_networks.min() < n_networks.max():
-        networks = f"{count(n_networks.min())} to {networks}"
-    theories = list(dict.fromkeys(predictions["theory"]))
-    lines = f" Lines: the predictions of {listing(theories)}." if theories else ""
-    name = f"profile-{quantity}"
-    alternative = (
-        f"{sentence(meaning(quantity))[:-1]}, layer by layer, in {count(panels, 'configuration')}: measured means, the spread over "
-        f"networks{', and the predictions of ' + listing(theories) if theories else ''}. The table below has the numbers."
-    )
-    draw = partial(profile_figure, summary, predictions)
-    return Picture(
-        name=name,
-        heading=f"{axis_label(quantity)} over depth ({quantity})",
-        caption=(
-            f"{sentence(meaning(quantity))} Dots: mean over {networks}, with its {percent(CONFIDENCE)} interval (often smaller "
-            f"than the dot). Band: from the {percent(SPREAD[0])} to the {percent(SPREAD[1])} quantile over networks."
-            f"{lines} Each panel has its own scale: logarithmic where nothing is negative, and an arrow at its edge then stands for exactly 0."
-        ),
-        alternative=alternative,
-        svg=render_svg(draw(), title=alternative, name=name),
-        draw=draw,
-        numbers=summary_table(
-            summary, predictions, caption=f"The numbers of the figure {name}.", file=f"tables/figures/{name}.csv"
-        ),
-    )
-
-
-def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
-    """Draw the verdicts: those on ratios, and those on standardised means, which have an axis of their own."""
-    order = {claim: i for i, claim in enumerate(dict.fromkeys(claim.id for claim in study.claims))}
-    decided = verdicts[verdicts["verdict"].notna()].sort_values("claim", key=lambda ids: ids.map(order), kind="stable")
-    standardised = [is_standardised(record) for record in decided.to_dict("records")]
-    parts = {
-        "forest": (decided[[not is_mean for is_mean in standardised]], "measured over predicted"),
-        "forest-zero-mean": (decided[standardised], "the standardised mean"),
-    }
-    pictures = []
-    for name, (part, what) in parts.items():
-        if part.empty:
-            continue
-        counts = part["verdict"].value_counts()
-        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if verdict in counts)
-        alternative = f"{sentence(what)[:-1]}, with interval and margin, for {count(len(part), 'verdict')}: {told}. The claims' tables have the numbers."
-        draw = partial(forest_figure, part)
-        pictures.append(
-            Picture(
-                name=name,
-                heading=f"All verdicts: {what}",
-                caption=(
-                    f"Each row is one verdict: {what}, with its interval. The shaded band is the claim's margin; a "
-                    "claim about a bound has none, and its gain per layer, or value, stands over the bound. Marks: circle "
-                    "supported, cross refuted, diamond inconclusive. Rows beyond the axis stand at its edge with "
-                    f"an arrow and their value. {SYMBOL_KEY}."
-                ),
-                alternative=alternative,
-                svg=render_svg(draw(), title=alternative, name=name),
-                draw=draw,
-                numbers=None,
-            )
-        )
-    return pictures
 
 
 # ---- reproduction ------------------------------------------------------------------------------------------------

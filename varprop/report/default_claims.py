@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from varprop.plot.wording import SYMBOLS, count, interval, number, percent
 from varprop.report.framework_claims import FILE
 from varprop.report.markdown import escape
-from varprop.report.wording import SYMBOLS, count, interval, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
 
 _HEADS = ("Claim", "Entry", "Verdict", "Nearest law", "Variance over the law's", "95 % interval", "Note")
 

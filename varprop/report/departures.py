@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
-from varprop.report.wording import MISSING, axis_label, count, interval, number, percent
+from varprop.plot.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
+from varprop.plot.wording import MISSING, axis_label, count, interval, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _COMPARED = {
     "directional": "gain per layer/claimed bound",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from varprop.plot.figure_files import render_svg
+
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from collections.abc import Iterable
+
+    from varprop.plot.figure_files import Drawing
 
 Kind = Literal["text", "number", "verdict"]
 
@@ -73,8 +76,24 @@ class Picture:
     caption: str
     alternative: str
     svg: str
-    draw: Callable[[], Figure]
+    draw: Drawing
     numbers: Table | None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        draw: Drawing,
+        *,
+        heading: str,
+        caption: str,
+        alternative: str,
+        numbers: Table | None = None,
+        ids: str = "",
+    ) -> Picture:
+        """Draw a figure; what it points at within itself is called by ``ids``, or by its name."""
+        svg = render_svg(draw(), title=alternative, name=ids or name)
+        return cls(name, heading, caption, alternative, svg, draw, numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FORBIDDEN = frozenset('/\\:<>"|?*')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE)

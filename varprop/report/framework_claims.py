@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from varprop._arguments import quoted
 from varprop.report.document import Cell
@@ -16,6 +15,9 @@ from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
 from varprop.verification.audit.stated import COLUMNS
 from varprop.verification.claims import VERDICTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE = "defaults.csv"
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")

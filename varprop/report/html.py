@@ -13,13 +13,14 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from varprop.report.document import IndexDocument, StudyDocument
-from varprop.report.svg import dark_rules
-from varprop.report.wording import SYMBOLS, plain_lines
+from varprop.plot.figure_files import dark_rules
+from varprop.plot.wording import SYMBOLS, plain_lines
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from varprop.report.document import IndexDocument, StudyDocument
 
 
 def study_html(document: StudyDocument) -> str:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from varprop.plot.wording import SYMBOLS, count, listing, number
 from varprop.report.content import contradictions, tally
 from varprop.report.document import LEDGER_FOLDER, Cell, Column, IndexDocument, LedgerRow, Table
 from varprop.report.introduction import INTRODUCTION, NOTATION, TERMS
 from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
-from varprop.report.wording import SYMBOLS, count, listing, number
 from varprop.study.csv_files import csv_text
 from varprop.study.fingerprint import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from varprop.study.run import Run
 
 

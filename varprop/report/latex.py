@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from varprop.plot.wording import SYMBOLS, plain_lines
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, LedgerRow, Picture, Statement, StudyDocument, Table
 from varprop.report.latex_tables import fragment, label_of, paragraphs, set_table
 from varprop.report.tex import tex, tex_code
-from varprop.report.wording import SYMBOLS, plain_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _TWO_HEADINGS = 18  # lines: a heading upon another, and what is below
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from varprop.report.document import Cell, Column, Table
+from varprop.plot.wording import MISSING, SYMBOLS
 from varprop.report.tex import CHARACTER_COMMAND, tex
-from varprop.report.wording import MISSING, SYMBOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from varprop.report.document import Cell, Column, Table
 
 _NUMBER = re.compile(r"(-?)(\d[\d,]*)(?:\.(\d+))?(?:e([+-])0*(\d+))?")
 

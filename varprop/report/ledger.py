@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from varprop.plot.records import Record, compared_in, value_in
+from varprop.plot.wording import MISSING, sentence
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
 from varprop.report.jointly import COLUMN
-from varprop.report.records import Record, compared_in, value_in
-from varprop.report.strips import strip_picture
-from varprop.report.tables import LedgerEntry
-from varprop.report.wording import MISSING, sentence
+from varprop.report.pictures import strip_picture
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pandas as pd
+
+    from varprop.report.tables import LedgerEntry
 
 FAMILIES = {
     "symmetry": "Symmetry: all weights alike",

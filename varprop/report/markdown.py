@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from varprop.plot.wording import plain_lines
 from varprop.report.document import (
     LEDGER_FOLDER,
     Cell,
@@ -16,8 +17,10 @@ from varprop.report.document import (
     StudyDocument,
     Table,
 )
-from varprop.report.wording import plain_lines
 from varprop.study.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;"}  # $: formulas, @: mentions
 _SPECIAL = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from varprop.study.files import TooLargeError, read_bytes, read_text
 from varprop.study.fingerprint import DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 PAGES = ("README.md", "index.html", "supplement.tex")
 """Files that say in their text who wrote them."""

@@ -7,11 +7,12 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from varprop.report.document import IndexDocument, StudyDocument
 from varprop.report.html import index_html, study_html
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from varprop.report.document import IndexDocument, StudyDocument
 
 _INSTALL = "the format 'pdf' needs WeasyPrint; install it with: pip install 'varprop[pdf]'"
 _PAGE_LINK = re.compile(r'(href="[^"#:]*)/index\.html(?=[#"])')

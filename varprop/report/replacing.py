@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -32,6 +31,8 @@ from varprop.study.lock import locked
 from varprop.study.store import LEFT, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from varprop.study.run import Run
 
 ASIDE = ".varprop-report"

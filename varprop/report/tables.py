@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
+from varprop.plot.records import Record, text_in, value_in
+from varprop.plot.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
 from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.report.document import Cell, Column, Table
-from varprop.report.records import Record, text_in, value_in
-from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from varprop.verification.claims import Claim
@@ -28,9 +29,6 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
-
-
-_PLACE = ["configuration", "layer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,30 +174,3 @@ def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
         "Note": text_in(row, "note"),
     }
     return [texts[column.title] for column in columns]
-
-
-def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: str, file: str) -> Table:
-    """Tabulate the numbers that a profile draws: its alternative for those who cannot see it."""
-    theories = list(dict.fromkeys(predictions["theory"]))
-    lookup = {
-        (row["configuration"], row["layer"], row["theory"]): number(float(row["predicted"]))
-        for row in predictions.to_dict("records")
-    }
-    names = ("Layer", "Networks", "Mean", "95 % interval", "5 %", "95 %", *theories)
-    rows = [
-        [
-            str(row["configuration"]) or MISSING,
-            f"{int(row['layer'])}",
-            count(row["n_networks"]),
-            number(row["mean"]),
-            interval(row["ci_low"], row["ci_high"]),
-            number(row["low"]),
-            number(row["high"]),
-            *(lookup.get((row["configuration"], row["layer"], theory), MISSING) for theory in theories),
-        ]
-        for row in summary.to_dict("records")
-    ]
-    columns = [Column("Configuration"), *(Column(name, "number") for name in names)]
-    wide = predictions.pivot_table(index=_PLACE, columns="theory", values="predicted", sort=False, aggfunc="first")
-    numbers = summary.join(wide.reindex(columns=theories), on=_PLACE) if theories else summary
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, csv_text(numbers))

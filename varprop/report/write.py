@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varprop._arguments import checked, items_of, quoted
+from varprop.plot.figure_files import render_pdf, render_png, standalone
 from varprop.report.content import study_document
 from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
 from varprop.report.file_names import name_problems
@@ -18,10 +18,11 @@ from varprop.report.markdown import index_markdown, study_markdown
 from varprop.report.own_files import RECORD, check_target
 from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
 from varprop.report.replacing import ASIDE, FileSet, replace_report
-from varprop.report.svg import render_pdf, render_png, standalone
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from varprop.study.run import Run
 
 _SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str | bytes]]] = {

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from varprop.model.simulation import Samples, Simulation
-from varprop.report.sample_summary import frame_summary, layer_summary
+from varprop.plot.depth import frame_summary, layer_summary
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -1,4 +1,4 @@
-"""A forest: every verdict's estimate over its prediction, with interval and margin, a row each."""
+"""A forest: every verdict's estimate over its prediction, with interval and margin, a row each; or a strip of marks for a claim."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from varprop.report.palette import MARGIN, MARGIN_ALPHA, VERDICTS
-from varprop.report.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
-from varprop.report.ticks import set_round_ticks
-from varprop.report.wording import SYMBOLS, axis_label, number
+from varprop._arguments import checked
+from varprop.plot.axes import house_style, legend_above, new_axes, set_round_ticks
+from varprop.plot.palette import MARGIN, MARGIN_ALPHA, VERDICTS
+from varprop.plot.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
+from varprop.plot.wording import SYMBOLS, axis_label, number
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLUMNS = ["claim", "configuration", "quantity", "layer", "verdict", "estimate", "ci_low", "ci_high"]
+
 
 _ROW = 0.21  # inches a row
 _EDGE = 0.03  # share of the axis that the markers of clipped rows keep from its end
@@ -25,6 +32,61 @@ _WIDEST = math.log(1e3)  # to either side, where no row has a margin
 _MARKER = 5.5  # points
 _TOLD = 5  # lines of a strip that have room for a number beside a mark beyond the axis
 _LONGEST_LABEL = 60  # characters
+_STRIP = 2.6  # inches
+_STRIP_AXIS = 0.3  # inches: the axis with its numbers
+_STRIP_ROW = 0.2
+_STRIP_MOST = 1.2
+_MARKS = 12  # to a line, where a strip has no axis
+
+
+@checked
+def forest(verdicts: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw every verdict: measured over predicted with its interval, and the margin it is held against.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        What `verify` returns, or `Run.verdicts()`; rows without a verdict are left out.
+    ax : Axes, optional
+        Where to draw; a new figure, tall enough for all rows, if None.
+
+    Returns
+    -------
+    Axes
+        A row for each verdict, told by colour and by marker. Rows outside the axis stand at its edge with an arrow and
+        their value. If all are tests of a zero mean, the axis is their standardised mean.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or no row bears a verdict.
+    TypeError
+        If an argument is of another kind.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([32] * 4, activation="relu", weights="he_normal")
+    >>> out = vp.verify(vp.simulate(net, n_networks=200, rng=1), theory="he")
+    >>> vp.plot.forest(out).get_xlabel()
+    'measured / predicted'
+    """
+    import pandas as pd
+
+    if not isinstance(verdicts, pd.DataFrame):
+        msg = f"forest takes a pandas DataFrame, got {type(verdicts).__name__}; pass what vp.verify returns"
+        raise TypeError(msg)
+    columns = verdicts.columns
+    lacking = (
+        [name for name in _COLUMNS if name not in columns] if columns.nlevels == 1 and columns.is_unique else _COLUMNS
+    )
+    if lacking:
+        msg = f"the frame has no column {', '.join(lacking)} of its own; pass what vp.verify returns"
+        raise ValueError(msg)
+    ax = new_axes(figsize=forest_size(verdicts)) if ax is None else ax
+    draw_forest(ax, verdicts)
+    legend_above(ax, forest_legend(verdicts), columns=4)
+    return ax
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +312,54 @@ def forest_size(verdicts: pd.DataFrame) -> tuple[float, float]:
     rows = forest_rows(verdicts)
     groups = len({row.group for row in rows if row.group})
     return 8.0, 0.9 + _ROW * (len(rows) + 1.25 * groups)
+
+
+def forest_figure(verdicts: pd.DataFrame) -> Figure:
+    """Draw every verdict with its estimate over prediction, its interval and its margin."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    with house_style():
+        figure = Figure(figsize=forest_size(verdicts), layout="constrained")
+        axes = figure.subplots()
+        draw_forest(axes, verdicts)
+        sns.despine(ax=axes, left=True)
+        figure.legend(**forest_legend(verdicts), loc="outside upper right", ncols=4, frameon=False)
+    return figure
+
+
+def strip_figure(verdicts: pd.DataFrame) -> Figure:
+    """Draw a line for every verdict, without labels."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    n_rows = int(verdicts["verdict"].notna().sum())
+    height = min(_STRIP_ROW * n_rows, _STRIP_MOST)
+    with house_style():
+        figure = Figure(figsize=(_STRIP, _STRIP_AXIS + height))
+        axes = figure.add_axes(
+            (0.04, _STRIP_AXIS / (_STRIP_AXIS + height), 0.92, height / (_STRIP_AXIS + height) - 0.02)
+        )
+        draw_strip(axes, verdicts, marker_size=min(5.0, 72 * 0.8 * height / n_rows))
+        sns.despine(ax=axes, left=True)
+    return figure
+
+
+def marks_figure(verdicts: pd.DataFrame) -> Figure:
+    """Draw a mark for every verdict, twelve to a line: of tests of equality there is nothing to measure along an axis."""
+    from matplotlib.figure import Figure
+
+    found = verdicts["verdict"].dropna().sort_values(key=lambda names: names.map(list(SYMBOLS).index), kind="stable")
+    lines = -(-len(found) // _MARKS)
+    height = min(_STRIP_ROW * lines, _STRIP_MOST)
+    with house_style():
+        figure = Figure(figsize=(_STRIP, height + 0.1))
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        for index, verdict in enumerate(found):
+            style = VERDICTS[verdict]
+            axes.plot(
+                index % _MARKS, index // _MARKS, color=style.color, marker=style.marker, markersize=5.0, linewidth=0
+            )
+        axes.set(xlim=(-0.7, _MARKS - 0.3), ylim=(lines - 0.4, -0.6))
+        axes.set_axis_off()
+    return figure

@@ -1,30 +1,27 @@
-"""The figure of trained networks: in how many different rows and columns their weight matrices are, layer by layer."""
+"""Cells of trained networks: in how many different rows and columns their weight matrices are, layer by layer."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from varprop._typing import Float64Array
-from varprop.report.document import Column, Picture, Table
-from varprop.report.figures import house_style
-from varprop.report.palette import INK, PAPER, VERDICTS
-from varprop.report.svg import render_svg
-from varprop.report.wording import MISSING, count, listing, number
+from varprop.plot.axes import house_style
+from varprop.plot.palette import INK, PAPER, VERDICTS
+from varprop.plot.wording import count
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from varprop._typing import Float64Array
     from varprop.model.simulation import Simulation
 
-_AXES = ("rows", "columns")
+AXES = ("rows", "columns")
 _CELL = (0.52, 0.27)  # inches
 _FROM_LEFT = 0.062  # inches for each letter of a label
 _GAP = 0.7  # cells between what is told of rows and of columns
@@ -45,7 +42,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """What a cell tells, and how it is drawn."""
 
     name: str
@@ -54,48 +51,15 @@ class _Kind:
     ink: str
 
 
-_ALIKE = _Kind("all alike in every step", VERDICTS["supported"].color, 1.0, PAPER)
-_PARTED = _Kind("alike at the start only", VERDICTS["refuted"].color, 0.3, INK)
-_DIFFERENT = _Kind("different from the start", VERDICTS["inconclusive"].color, 0.16, INK)
-
-
-def rows_pictures(simulations: Mapping[str, Simulation]) -> list[Picture]:
-    """Draw in how many different rows and columns trained networks' matrices are; no picture if that was not recorded."""
-    found = [counts_of(label, simulation) for label, simulation in simulations.items()]
-    counts = [one for one in found if one.ranges]
-    if not counts:
-        return []
-    name, axes = "rows", [axis for axis in _AXES if any(axis in one.ranges for one in counts)]
-    kinds = [_kind(*ends) for one in counts for axis in axes for ends in one.ranges.get(axis, ())]
-    told = listing([f"{kinds.count(kind)} {kind.name}" for kind in (_ALIKE, _PARTED, _DIFFERENT) if kind in kinds])
-    networks = count(max(one.networks for one in counts), "network")
-    alternative = (
-        f"Different {listing(axes)} of every layer's weight matrix in {count(len(counts), 'configuration')}, a cell for each: "
-        f"{told}. The table below has the numbers."
-    )
-    draw = partial(rows_figure, counts)
-    return [
-        Picture(
-            name=name,
-            heading="Units that stay alike",
-            caption=(
-                f"A cell is one layer's weight matrix: how many different {listing(axes)} it has, compared bit by bit, from the start "
-                f"to the last step of gradient descent, over {networks} of each configuration; the fewest and the most, where they "
-                "differ. A row holds the weights of one unit, a column those from one unit of the layer below; the last layer is the "
-                "output."
-            ),
-            alternative=alternative,
-            svg=render_svg(draw(), title=alternative, name=name),
-            draw=draw,
-            numbers=_numbers(counts),
-        )
-    ]
+ALIKE = Kind("all alike in every step", VERDICTS["supported"].color, 1.0, PAPER)
+PARTED = Kind("alike at the start only", VERDICTS["refuted"].color, 0.3, INK)
+DIFFERENT = Kind("different from the start", VERDICTS["inconclusive"].color, 0.16, INK)
 
 
 def counts_of(label: str, simulation: Simulation) -> Counts:
     """Read one configuration's counts, piece by piece."""
     recorded = simulation.quantities
-    axes = [axis for axis in _AXES if {f"most_distinct_{axis}", f"fewest_distinct_{axis}"} <= set(recorded)]
+    axes = [axis for axis in AXES if {f"most_distinct_{axis}", f"fewest_distinct_{axis}"} <= set(recorded)]
     lows: dict[str, list[Float64Array]] = {axis: [] for axis in axes}
     highs: dict[str, list[Float64Array]] = {axis: [] for axis in axes}
     changes: list[Float64Array] = []
@@ -114,7 +78,7 @@ def rows_figure(counts: Sequence[Counts]) -> Figure:
     """Draw a row of cells for each configuration, a cell for each layer."""
     from matplotlib.figure import Figure
 
-    axes = [axis for axis in _AXES if any(axis in one.ranges for one in counts)]
+    axes = [axis for axis in AXES if any(axis in one.ranges for one in counts)]
     depth = max(len(ranges) for one in counts for ranges in one.ranges.values())
     labels = [plain(one.label) for one in counts]
     across = len(axes) * depth + (len(axes) - 1) * _GAP
@@ -135,11 +99,11 @@ def _draw_cell(ax: Axes, x: float, y: float, low: float, high: float) -> None:
     """One matrix: a coloured cell, and the numbers in it."""
     from matplotlib.patches import Rectangle
 
-    kind = _kind(low, high)
+    kind = kind_of(low, high)
     ax.add_patch(
         Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor=kind.fill, alpha=kind.alpha, linewidth=0, zorder=1)
     )
-    ax.text(x, y, _range(low, high), color=kind.ink, fontsize=7.5, ha="center", va="center_baseline", zorder=2)
+    ax.text(x, y, range_told(low, high), color=kind.ink, fontsize=7.5, ha="center", va="center_baseline", zorder=2)
 
 
 def _set_axes(ax: Axes, axes: Sequence[str], depth: int, labels: Sequence[str]) -> None:
@@ -161,41 +125,20 @@ def _set_axes(ax: Axes, axes: Sequence[str], depth: int, labels: Sequence[str]) 
 def _legend() -> dict[str, Any]:
     from matplotlib.patches import Patch
 
-    kinds = (_ALIKE, _PARTED, _DIFFERENT)
+    kinds = (ALIKE, PARTED, DIFFERENT)
     return {
         "handles": [Patch(facecolor=kind.fill, alpha=kind.alpha, linewidth=0) for kind in kinds],
         "labels": [kind.name for kind in kinds],
     }
 
 
-def _kind(low: float, high: float) -> _Kind:
+def kind_of(low: float, high: float) -> Kind:
+    """What a matrix is whose fewest and most different lines are these."""
     if high == 1:
-        return _ALIKE
-    return _PARTED if low == 1 else _DIFFERENT
+        return ALIKE
+    return PARTED if low == 1 else DIFFERENT
 
 
-def _range(low: float, high: float) -> str:
+def range_told(low: float, high: float) -> str:
+    """The fewest and the most in words, or the one number that both are."""
     return count(high) if low == high else f"{count(low)}–{count(high)}"
-
-
-def _numbers(counts: Sequence[Counts]) -> Table:
-    """The figure's numbers, and how far the weights moved."""
-    rows = []
-    for one in counts:
-        for layer in range(len(next(iter(one.ranges.values())))):
-            shown = [_range(*one.ranges[axis][layer]) if axis in one.ranges else MISSING for axis in _AXES]
-            change = number(float(one.change[layer]) if one.change.size else math.nan)
-            rows.append([one.label, f"{layer + 1}", count(one.networks), *shown, change])
-    columns = [
-        Column("Configuration"),
-        Column("Layer", "number"),
-        Column("Networks", "number"),
-        Column("Different rows", "number"),
-        Column("Different columns", "number"),
-        Column("Change of the weights", "number"),
-    ]
-    caption = (
-        "The numbers of the figure rows, fewest to most over networks and steps, and the root mean square change of a weight from "
-        "the first step to the last, mean over networks."
-    )
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import special, stats
 
-from varprop.report.distributions import draw_pvalues, draw_quantiles, half_width
+from varprop.plot.exact_laws import draw_pvalues, draw_quantiles, half_width
 
 
 def axes():

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from varprop.model.quantities import QUANTITIES
-from varprop.report import wording
+from varprop.plot import wording
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from varprop._arguments import quoted
-from varprop._typing import Float64Array
+from varprop._arguments import checked, items_of, quoted
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, read_activations, read_dense, read_sites
 from varprop.model.simulation import Simulation
 from varprop.stats.means import mean_outcome
+from varprop.study.run import Run
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
@@ -28,7 +28,9 @@ from varprop.verification.questions import Question, SampleTable, Summed, ask
 if TYPE_CHECKING:
     import pandas as pd
 
+    from varprop._typing import Float64Array
     from varprop.study.sweep import Variable
+
 
 _READER = "a sweep"
 TRANSIENT = 5
@@ -38,7 +40,6 @@ GAINS = ("preactivation_second_moment", "gradient_second_moment")
 LEVELS = ("saturated_fraction", "derivative_second_moment")
 """Quantities of which a gain per layer, and of which a mean over layers is drawn."""
 _CURVE = 40  # points of a curve, about
-
 COLUMNS = (
     "series",
     "variable",
@@ -53,6 +54,79 @@ COLUMNS = (
     "ci_high",
 )
 """Of a sweep's frame. ``source`` is "measured" or the name of a theory."""
+
+
+@checked
+def sweep_data(
+    data: Run | Iterable[Simulation],
+    *,
+    variable: Variable | None = None,
+    quantities: Sequence[str] = (*GAINS, *LEVELS),
+    theory: str | None = "mean-field",
+    first_layer: int = TRANSIENT,
+) -> pd.DataFrame:
+    """Measure a sweep, as a tidy frame: gains per layer and levels at each value, and a theory's curve beside them.
+
+    Parameters
+    ----------
+    data : Run or iterable of Simulation
+        A run whose study has a ``[sweep]``; or samples of networks that differ in one variable, read off the networks
+        themselves, a series for each activation.
+    variable : {"weight_variance", "bias_variance", "depth", "width"}, optional
+        What was swept; required with simulations, known of a run.
+    quantities : sequence of str
+        "preactivation_second_moment" and "gradient_second_moment", of which there is the gain per layer, and
+        "saturated_fraction" and "derivative_second_moment", of which there is the mean over layers.
+    theory : str, optional
+        Whose curve; None for none.
+    first_layer : int, default 5
+        First of the layers that are measured: past the transient.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``series``, ``variable``, ``value``, ``quantity``, ``source`` ("measured", or the theory's name),
+        ``n_networks``, ``first_layer``, ``last_layer``, ``estimate``, ``ci_low``, ``ci_high`` (of level .95).
+
+    Raises
+    ------
+    ValueError
+        If the study has no sweep, or the networks do not differ in the variable alone.
+    TypeError
+        If ``data`` is neither, or ``variable`` is missing.
+
+    See Also
+    --------
+    varprop.plot.sweep : Draws it.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([16] * 9, activation="relu", weights="he_normal")
+    >>> table = vp.sweep_data([vp.simulate(net, n_networks=20, rng=1)], variable="weight_variance")
+    >>> table[table.source == "mean-field"][["value", "quantity", "estimate"]].round(3).values.tolist()[0]
+    [2.0, 'preactivation_second_moment', 1.0]
+    """
+    if isinstance(data, Run):
+        swept = data.study.sweep
+        if swept is None:
+            msg = f"the study {quoted(data.study.name)} has no [sweep]; name a variable and its values in one"
+            raise ValueError(msg)
+        simulations = data.simulations()
+        points = [
+            Point(c.series, c.swept, simulations[c.label]) for c in data.study.configurations if c.swept is not None
+        ]
+        return sweep_frame(points, swept.variable, quantities=quantities, theory=theory, first_layer=first_layer)
+    several = isinstance(data, Iterable) and not isinstance(data, str | Mapping)
+    listed: list[Any] = items_of("data", data, most=100_000, example="[simulation, other]") if several else [data]
+    if not listed or not all(isinstance(one, Simulation) for one in listed):
+        msg = "data must be a Run, simulations of networks that differ in one variable, or a frame of vp.sweep_data"
+        raise TypeError(msg)
+    if variable is None:
+        msg = "simulations do not say what was swept; pass for example variable='weight_variance'"
+        raise TypeError(msg)
+    points = points_of(listed, variable)
+    return sweep_frame(points, variable, quantities=quantities, theory=theory, first_layer=first_layer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +200,6 @@ def sweep_frame(
     return frame.sort_values("series", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-# ---- measured ----------------------------------------------------------------------------------------------------
-
-
 def _layers(network: Network, first: int) -> tuple[int, int] | None:
     """First and last layer that are measured; None of a network of one layer."""
     return None if network.depth < 2 else (min(first, network.depth - 1), network.depth)
@@ -174,9 +245,6 @@ def _mean_level(quantity: str, layers: tuple[int, int]) -> Question[dict[str, fl
         return {"n_networks": outcome.n, "estimate": outcome.theta, "ci_low": low, "ci_high": high}
 
     return Question(tables, conclude)
-
-
-# ---- predicted ---------------------------------------------------------------------------------------------------
 
 
 def _curve(points: Sequence[Point], variable: Variable) -> Iterator[tuple[float, Network]]:

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from varprop.report import palette, rows
-from varprop.report.palette import (
+from varprop.plot import cells, palette
+from varprop.plot.figure_files import dark_rules
+from varprop.plot.palette import (
     DARK,
     DEPTH,
     GRID,
@@ -19,7 +20,6 @@ from varprop.report.palette import (
     THEORIES,
     VERDICTS,
 )
-from varprop.report.svg import dark_rules
 
 TEXT, LINE = 4.5, 3.0  # WCAG 1.4.3 and 1.4.11
 
@@ -98,7 +98,7 @@ def test_a_faint_line_is_found():
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_texts_in_cells_stand_out(dark):
-    kinds = [rows._ALIKE, rows._PARTED, rows._DIFFERENT]
+    kinds = [cells.ALIKE, cells.PARTED, cells.DIFFERENT]
     assert all(
         contrast(seen(kind.ink, dark=dark), behind((kind.fill, kind.alpha), dark=dark)) >= TEXT for kind in kinds
     )

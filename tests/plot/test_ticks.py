@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from varprop.report.ticks import set_round_ticks
+from varprop.plot.axes import set_round_ticks
 
 
 def ticks(low, high, scale):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from varprop.report.step_figures import draw_band, draw_power
+from varprop.plot.statistics import draw_band, draw_power
 
 
 def test_a_band_has_a_bar_for_each_layer_and_the_margin():

@@ -2,9 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from varprop.report.figures import profile_figure
-from varprop.report.profile import ProfileScale
-from varprop.report.svg import render_svg
+from varprop.plot.depth import ProfileScale, profile_figure
+from varprop.plot.figure_files import render_svg
 
 
 def summarise(means, configuration="a", spread=1.2):

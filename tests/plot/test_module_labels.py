@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from varprop.model.modules import Module, ModuleNetwork
-from varprop.report.module_tables import label_modules, module_figure_size
+from varprop.plot.depth import label_modules, module_figure_size
 
 
 def network(*names):

@@ -10,8 +10,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import varprop as vp
-from varprop.report.labels import label_points, nearest_places
-from varprop.report.phases import phase_figure, phase_points, phase_tables, point_names
+from varprop.plot.labels import label_points, nearest_places
+from varprop.plot.phases import phase_figure, phase_points
+from varprop.report.law_pictures import phase_tables, point_names
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from varprop.report.compact import compact, compact_path
-from varprop.report.figures import house_style, panel_grid
+from varprop.plot.axes import house_style, panel_grid
+from varprop.plot.figure_files import compact, compact_path
 
 SAID_ELSEWHERE = {"d", "style", "clip-path", "transform"}
 LENGTHS = {"M": 2, "L": 2, "Q": 4, "C": 6, "H": 1, "V": 1, "Z": 0}
