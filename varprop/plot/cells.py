@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from varprop._typing import Float64Array
+from varprop.model.simulation import Simulation
 from varprop.plot.axes import house_style
 from varprop.plot.palette import INK, PAPER, VERDICTS
 from varprop.plot.wording import count
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from varprop._typing import Float64Array
-    from varprop.model.simulation import Simulation
 
 AXES = ("rows", "columns")
 _CELL = (0.52, 0.27)  # inches

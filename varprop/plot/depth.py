@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -9,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
@@ -29,13 +31,9 @@ from varprop.study.plain import plain
 from varprop.study.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from varprop._typing import Float64Array
 
 
 SPREAD = (0.05, 0.95)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.inputs import real_array
+from varprop.model.simulation import Simulation
 from varprop.plot.axes import house_style, named_above, new_axes, panel_grid, panel_title
 from varprop.plot.palette import MARGIN_ALPHA, VERDICTS
 from varprop.plot.wording import axis_label
 from varprop.theory import finite_width_law
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike
-
-    from varprop._typing import Float64Array
-    from varprop.model.simulation import Simulation
 
 
 _COLOUR = VERDICTS["supported"].color

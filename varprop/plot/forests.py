@@ -15,8 +15,6 @@ from varprop.plot.wording import SYMBOLS, axis_label, number
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from varprop._typing import Float64Array
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
-
-    from varprop._typing import Float64Array
 
 _STEP = 3.0  # points between the places that are tried, or more where these would be more than
 _TRIED = 60  # places along an axis

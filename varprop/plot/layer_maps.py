@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.activations import ActivationLike, as_activation
 from varprop.plot.axes import as_written, legend_name, new_axes
 from varprop.plot.palette import VERDICTS
@@ -14,11 +16,7 @@ from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
-
-    from varprop._typing import Float64Array
 
 _POINTS = 101
 

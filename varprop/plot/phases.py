@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.network import Network, read_activations, read_dense
 from varprop.plot.axes import house_style, new_axes, panel_grid, panel_title
 from varprop.plot.labels import label_points
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from varprop._typing import Float64Array
 
 
 PhaseValue = Literal["chi_1", "xi_c"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.histograms import Histograms, UnitCounts
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, read_sites
@@ -20,13 +22,9 @@ from varprop.theory import finite_width_law
 from varprop.theory.finite_width.lognormal import LogNormalLaw, log_normal_laws
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from varprop._typing import Float64Array
 
 
 HIDDEN = 0.003  # share of the units of a layer that may lie left of a log axis, whose tail towards 0 has no end

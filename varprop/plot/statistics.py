@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
+from varprop.model.simulation import Simulation
 from varprop.plot.axes import house_style, named_above, new_axes
 from varprop.plot.palette import MARGIN, MARGIN_ALPHA, THEORIES, VERDICTS
 from varprop.plot.wording import axis_label
@@ -17,14 +20,9 @@ from varprop.verification.claims import Claim
 from varprop.verification.evidence import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from varprop._typing import Float64Array
-    from varprop.model.simulation import Simulation
 
 
 _FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))

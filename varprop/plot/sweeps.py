@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from varprop._arguments import checked, quoted
@@ -13,13 +14,10 @@ from varprop.study.run import Run
 from varprop.study.sweep_data import COLUMNS, GAINS, LEVELS, TRANSIENT, sweep_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from varprop.model.simulation import Simulation
     from varprop.study.sweep import Variable
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.study.plain import plain
 from varprop.verification import claims
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MISSING = "–"
 """What a table shows where there is no number."""

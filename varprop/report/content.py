@@ -1,12 +1,15 @@
-"""A run -> what its report says. The words are here; how they are set is html.py's and markdown.py's."""
+"""A run -> its page. The words are here; how they are set is the formats'."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from varprop.model.simulation import Simulation
+from varprop.model.training import Training
 from varprop.plot.wording import SYMBOLS, count, listing, meaning, number, percent, sentence
-from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
+from varprop.report.blocks import Claimed, Folded, Listing, Page, Paragraph, Picture, Reproduction, Section, anchor
 from varprop.report.law_pictures import exact_law_pictures, histogram_pictures, phase_pictures, spread_pictures
 from varprop.report.pictures import forest_pictures, profile_pictures, rows_pictures, sweep_pictures, without_sweep
 from varprop.report.tables import LedgerEntry, layer_table, ledger_entries, ledger_table, verdict_table
@@ -15,12 +18,8 @@ from varprop.study.looks import ladder_told
 from varprop.verification.validity import declared_symmetric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import pandas as pd
 
-    from varprop.model.simulation import Simulation
-    from varprop.model.training import Training
     from varprop.study.run import Run
     from varprop.study.standing import Standing
     from varprop.study.study import Study
@@ -35,48 +34,48 @@ _VERSIONS = ("varprop", "numpy", "scipy")
 """Packages whose versions are told: those that make the numbers."""
 
 
-def study_document(run: Run) -> StudyDocument:
+def study_page(run: Run) -> Page:
     """Say everything that a report says of one run."""
     study, verdicts = run.study, run.verdicts()
     simulations = run.simulations()
     entries = ledger_entries(study.claims, verdicts)
     usual = _USUAL_FIGURES if study.training is None else _USUAL_OF_TRAINING
     wanted = usual if study.figures is None else study.figures
-    pictures: list[Picture] = []
-    if "profile" in wanted:
-        pictures += profile_pictures(study, simulations, run.predictions())
-    if "forest" in wanted and entries:
-        pictures += forest_pictures(study, verdicts)
-    if "exact-law" in wanted:
-        pictures += exact_law_pictures(simulations)
-    if "sweep" in wanted:
-        pictures += sweep_pictures(study, simulations)
-    if "rows" in wanted:
-        pictures += rows_pictures(simulations)
-    if "distributions" in wanted:
-        pictures += spread_pictures(simulations)
-    if "histograms" in wanted:
-        pictures += histogram_pictures(simulations, seed=study.seed, dtype=study.dtype)
-    if "phase" in wanted:
-        pictures += phase_pictures({c.label: c.network for c in study.configurations})
-    return StudyDocument(
-        name=study.name,
+    draw: dict[str, Callable[[], list[Picture]]] = {
+        "profile": lambda: profile_pictures(study, simulations, run.predictions()),
+        "forest": lambda: forest_pictures(study, verdicts) if entries else [],
+        "exact-law": lambda: exact_law_pictures(simulations),
+        "sweep": lambda: sweep_pictures(study, simulations),
+        "rows": lambda: rows_pictures(simulations),
+        "distributions": lambda: spread_pictures(simulations),
+        "histograms": lambda: histogram_pictures(simulations, seed=study.seed, dtype=study.dtype),
+        "phase": lambda: phase_pictures({c.label: c.network for c in study.configurations}),
+    }
+    pictures = [picture for name, pictures_of in draw.items() if name in wanted for picture in pictures_of()]
+    remarks = (
+        *_unknown_figures(wanted),
+        *without_sweep(study, wanted),
+        *_unrecorded(study, simulations),
+        *_declared(simulations),
+    )
+    ledger = ledger_table(entries, caption="One row for each claim and verdict.")
+    verdicts_told = [Listing(ledger, "Table of all claims"), *map(Paragraph, _guarantee(run.standing))]
+    identifiers = dict.fromkeys(claim.id for claim in study.claims)
+    claims = [_claim_section(study, identifier, verdicts) for identifier in identifiers]
+    layers = [one for identifier in identifiers if (one := _claim_layers(study, identifier, verdicts))]
+    sections = [
+        Section("ledger", "Claim ledger", (*(verdicts_told if entries else ()), *map(Paragraph, remarks))),
+        Section("claims", "Claim by claim", tuple(claims), "claims"),
+        Section("figures", "Figures", tuple(pictures)),
+        Section("layers", "Layer by layer", tuple(layers), "layers"),
+        Section("reproduce", "How to reproduce it", (_reproduction(run),), "reproduce"),
+    ]
+    return Page(
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}{_alarm(run)}",
+        blocks=tuple(section for section in sections if section.blocks or section.name == "ledger"),
         contradictions=contradictions(entries),
-        remarks=(
-            *_unknown_figures(wanted),
-            *without_sweep(study, wanted),
-            *_unrecorded(study, simulations),
-            *_declared(simulations),
-        ),
-        ledger=ledger_table(entries, caption="One row for each claim and verdict."),
-        guarantee=_guarantee(run.standing),
-        claims=tuple(
-            _claim_section(study, identifier, verdicts) for identifier in dict.fromkeys(c.id for c in study.claims)
-        ),
-        pictures=tuple(pictures),
-        reproduction=_reproduction(run),
+        name=study.name,
         run=run.fingerprint,
     )
 
@@ -132,27 +131,29 @@ def tally(entries: Sequence[LedgerEntry]) -> str:
 # ---- claims ------------------------------------------------------------------------------------------------------
 
 
-def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> ClaimSection:
+def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Section:
     """What is said about one claim, over all its quantities."""
     claims = [claim for claim in study.claims if claim.id == identifier]
     mine = verdicts[verdicts["claim"] == identifier]
-    return ClaimSection(
-        claim=identifier,
-        statement=claims[0].statement,
-        corrected="" if set(mine["verdict"].dropna()) == {"supported"} else claims[0].corrected,
-        facts=_claim_facts(claims),
-        verdicts=verdict_table(
-            mine,
-            caption=f"{identifier}: every configuration and quantity, with its verdict.",
-            file=f"tables/verdicts/{identifier}.csv",
-        ),
-        layers=layer_table(
-            mine,
-            caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
-            f"{percent(1 - study.alpha)}, each on its own.",
-            file=f"tables/layers/{identifier}.csv",
-        ),
+    held = set(mine["verdict"].dropna()) == {"supported"}
+    table = verdict_table(
+        mine,
+        caption=f"{identifier}: every configuration and quantity, with its verdict.",
+        file=f"tables/verdicts/{identifier}.csv",
     )
+    told = Claimed(claims[0].statement, "" if held else claims[0].corrected, _claim_facts(claims))
+    return Section(anchor(identifier), identifier, (told, Listing(table, f"Verdicts on {identifier}")), "claim")
+
+
+def _claim_layers(study: Study, identifier: str, verdicts: pd.DataFrame) -> Folded | None:
+    """The rows of one claim that bear no verdict; None if it has none."""
+    table = layer_table(
+        verdicts[verdicts["claim"] == identifier],
+        caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
+        f"{percent(1 - study.alpha)}, each on its own.",
+        file=f"tables/layers/{identifier}.csv",
+    )
+    return None if table is None else Folded(identifier, table)
 
 
 def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
@@ -302,4 +303,4 @@ def _reproduction(run: Run) -> Reproduction:
         ("Sampled with", told),
     )
     commands = (f"varprop run {shlex.quote(file)}{more}", f"varprop report {shlex.quote('runs/' + study.name)}")
-    return Reproduction(facts, commands, study.text)
+    return Reproduction(facts, file, commands, study.text)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from varprop._arguments import quoted
-from varprop.report.document import Cell
+from varprop.report.blocks import Cell
 from varprop.report.ledger import Contribution
 from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text
 from varprop.verification.audit.stated import COLUMNS
 from varprop.verification.claims import VERDICTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FILE = "defaults.csv"
 _NUMBERS = ("ratio", "ci_low", "ci_high", "margin", "alpha")

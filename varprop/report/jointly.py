@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from varprop.plot.records import Record, text_in, value_in
 from varprop.plot.wording import axis_label, count, percent
-from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
+from varprop.report.blocks import LEDGER_FOLDER, Cell, Column, Table
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from varprop.study.run import Run

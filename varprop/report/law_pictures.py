@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from varprop.engine.binning import histograms
+from varprop.model.activations import Activation
+from varprop.model.histograms import Histograms, UnitCounts
 from varprop.model.layers import UnsupportedError
 from varprop.model.names import in_turn
 from varprop.model.network import Network, read_activations, read_dense, read_sites, widths_label
+from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 from varprop.plot.exact_laws import LEVEL, QUANTITY, Panel, exact_law_figure
 from varprop.plot.palette import spread_evenly
@@ -26,17 +30,11 @@ from varprop.plot.spreads import (
     spread_figure,
 )
 from varprop.plot.wording import MISSING, axis_label, count, listing, number, percent
-from varprop.report.document import Column, Picture, Table
+from varprop.report.blocks import Column, Picture, Table
 from varprop.theory import finite_width_law, phase_diagram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
     import pandas as pd
-
-    from varprop.model.activations import Activation
-    from varprop.model.histograms import Histograms, UnitCounts
-    from varprop.model.simulation import Simulation
 
 
 _QUANTITIES = ("preactivation_second_moment", "gradient_second_moment")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from varprop.model.simulation import Simulation
 from varprop.plot.cells import ALIKE, AXES, DIFFERENT, PARTED, Counts, counts_of, kind_of, range_told, rows_figure
 from varprop.plot.depth import CONFIDENCE, SPREAD, layer_summary, profile_figure
 from varprop.plot.forests import forest_figure, marks_figure, strip_figure
@@ -25,18 +26,15 @@ from varprop.plot.wording import (
     percent,
     sentence,
 )
-from varprop.report.departures import margin_of
-from varprop.report.document import Column, Picture, Table
+from varprop.report.blocks import Column, Picture, Table
+from varprop.report.tables import margin_of
 from varprop.study.csv_files import csv_text
 from varprop.study.plain import plain
 from varprop.study.sweep_data import GAINS, Point, sweep_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
-    from varprop.model.simulation import Simulation
     from varprop.study.study import Study
 
 _UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from varprop._arguments import checked, items_of, quoted
+from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
 from varprop.model.network import Network, read_activations, read_dense, read_sites
@@ -28,7 +29,6 @@ from varprop.verification.questions import Question, SampleTable, Summed, ask
 if TYPE_CHECKING:
     import pandas as pd
 
-    from varprop._typing import Float64Array
     from varprop.study.sweep import Variable
 
 
