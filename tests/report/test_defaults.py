@@ -6,9 +6,9 @@ import pytest
 
 from varprop.report import write_report
 from varprop.report.framework_claims import COLUMNS, read_defaults
-from varprop.report.html import index_html
-from varprop.report.index import index_document
-from varprop.report.markdown import escape, index_markdown
+from varprop.report.html import page_html
+from varprop.report.index import index_page
+from varprop.report.markdown import escape, page_markdown
 
 GOOD = {
     "claim": "framework.defaults",
@@ -60,7 +60,7 @@ def audits(tmp_path):
 
 
 def row_of(found):
-    (row,) = index_document([], found).rows
+    (row,) = index_page([], found).rows
     return row
 
 
@@ -160,12 +160,12 @@ def test_an_empty_ratio_is_a_missing_number(audits, tmp_path):
 def test_texts_of_an_audit_are_texts_everywhere(audits, tmp_path):
     hostile = "<script>alert('x')</script> & 100 % of {z_1} {{ 7 * 7 }} a|b `c` _d_ \u6f22\u5b57 \U0001f600"
     row = GOOD | dict.fromkeys(("statement", "corrected", "version", "entry"), hostile) | {"verdict": "refuted"}
-    document = index_document([], read_defaults(audits(row), beside=tmp_path))
-    page = index_html(document)
+    document = index_page([], read_defaults(audits(row), beside=tmp_path))
+    page = page_html(document)
     assert page.count("<script") == 1
     assert page.count("alert(&#39;x&#39;)") >= 4
     assert "{{ 7 * 7 }}" in page
-    text = index_markdown(document)
+    text = page_markdown(document)
     assert "<script" not in text
     assert text.count(escape(hostile)) >= 4
     (ledger,) = [table for table in document.tables if table.file.endswith("claims.csv")]

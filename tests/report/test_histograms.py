@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.report.histogram_figures import (
-    N_NETWORKS,
-    histogram_figure,
-    histogram_pictures,
-    sample_histograms,
-    zeros_told,
-)
+from varprop.plot.spreads import histogram_figure, zeros_told
+from varprop.report.law_pictures import N_NETWORKS, histogram_pictures, sample_histograms
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from varprop.cli.app import app
 from varprop.report import write_report
-from varprop.report.own_files import is_own_page
+from varprop.report.replacing import is_own_page
 
 pytestmark = pytest.mark.false_alarm(0)
 

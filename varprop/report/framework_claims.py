@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from varprop._arguments import quoted
-from varprop.report.document import Cell
+from varprop.report.blocks import Cell
 from varprop.report.ledger import Contribution
 from varprop.stats.equivalence import MARGINS
 from varprop.study.files import read_text

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
-from varprop.report.wording import axis_label, count, percent
+from varprop.plot.wording import axis_label, count, percent
+from varprop.report.blocks import LEDGER_FOLDER, Cell, Column, Table
 from varprop.study.plain import csv_text
 from varprop.verification.verdict import Verdict
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
-from varprop.report.strips import strip_picture
+from varprop.plot.wording import MISSING, sentence
+from varprop.report.blocks import Cell, Column, Ledger, LedgerRow, Statement, Table
+from varprop.report.pictures import strip_picture
 from varprop.report.tables import departure, estimate_of, margin_of, networks_needed, place_of
-from varprop.report.wording import MISSING, sentence
 from varprop.study.plain import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 FAMILIES = {
     "symmetry": "Symmetry: all weights alike",
@@ -54,8 +55,8 @@ def contributions(study: str, verdicts: Sequence[Verdict], claims: Sequence[Clai
     ]
 
 
-def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
-    """Sort all tests into the rows of the ledger."""
+def families(tested: Iterable[Contribution]) -> tuple[tuple[str, Ledger], ...]:
+    """Sort all tests into the rows of the ledger: claims that belong together, and what they are called in an id."""
     groups: dict[str, list[Contribution]] = {}
     for one in tested:
         groups.setdefault(group_of(one.claim.id), []).append(one)
@@ -67,7 +68,7 @@ def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
         names.sort(key=lambda name: list(FAMILIES).index(_prefix(name)) if title != _OTHERS else 0)
         if names:
             rows = tuple(_row(name, groups[name]) for name in names)
-            made.append(Family(prefixes[0] if prefixes else "further", title, rows))
+            made.append((prefixes[0] if prefixes else "further", Ledger(title, rows)))
     return tuple(made)
 
 
@@ -156,7 +157,7 @@ def plain_ledger(rows: Sequence[LedgerRow], *, file: str) -> Table:
         texts.append(_texts(row.claim, row.leading))
         texts += [_texts(f"↳ {statement.claim}", statement) for statement in row.further]
     caption = "One row for each claim, and below it its further statements."
-    return Table.of(caption, _COLUMNS, texts).with_file(file, csv_text(ledger_frame(rows)))
+    return Table.of(caption, _COLUMNS, texts).with_file(file, csv_text(ledger_frame(rows)), paper=True)
 
 
 def _texts(claim: str, statement: Statement) -> list[str]:

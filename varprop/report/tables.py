@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
-from varprop.report.document import Cell, Column, Table
-from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, percent, pvalue
+from varprop.plot.wording import MISSING, SYMBOLS, axis_label, count, interval, number, percent, pvalue
+from varprop.report.blocks import Cell, Column, Table
 from varprop.study.plain import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdict import Comparison, Verdict, to_frame
@@ -26,9 +26,6 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
-
-
-_PLACE = ["configuration", "layer"]
 
 
 _COMPARED = {
@@ -72,7 +69,7 @@ def ledger_table(entries: Sequence[LedgerEntry], *, caption: str) -> Table:
     """Build the claim ledger of one study: an id and its verdict always stand side by side."""
     rows = [_ledger_row(entry) for entry in entries]
     table = Table.of(caption, _LEDGER, rows).without_empty_columns(MISSING)
-    return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)))
+    return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)), paper=True)
 
 
 def _as_frame(table: Table) -> pd.DataFrame:
@@ -149,7 +146,9 @@ def layer_table(verdicts: Sequence[Verdict], *, caption: str, file: str) -> Tabl
 
 def _with_numbers(table: Table, frame: pd.DataFrame, file: str) -> Table:
     """Put the numbers of a table into a file beside it."""
-    return table.without_empty_columns(MISSING).with_file(file, csv_text(frame.dropna(axis="columns", how="all")))
+    return table.without_empty_columns(MISSING).with_file(
+        file, csv_text(frame.dropna(axis="columns", how="all")), paper=True
+    )
 
 
 def _texts(one: Verdict, row: Comparison, columns: Sequence[Column]) -> list[str]:
@@ -173,33 +172,6 @@ def _texts(one: Verdict, row: Comparison, columns: Sequence[Column]) -> list[str
         "Note": one.note if row is one.measured else row.note,
     }
     return [texts[column.title] for column in columns]
-
-
-def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: str, file: str) -> Table:
-    """Tabulate the numbers that a profile draws: its alternative for those who cannot see it."""
-    theories = list(dict.fromkeys(predictions["theory"]))
-    lookup = {
-        (row["configuration"], row["layer"], row["theory"]): number(float(row["predicted"]))
-        for row in predictions.to_dict("records")
-    }
-    names = ("Layer", "Networks", "Mean", "95 % interval", "5 %", "95 %", *theories)
-    rows = [
-        [
-            str(row["configuration"]) or MISSING,
-            f"{int(row['layer'])}",
-            count(row["n_networks"]),
-            number(row["mean"]),
-            interval(row["ci_low"], row["ci_high"]),
-            number(row["low"]),
-            number(row["high"]),
-            *(lookup.get((row["configuration"], row["layer"], theory), MISSING) for theory in theories),
-        ]
-        for row in summary.to_dict("records")
-    ]
-    columns = [Column("Configuration"), *(Column(name, "number") for name in names)]
-    wide = predictions.pivot_table(index=_PLACE, columns="theory", values="predicted", sort=False, aggfunc="first")
-    numbers = summary.join(wide.reindex(columns=theories), on=_PLACE) if theories else summary
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, csv_text(numbers))
 
 
 # ---- how far an estimate lies from its prediction ----------------------------------------------------------------------
