@@ -32,7 +32,6 @@ from varprop.study.fingerprint import digest
 if TYPE_CHECKING:
     from varprop.study.run import Run
 
-
 _TOLD = "One row for each claim; rows that begin with ↳ are further statements on it."
 INTRODUCTION = (
     (

@@ -27,8 +27,6 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
-
-
 _VERDICT_COLUMNS = (
     Column("Configuration"),
     Column("Verdict", "verdict"),
