@@ -20,7 +20,7 @@ from varprop.report.blocks import (
     Section,
     Table,
     TableFile,
-    Tally,
+    VerdictTally,
 )
 from varprop.report.content import contradictions, tally
 from varprop.report.jointly import Joint, apart_table, promises
@@ -118,7 +118,7 @@ def index_page(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> Pag
     named += [Listing(apart, "Verdicts that do not hold jointly")] if apart.rows else []
     named += [Section(f"family-{name}", one.title, (one,)) for name, one in ledger]
     sections = [
-        Section("introduction", "What is tested", (*tested, *([Tally(_tally_table(rows))] if rows else []))),
+        Section("introduction", "What is tested", (*tested, *([VerdictTally(_tally_table(rows))] if rows else []))),
         Section("terms", "How to read a row", (Definitions(TERMS),)),
         Section("ledger", "Claim ledger", tuple(named) if rows else ()),
         Section("notation", "Notation", (Definitions(NOTATION),)),
