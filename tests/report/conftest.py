@@ -1,6 +1,9 @@
 """A study with a run made by hand: real study, claims and simulations, verdicts whose every number is chosen."""
 
+import contextlib
 import math
+import os
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,9 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
+from varprop.report import write_report
+from varprop.report.content import study_page
+from varprop.report.index import index_page
 from varprop.study.judgement import fingerprint_of
 from varprop.study.looks import Look
 from varprop.study.parsing import parse_study
@@ -69,7 +75,7 @@ def verdict_row(**given: Any) -> dict[str, Any]:
 
 def verdict_frame(*rows: dict[str, Any]) -> pd.DataFrame:
     """Rows as a verdict frame with the types of `verify`."""
-    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"layer": "Int64", "n_required": "Int64"})
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"layer": "Int64", "n_required": "Int64"})
 
 
 def verdict_of(row: dict[str, Any]) -> Verdict:
@@ -283,3 +289,30 @@ def make_verdicts():
 def make_judged():
     """Make verdicts of rows given by a frame's columns: ``make_judged({...}, {...})``."""
     return verdicts_of
+
+
+@pytest.fixture(scope="session")
+def plain_page(make_run):
+    """The page of a run by hand, for all tests that only read it."""
+    return study_page(make_run())
+
+
+@pytest.fixture(scope="session")
+def plain_index(make_run):
+    """Likewise the page over one run."""
+    return index_page([make_run()])
+
+
+@pytest.fixture(scope="session")
+def written(make_run, tmp_path_factory):
+    """The files of a report of one run, in all formats that are usual: rendered once, for all workers of a session."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
+        root = root.parent
+    folder = root / "report-of-the-session"
+    if not folder.exists():
+        aside = Path(tempfile.mkdtemp(dir=root)) / "report"
+        write_report(make_run(), aside)
+        with contextlib.suppress(OSError):  # another worker was faster
+            aside.rename(folder)
+    return folder

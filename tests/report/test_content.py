@@ -13,6 +13,7 @@ from varprop.report.index import index_page
 from varprop.report.markdown import page_markdown
 from varprop.study.parsing import parse_study
 
+NO_FIGURES = "[report]\nfigures = []"
 CLAIMLESS = """\
 schema = 1
 title = "Only looking"
@@ -23,9 +24,9 @@ network = { widths = "8x4", activation = "relu", weights = "he_normal" }
 """
 
 
-@pytest.fixture(scope="module")
-def document(make_run):
-    return study_page(make_run())
+@pytest.fixture
+def document(plain_page):
+    return plain_page
 
 
 def told(page):
@@ -62,7 +63,7 @@ def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_judged):
         '[[claims]]\nid = "x"\nquantity = "gradient_second_moment"\ntest = "directional"\nbelow = 0.5\nlayers = [2, 4]'
     )
     rows = [{"claim": claim, "ratio": 1.0, "verdict": "supported"} for claim in ("he.forward", "goal.zero-mean", "x")]
-    document = study_page(make_run(more=more, verdicts=make_judged(*rows)))
+    document = study_page(make_run(more=f"{more}\n{NO_FIGURES}", verdicts=make_judged(*rows)))
     assert told(document)[2].facts[-2:] == ("Layers 2 to 4.", "Claimed: below 0.5000 a layer.")
 
 
@@ -114,8 +115,8 @@ def test_a_quantity_that_no_network_has_is_not_drawn(make_run):
     assert study_page(claimless_run(make_run, samples)).pictures == ()
 
 
-def test_a_page_says_whose_word_a_symmetry_is(make_run):
-    run = make_run()
+def test_a_page_says_whose_word_a_symmetry_is(make_run, plain_page):
+    run = make_run(more=NO_FIGURES)
     own = vp.as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=2.0, symmetric=True)
     net = vp.mlp([8] * 5, activation="relu", weights=own)
     first, *others = (c.label for c in run.study.configurations)
@@ -130,4 +131,4 @@ def test_a_page_says_whose_word_a_symmetry_is(make_run):
     assert [text for text in page.texts if "declared" in text] == [
         f"Weights declared symmetric by their author: {first}."
     ]
-    assert not any("declared" in text for text in study_page(run).texts)
+    assert not any("declared" in text for text in plain_page.texts)

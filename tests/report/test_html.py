@@ -116,8 +116,8 @@ def test_what_a_user_wrote_is_text(pages, kind):
 
 
 @pytest.fixture(scope="module")
-def page(make_run):
-    return page_html(study_page(make_run()))
+def page(plain_page):
+    return page_html(plain_page)
 
 
 def test_a_verdict_is_a_word_and_a_symbol(page):
@@ -135,12 +135,12 @@ def test_light_and_dark_are_both_given(page):
     assert '[style*="fill: #262626"] { fill: #e6e6e6 !important; }' in dark
 
 
-def test_the_index_leads_to_every_study_and_claim(make_run):
+def test_the_index_leads_to_every_study_and_claim(make_run, plain_page):
     runs = [make_run(name="one"), make_run(name="two words")]
     checker = check(page_html(index_page(runs)))
     links = {a["href"] for a in checker.of("a")}
     assert {"one/index.html", "two%20words/index.html", "one/index.html#claim-he.forward"} <= links
-    there = check(page_html(study_page(runs[0])))
+    there = check(page_html(plain_page))
     assert "claim-he.forward" in there.ids
 
 
@@ -178,8 +178,8 @@ def test_regions_of_a_page_have_names_of_their_own(pages, kind):
     assert len(regions) == len(set(regions)) > 2
 
 
-def test_tables_have_a_csv_file_and_figures_open_large(make_run):
-    document = study_page(make_run())
+def test_tables_have_a_csv_file_and_figures_open_large(plain_page):
+    document = plain_page
     checker = check(page_html(document))
     downloads = [a["href"] for a in checker.of("a") if "download" in a]
     assert sorted(downloads) == sorted(table.file for table in document.tables)
@@ -208,8 +208,8 @@ def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further
     assert 'id="claim-he.forward.more"' not in page
 
 
-def test_the_index_is_light(make_run):
+def test_the_index_is_light(plain_index):
     """Forty rows, twice as many as there are article claims, stay far below a megabyte."""
-    page = page_html(index_page([make_run()]))
+    page = page_html(plain_index)
     row = page[page.index('<tr role="row" id="claim-he.forward">') :]
     assert 40 * len(row[: row.index("</tr>")]) < 750_000

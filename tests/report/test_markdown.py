@@ -68,13 +68,13 @@ def test_a_reader_sees_what_the_user_wrote(text):
         assert "".join(child.content for child in children) == expected
 
 
-def written(run):
+def set_page(run):
     return page_markdown(study_page(run))
 
 
 @pytest.fixture(scope="module")
-def page(make_run):
-    return written(make_run())
+def page(plain_page):
+    return page_markdown(plain_page)
 
 
 def test_a_ledger_row_has_id_and_verdict_on_one_line(page):
@@ -89,7 +89,7 @@ def test_a_ledger_row_has_id_and_verdict_on_one_line(page):
 
 
 def test_every_table_is_rectangular_whatever_the_user_wrote(make_run):
-    text = written(make_run(statement=HOSTILE, title=HOSTILE))
+    text = set_page(make_run(statement=HOSTILE, title=HOSTILE))
     text = re.sub(r"(?s)```+toml.*?```+", "", text)
     blocks = re.findall(r"(?m)(?:^\|.*\|$\n?)+", text)
     assert len(blocks) >= 6
@@ -126,7 +126,7 @@ def test_figures_are_files_with_a_text_alternative(page):
 
 
 def test_the_study_file_cannot_leave_its_fence(make_run):
-    text = written(make_run(more="# ````\n# ```sh\n# | x |"))
+    text = set_page(make_run(more="# ````\n# ```sh\n# | x |"))
     assert "`````toml\n" in text
     assert text.count("`````") == 2
 

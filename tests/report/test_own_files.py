@@ -52,7 +52,7 @@ def test_an_unset_variable_is_no_folder(here, option):
 
 def test_from_python_likewise(make_run, here):
     with pytest.raises(ValueError, match="name of the report's folder is empty"):
-        write_report(make_run(), "")
+        write_report(make_run(more="[report]\nfigures = []"), "")
 
 
 def test_its_own_report_is_replaced(here):

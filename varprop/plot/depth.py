@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 SPREAD = (0.05, 0.95)
 """The quantiles over networks between which the spread is drawn."""
 _SPREAD_COLUMNS = ("q05", "q95")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 _COLOUR = VERDICTS["supported"].color
 _POINTS = 400  # as many as a figure can show; more would only be slow
 QUANTITY: Final = "preactivation_second_moment"

@@ -25,8 +25,6 @@ _OWN_ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GEOMETRY = re.compile(r'(?<= )(?:x|y|width|height|transform|viewBox)="[^"]*"')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}")
-
-
 _FONT = "'DejaVu Sans', 'Verdana', 'Arial', sans-serif"
 _EVERYWHERE = re.compile(r'<defs>\s*<style type="text/css">\*\{([^}]*)\}</style>\s*</defs>')
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)

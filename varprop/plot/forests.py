@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = ["claim", "configuration", "quantity", "layer", "verdict", "estimate", "ci_low", "ci_high"]
-
-
 _ROW = 0.21  # inches a row
 _EDGE = 0.03  # share of the axis that the markers of clipped rows keep from its end
 _WINDOW = (2.5, 8.0)  # the axis shows at least and at most so many margins to either side

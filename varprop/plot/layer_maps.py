@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _POINTS = 101
-
-
 _COLOUR = VERDICTS["supported"].color
 
 

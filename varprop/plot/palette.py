@@ -19,8 +19,8 @@ GROWTH_ALPHA = 0.28  # where second moments grow for ever
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictStyle:
-    """Colour and marker of a verdict."""
+class MarkStyle:
+    """Colour and marker of a verdict, or of one of several curves."""
 
     color: str
     marker: str
@@ -34,18 +34,10 @@ class LineStyle:
     dashes: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesStyle:
-    """Colour and marker of one of several curves."""
-
-    color: str
-    marker: str
-
-
 VERDICTS = {
-    "supported": VerdictStyle("#0072b2", "o"),
-    "refuted": VerdictStyle("#d55e00", "X"),
-    "inconclusive": VerdictStyle("#767676", "D"),
+    "supported": MarkStyle("#0072b2", "o"),
+    "refuted": MarkStyle("#d55e00", "X"),
+    "inconclusive": MarkStyle("#767676", "D"),
 }
 
 THEORIES = {
@@ -60,13 +52,13 @@ THEORIES = {
 _OTHER_THEORIES = (LineStyle("#8c6d31", (3, 1, 1, 1, 1, 1)), LineStyle("#7b4173", (5, 3)), LineStyle("#5254a3", (1, 3)))
 
 SERIES = (
-    SeriesStyle("#0072b2", "o"),
-    SeriesStyle("#d55e00", "s"),
-    SeriesStyle("#009e73", "^"),
-    SeriesStyle("#cc79a7", "D"),
-    SeriesStyle("#8c6d31", "v"),
-    SeriesStyle("#5254a3", "P"),
-    SeriesStyle("#767676", "X"),
+    MarkStyle("#0072b2", "o"),
+    MarkStyle("#d55e00", "s"),
+    MarkStyle("#009e73", "^"),
+    MarkStyle("#cc79a7", "D"),
+    MarkStyle("#8c6d31", "v"),
+    MarkStyle("#5254a3", "P"),
+    MarkStyle("#767676", "X"),
 )
 """Curves of one figure, a hue and a marker each; from the eighth on they are taken again."""
 
@@ -96,7 +88,7 @@ DARK = {
 }
 
 
-def series_styles(names: list[str]) -> dict[str, SeriesStyle]:
+def series_styles(names: list[str]) -> dict[str, MarkStyle]:
     """Style of each curve of a figure, in order."""
     return {name: SERIES[i % len(SERIES)] for i, name in enumerate(names)}
 

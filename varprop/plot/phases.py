@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 PhaseValue = Literal["chi_1", "xi_c"]
 _COLOUR = VERDICTS["supported"].color
 _WIDEST = 1.0  # decades of chi_1 either way that have colours of their own

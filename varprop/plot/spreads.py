@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 HIDDEN = 0.003  # share of the units of a layer that may lie left of a log axis, whose tail towards 0 has no end
 SYMBOLS_OF_UNITS = {"activation": "a", "gradient": "δ"}
 LAYERS = 6

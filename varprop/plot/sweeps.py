@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from varprop.study.sweep import Variable
 
-
 VARIABLE_LABELS = {
     "weight_variance": "n_in Var(W)",
     "bias_variance": "Var(b)",

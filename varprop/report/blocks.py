@@ -196,7 +196,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VerdictTally:
     """A small table of verdicts and how many there are of each."""
 
     table: Table
@@ -296,7 +296,7 @@ Block: TypeAlias = (
     | Definitions
     | Claimed
     | Listing
-    | Tally
+    | VerdictTally
     | TableFile
     | Folded
     | Picture
@@ -359,7 +359,7 @@ class Page:
     @property
     def tables(self) -> tuple[Table, ...]:
         """Every table of the page that has a CSV file beside it."""
-        found = [block.table for block in self.walk() if isinstance(block, Listing | Tally | TableFile | Folded)]
+        found = [block.table for block in self.walk() if isinstance(block, Listing | VerdictTally | TableFile | Folded)]
         found += [picture.numbers for picture in self.pictures if picture.numbers]
         return tuple(table for table in found if table.file)
 

@@ -190,8 +190,6 @@ _EXACT = (
     "the last bit and those of float32 up to rounding. A single departure refutes either kind, and without a reason nothing supports "
     "it. These verdicts take no part of alpha."
 )
-
-
 _RESTS_ON = (
     "The column “Level” says what a test’s level rests on. “Proved”: an inequality that holds for any number of networks. "
     "“Measured”: the test was simulated from a known truth over a range of widths and numbers of networks, and refuses outside of "

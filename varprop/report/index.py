@@ -20,7 +20,7 @@ from varprop.report.blocks import (
     Section,
     Table,
     TableFile,
-    Tally,
+    VerdictTally,
 )
 from varprop.report.content import contradictions, tally
 from varprop.report.jointly import Joint, apart_table, promises
@@ -31,7 +31,6 @@ from varprop.study.plain import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
-
 
 _TOLD = "One row for each claim; rows that begin with ↳ are further statements on it."
 INTRODUCTION = (
@@ -123,7 +122,7 @@ def index_page(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> Pag
     named += [Listing(apart, "Verdicts that do not hold jointly")] if apart.rows else []
     named += [Section(f"family-{name}", one.title, (one,)) for name, one in ledger]
     sections = [
-        Section("introduction", "What is tested", (*tested, *([Tally(_tally_table(rows))] if rows else []))),
+        Section("introduction", "What is tested", (*tested, *([VerdictTally(_tally_table(rows))] if rows else []))),
         Section("terms", "How to read a row", (Definitions(TERMS),)),
         Section("ledger", "Claim ledger", tuple(named) if rows else ()),
         Section("notation", "Notation", (Definitions(NOTATION),)),

@@ -28,7 +28,7 @@ from varprop.report.blocks import (
     Span,
     Statement,
     Table,
-    Tally,
+    VerdictTally,
     Words,
     spaced,
 )
@@ -173,7 +173,7 @@ class _Setter:
                 yield _paragraph(block.statement)
                 yield rf"\textbf{{What holds instead:}} {_paragraph(block.corrected)}" if block.corrected else ""
                 yield _paragraph(" ".join(block.facts))
-            case Listing() | Tally() | Folded():
+            case Listing() | VerdictTally() | Folded():
                 yield self._table(block.table)
             case Picture():
                 yield self._figure(block)

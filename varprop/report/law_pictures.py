@@ -36,7 +36,6 @@ from varprop.theory import finite_width_law, phase_diagram
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _QUANTITIES = ("preactivation_second_moment", "gradient_second_moment")
 _NAMED = 4  # panels without a law are named if they are fewer
 N_NETWORKS = 50

@@ -27,7 +27,7 @@ from varprop.report.blocks import (
     Statement,
     Table,
     TableFile,
-    Tally,
+    VerdictTally,
     Words,
     spaced,
 )
@@ -198,7 +198,7 @@ _SET: dict[type[Block], Callable[..., Iterable[str]]] = {
     Definitions: lambda block: ["\n".join(f"- **{escape(term)}**: {escape(told)}" for term, told in block.pairs)],
     Claimed: _claimed,
     Listing: lambda block: [_table(block.table)],
-    Tally: lambda block: [_table(block.table)],
+    VerdictTally: lambda block: [_table(block.table)],
     TableFile: lambda block: [f"{block.told} {_csv_link(block.table)}"],
     Folded: lambda block: _folded(f"{escape(block.title)}: {len(block.table.rows)} rows", _table(block.table)),
     Picture: _picture,

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 _UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
 """Profiles of a study that claims nothing."""
-
-
 _PLACE = ["configuration", "layer"]
 NAME = "sweep"
 

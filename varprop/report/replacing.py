@@ -31,8 +31,6 @@ ASIDE = ".varprop-report"
 _PLAN = "plan.json"
 _PLAN_BYTES = 2**26
 _ATTEMPTS = 3
-
-
 PAGES = ("README.md", "index.html", "supplement.tex")
 """Files that say in their text who wrote them."""
 RECORD = "varprop-report.json"

@@ -26,8 +26,34 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
-
-
+_VERDICT_COLUMNS = (
+    Column("Configuration"),
+    Column("Verdict", "verdict"),
+    Column("Quantity"),
+    Column("Measured", "number"),
+    Column("Predicted", "number"),
+    Column("Ratio", "number"),
+    Column("Interval", "number"),
+    Column("Margin", "number"),
+    Column("p, no difference", "number"),
+    Column("p, equivalence", "number"),
+    Column("p, refutation", "number"),
+    Column("Level"),
+    Column("Replicates", "number"),
+    Column("Note"),
+)
+_LAYER_COLUMNS = (
+    Column("Configuration"),
+    Column("Quantity"),
+    Column("Layer", "number"),
+    Column("Measured", "number"),
+    Column("Predicted", "number"),
+    Column("Ratio", "number"),
+    Column("Interval", "number"),
+    Column("p, no difference", "number"),
+    Column("p, adjusted", "number"),
+    Column("Note"),
+)
 _COMPARED = {
     "directional": "gain per layer/claimed bound",
     "typical_directional": "gain per layer of a typical network/claimed bound",
@@ -98,36 +124,6 @@ def expectation(entry: LedgerEntry) -> str:
     if entry.contradicts:
         return f"CONTRADICTS the expectation ({expect})"
     return "as expected" if expect == entry.verdict else f"expected: {expect}"
-
-
-_VERDICT_COLUMNS = (
-    Column("Configuration"),
-    Column("Verdict", "verdict"),
-    Column("Quantity"),
-    Column("Measured", "number"),
-    Column("Predicted", "number"),
-    Column("Ratio", "number"),
-    Column("Interval", "number"),
-    Column("Margin", "number"),
-    Column("p, no difference", "number"),
-    Column("p, equivalence", "number"),
-    Column("p, refutation", "number"),
-    Column("Level"),
-    Column("Replicates", "number"),
-    Column("Note"),
-)
-_LAYER_COLUMNS = (
-    Column("Configuration"),
-    Column("Quantity"),
-    Column("Layer", "number"),
-    Column("Measured", "number"),
-    Column("Predicted", "number"),
-    Column("Ratio", "number"),
-    Column("Interval", "number"),
-    Column("p, no difference", "number"),
-    Column("p, adjusted", "number"),
-    Column("Note"),
-)
 
 
 def verdict_table(verdicts: Sequence[Verdict], *, caption: str, file: str) -> Table:

@@ -35,8 +35,6 @@ _PICTURES = "png"
 FORMATS = (*_PAGES, _PICTURES)
 """What a report may be written as."""
 _VERDICTS = "verdicts.csv"
-
-
 _FORBIDDEN = frozenset('/\\:<>"|?*')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
 """What Windows takes for a device, with whatever ending."""

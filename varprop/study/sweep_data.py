@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from varprop.study.sweep import Variable
 
-
 _READER = "a sweep"
 TRANSIENT = 5
 """First layer of what is measured: until there, second moments settle from what the input has."""
