@@ -45,7 +45,7 @@ def scaling_figure(points: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
 
-    from varprop.report.figures import house_style
+    from varprop.plot.axes import house_style
 
     with house_style():
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")

@@ -67,8 +67,8 @@ def _draw(out: Path, model: str, found: Simulation) -> None:
     from matplotlib import pyplot as plt
 
     import varprop as vp
-    from varprop.report.figures import house_style
-    from varprop.report.svg import render_svg, standalone
+    from varprop.plot.axes import house_style
+    from varprop.plot.figure_files import render_svg, standalone
 
     for side, quantity in SIDES.items():
         with house_style():
@@ -127,8 +127,8 @@ def _parts(times: pd.DataFrame, gains: pd.DataFrame, machine: dict[str, Any]) ->
 
 
 def _rows(gains: pd.DataFrame) -> Iterable[tuple[str, ...]]:
+    from varprop.plot.wording import number as four_digits
     from varprop.report.markdown import escape
-    from varprop.report.wording import number as four_digits
 
     for row in gains.to_dict("records"):
         numbers = (four_digits(row[name]) for name in ("step", "std_factor", "gain", "gradient_gain"))

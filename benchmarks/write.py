@@ -14,7 +14,7 @@ from benchmarks.page import page
 
 def write(out: Path, laps: pd.DataFrame, machine: dict[str, Any]) -> None:
     """Write the four files of the report into a folder, which is made if need be."""
-    from varprop.report.svg import render_svg, standalone
+    from varprop.plot.figure_files import render_svg, standalone
 
     out.mkdir(parents=True, exist_ok=True)
     table = out / "benchmark.csv"

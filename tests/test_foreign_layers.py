@@ -19,9 +19,10 @@ from varprop.engine.rules import forward as engine_rule
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import sites_of
 from varprop.model.simulation import Samples
-from varprop.report.phases import phase_points, point_names
-from varprop.report.spreads import ridges
-from varprop.report.sweeping import value_in, with_variance
+from varprop.plot.phases import phase_points
+from varprop.plot.spreads import ridges
+from varprop.report.law_pictures import point_names
+from varprop.study.sweep_data import value_in, with_variance
 from varprop.theory.finite_width.lognormal import log_normal_laws
 from varprop.theory.state import advance
 from varprop.theory.steps import expected_steps

@@ -16,7 +16,6 @@ from .model.layers import UnsupportedError as UnsupportedError
 from .model.network import Network as Network
 from .model.network import mlp as mlp
 from .model.simulation import Simulation as Simulation
-from .report.sweep_data import sweep_data as sweep_data
 from .report.write import write_report as write_report
 from .stats.power import detectable_difference as detectable_difference
 from .stats.power import required_networks as required_networks
@@ -29,6 +28,7 @@ from .study.run import Run as Run
 from .study.run import load_run as load_run
 from .study.run import run_study as run_study
 from .study.study import Study as Study
+from .study.sweep_data import sweep_data as sweep_data
 from .theory.predictions import predict as predict
 from .verification.audit import Audit as Audit
 from .verification.audit import audit as audit

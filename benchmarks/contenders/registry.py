@@ -30,7 +30,9 @@ class Entry:
 
     def build(self, configuration: Configuration) -> Contender:
         """Make it, its framework imported here and nowhere else."""
-        make = cast(Callable[..., Contender], getattr(import_module(f"benchmarks.contenders.{self.module}"), self.make))
+        make = cast(
+            "Callable[..., Contender]", getattr(import_module(f"benchmarks.contenders.{self.module}"), self.make)
+        )
         return make(configuration, **self.options)
 
 

@@ -6,11 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from varprop.cli.app import app
-from varprop.report.content import study_document
-from varprop.report.html import index_html, study_html
-from varprop.report.index import index_document
-from varprop.report.latex import index_latex, study_latex
-from varprop.report.markdown import index_markdown, study_markdown
+from varprop.report.content import study_page
+from varprop.report.html import page_html
+from varprop.report.index import index_page
+from varprop.report.latex import page_latex
+from varprop.report.markdown import page_markdown
 from varprop.study import load_run
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
@@ -85,9 +85,9 @@ def test_without_a_guarantee_nothing_says_that_there_is_one(varprop_run, tmp_pat
     for further in ((), ("--networks", 900)):
         result, said = varprop_run(*further, top="looks = 1"), told(varprop_run("--json", *further, top="looks = 1"))
         run = load_run(tmp_path / "runs" / "looked")
-        study, index = study_document(run), index_document([run])
-        pages = [study_html(study), study_markdown(study), study_latex(study)]
-        pages += [index_html(index), index_markdown(index), index_latex(index, [study])]
+        study, index = study_page(run), index_page([run])
+        pages = [page_html(study), page_markdown(study), page_latex(study)]
+        pages += [page_html(index), page_markdown(index), page_latex(index, [study])]
         for page in (*pages, said["guarantee"]):
             assert (none in " ".join(page.split())) == bool(further)
         for page in (*pages[:3], said["guarantee"]):

@@ -10,7 +10,7 @@ import pytest
 from tests.pages.conftest import ROOT
 from tests.report.conftest import hand_made_run, wide_run
 from varprop.report import write_report
-from varprop.report.pdf import page_pdf
+from varprop.report.pdf import html_pdf
 
 pytestmark = [pytest.mark.pages, pytest.mark.false_alarm(0)]
 
@@ -91,7 +91,7 @@ def test_layers_are_left_to_the_files_beside(written, need):
 
 
 def test_what_is_beyond_a_page_is_seen(need, tmp_path):
-    (tmp_path / "page.pdf").write_bytes(page_pdf(f"<title>x</title><p>{'w' * 200}</p>"))
+    (tmp_path / "page.pdf").write_bytes(html_pdf(f"<title>x</title><p>{'w' * 200}</p>"))
     assert len(outside(need("poppler"), tmp_path / "page.pdf")) == 1
 
 
@@ -103,6 +103,6 @@ def test_nothing_is_fetched(source, monkeypatch):
     asked = []
     monkeypatch.setattr("socket.create_connection", lambda *address, **_: asked.append(address))
     monkeypatch.setattr("urllib.request.OpenerDirector.open", lambda _self, url, *_, **__: asked.append(url))
-    page = page_pdf(f'<title>x</title><link rel="stylesheet" href="{source}"><img src="{source}"><p>text')
+    page = html_pdf(f'<title>x</title><link rel="stylesheet" href="{source}"><img src="{source}"><p>text')
     assert page.startswith(b"%PDF-")
     assert asked == []

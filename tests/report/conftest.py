@@ -1,5 +1,8 @@
 """A study with a run made by hand: real study, claims and simulations, verdicts whose every number is chosen."""
 
+import contextlib
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,15 @@ import pandas as pd
 import pytest
 
 from varprop.model.simulation import Samples, Simulation
+from varprop.report import write_report
+from varprop.report.content import study_page
+from varprop.report.index import index_page
 from varprop.study.fingerprint import fingerprint_of
 from varprop.study.looks import Look
 from varprop.study.parsing import parse_study
 from varprop.study.standing import Standing, stand
 from varprop.study.study import Study
+from varprop.verification.compare import COLUMNS
 
 STUDY = """\
 schema = 1
@@ -48,37 +55,6 @@ expect = "supported"
 {more}
 """
 
-COLUMNS = [
-    "claim",
-    "configuration",
-    "layer",
-    "module",
-    "quantity",
-    "theory",
-    "test",
-    "n_networks",
-    "estimate",
-    "predicted",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "statistic",
-    "df",
-    "pvalue",
-    "pvalue_adjusted",
-    "p_equivalence",
-    "p_refute",
-    "margin",
-    "alpha",
-    "verdict",
-    "n_required",
-    "note",
-    "chance",
-    "n_next",
-    "chance_next",
-    "level",
-]
-
 
 def toml(text: str) -> str:
     """A TOML basic string that holds any text."""
@@ -97,7 +73,7 @@ def verdict_row(**given: Any) -> dict[str, Any]:
 
 def verdict_frame(*rows: dict[str, Any]) -> pd.DataFrame:
     """Rows as a verdict frame with the types of `verify`."""
-    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"layer": "Int64", "n_required": "Int64"})
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype({"layer": "Int64", "n_required": "Int64"})
 
 
 def default_verdicts() -> pd.DataFrame:
@@ -220,3 +196,30 @@ def make_run():
 def make_verdicts():
     """Make a verdict frame of rows given by their columns: ``make_verdicts({...}, {...})``."""
     return lambda *rows: verdict_frame(*(verdict_row(**row) for row in rows))
+
+
+@pytest.fixture(scope="session")
+def plain_page(make_run):
+    """The page of a run by hand, for all tests that only read it."""
+    return study_page(make_run())
+
+
+@pytest.fixture(scope="session")
+def plain_index(make_run):
+    """Likewise the page over one run."""
+    return index_page([make_run()])
+
+
+@pytest.fixture(scope="session")
+def written(make_run, tmp_path_factory):
+    """The files of a report of one run, in all formats that are usual: rendered once, for all workers of a session."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
+        root = root.parent
+    folder = root / "report-of-the-session"
+    if not folder.exists():
+        aside = Path(tempfile.mkdtemp(dir=root)) / "report"
+        write_report(make_run(), aside)
+        with contextlib.suppress(OSError):  # another worker was faster
+            aside.rename(folder)
+    return folder

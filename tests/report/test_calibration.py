@@ -3,7 +3,9 @@ import re
 import pandas as pd
 import pytest
 
-from varprop.report.calibration import calibration_markdown, level_figure, write_calibration
+from varprop.plot.statistics import level_figure
+from varprop.report.calibration import calibration_page, write_calibration
+from varprop.report.markdown import page_markdown
 from varprop.verification.calibration import selfcheck as checks
 from varprop.verification.savings import sequential_savings
 
@@ -31,19 +33,21 @@ def test_the_same_check_gives_the_same_bytes(frame, tmp_path):
 
 def test_the_page_names_every_count_that_is_not_as_it_should_be(frame):
     right = frame.assign(met=frame["met"].mask(frame["met"].notna(), True))
-    assert "These are not:" not in calibration_markdown(right)
+    assert "These are not:" not in page_markdown(calibration_page(right))
     promised = int(frame["met"].notna().sum())
-    assert f"**{promised:,} of {promised:,} counts" in calibration_markdown(right)
+    assert f"**{promised:,} of {promised:,} counts" in page_markdown(calibration_page(right))
     right.loc[0, "met"] = False
-    missed = calibration_markdown(right).split("These are not:")[1].split("![")[0]
+    missed = page_markdown(calibration_page(right)).split("These are not:")[1].split("![")[0]
     assert missed.count(f"| {frame.loc[0, 'test']} |") == 1
-    assert f"**{promised - 1:,} of {promised:,} counts" in calibration_markdown(right)
+    assert f"**{promised - 1:,} of {promised:,} counts" in page_markdown(calibration_page(right))
 
 
 def test_a_level_that_is_reached_is_no_bound(frame):
     """With the truth at a margin's end either verdict has at most its level; at a stated bound it has that level."""
     missed = frame.head(2).assign(met=False, rate="false support", planned=0.05, test=["step_mean", "level"])
-    rows = [line for line in calibration_markdown(missed).split("![")[0].splitlines() if "false support" in line]
+    rows = [
+        line for line in page_markdown(calibration_page(missed)).split("![")[0].splitlines() if "false support" in line
+    ]
     assert [row.split("|")[-2].strip() for row in rows] == ["at most 5 %", "5 %"]
 
 
@@ -54,11 +58,11 @@ def test_savings_have_a_table_of_their_own(frame, tmp_path):
     assert pd.read_csv(written[-1])["planned_networks"].tolist() == savings["planned_networks"].tolist()
     section = written[0].read_text(encoding="utf-8").split("## Stopping early")[1]
     assert len([line for line in section.splitlines() if line.startswith("|")]) == 2 + len(savings)
-    assert "## Stopping early" not in calibration_markdown(frame)
+    assert "## Stopping early" not in page_markdown(calibration_page(frame))
 
 
 def test_every_part_has_its_table(frame):
-    page = calibration_markdown(frame)
+    page = page_markdown(calibration_page(frame))
     for title in ("## Tests", "## Controls", "## A report of many claims", "## Plans"):
         assert title in page
     rows = [line for line in page.splitlines() if line.startswith("|") and "---" not in line]
@@ -68,7 +72,7 @@ def test_every_part_has_its_table(frame):
 
 
 def test_the_page_holds_no_time_and_no_machine(frame):
-    assert not re.search(r"\b20\d\d-\d\d-\d\d\b|/home|/tmp|seconds", calibration_markdown(frame))
+    assert not re.search(r"\b20\d\d-\d\d-\d\d\b|/home|/tmp|seconds", page_markdown(calibration_page(frame)))
 
 
 def test_the_figure_shows_every_level(frame):

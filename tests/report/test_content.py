@@ -6,12 +6,14 @@ import pytest
 
 import varprop as vp
 from varprop.model.simulation import Samples, Simulation
-from varprop.report.content import study_document
-from varprop.report.html import study_html
-from varprop.report.index import index_document
-from varprop.report.markdown import study_markdown
+from varprop.report.blocks import Claimed
+from varprop.report.content import study_page
+from varprop.report.html import page_html
+from varprop.report.index import index_page
+from varprop.report.markdown import page_markdown
 from varprop.study.parsing import parse_study
 
+NO_FIGURES = "[report]\nfigures = []"
 CLAIMLESS = """\
 schema = 1
 title = "Only looking"
@@ -22,9 +24,14 @@ network = { widths = "8x4", activation = "relu", weights = "he_normal" }
 """
 
 
-@pytest.fixture(scope="module")
-def document(make_run):
-    return study_document(make_run())
+@pytest.fixture
+def document(plain_page):
+    return plain_page
+
+
+def told(page):
+    """What is said of each claim."""
+    return [block for block in page.walk() if isinstance(block, Claimed)]
 
 
 def test_the_lead_counts_networks_configurations_and_verdicts(document):
@@ -34,7 +41,7 @@ def test_the_lead_counts_networks_configurations_and_verdicts(document):
 
 
 def test_the_guarantee_says_level_m_and_intervals(document):
-    text = " ".join(document.guarantee)
+    text = " ".join(document.texts)
     assert "m = 5 tests bear verdicts here, and each runs at level a = 0.8 alpha/m = 0.8 × 0.05/5." in text
     assert "the study may be looked at with 40, 160, 640 and so on networks" in text
     assert "even one verdict of this look or any other is false is at most 5 %" in text
@@ -42,12 +49,13 @@ def test_the_guarantee_says_level_m_and_intervals(document):
 
 
 def test_a_claim_says_how_it_is_tested(document):
-    facts = document.claims[0].facts
+    facts = told(document)[0].facts
     assert facts[0].startswith("Test cumulative_mean: ")
     assert facts[0].endswith("(theory: he).")
     assert "activation_second_moment is the mean of a^2 over the layer's units." in facts
     assert facts[-1] == "Expected: supported."
-    assert document.claims[1].layers is None  # zero mean came without rows per layer
+    (layers,) = document.section("layers").blocks
+    assert layers.title == "he.forward"  # zero mean came without rows per layer
 
 
 def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_verdicts):
@@ -55,8 +63,8 @@ def test_a_claim_over_some_layers_with_a_bound_says_so(make_run, make_verdicts):
         '[[claims]]\nid = "x"\nquantity = "gradient_second_moment"\ntest = "directional"\nbelow = 0.5\nlayers = [2, 4]'
     )
     rows = [{"claim": claim, "ratio": 1.0, "verdict": "supported"} for claim in ("he.forward", "goal.zero-mean", "x")]
-    document = study_document(make_run(more=more, verdicts=make_verdicts(*rows)))
-    assert document.claims[2].facts[-2:] == ("Layers 2 to 4.", "Claimed: below 0.5000 a layer.")
+    document = study_page(make_run(more=f"{more}\n{NO_FIGURES}", verdicts=make_verdicts(*rows)))
+    assert told(document)[2].facts[-2:] == ("Layers 2 to 4.", "Claimed: below 0.5000 a layer.")
 
 
 def test_profiles_show_what_is_claimed_where_it_is_claimed(document):
@@ -73,7 +81,7 @@ def test_profiles_show_what_is_claimed_where_it_is_claimed(document):
 def test_forests_follow_the_study_and_keep_means_apart_from_ratios(make_run):
     run = make_run()
     run.frame = run.frame.iloc[::-1]  # configuration by configuration, whatever the order
-    svgs = {picture.name: picture.svg for picture in study_document(run).pictures}
+    svgs = {picture.name: picture.svg for picture in study_page(run).pictures}
     assert svgs["forest"].count(">he.forward<") == 1
     assert "goal.zero-mean" not in svgs["forest"]
     assert "goal.zero-mean" in svgs["forest-zero-mean"]
@@ -92,22 +100,23 @@ def test_a_study_without_claims_shows_its_profiles(make_run):
     places = tuple((layer, str(layer)) for layer in range(1, 5))
     samples = {"preactivation_second_moment": Samples(np.ones((40, 4)), places)}
     run = claimless_run(make_run, samples)
-    document = study_document(run)
+    document = study_page(run)
     assert document.lead.endswith("Nothing is claimed, so there are no verdicts.")
     assert [picture.name for picture in document.pictures] == ["profile-preactivation_second_moment"]
-    assert "## Claim" not in study_markdown(document).replace("## Claim ledger", "")
-    assert "Claim by claim" not in study_html(document)
-    assert dict(document.reproduction.facts)["Inputs"] == "3, Gaussian, each scaled to mean square 1"
-    assert index_document([run]).families == ()
+    assert "## Claim" not in page_markdown(document).replace("## Claim ledger", "")
+    assert "Claim by claim" not in page_html(document)
+    (reproduction,) = document.section("reproduce").blocks
+    assert dict(reproduction.facts)["Inputs"] == "3, Gaussian, each scaled to mean square 1"
+    assert index_page([run]).rows == ()
 
 
 def test_a_quantity_that_no_network_has_is_not_drawn(make_run):
     samples = {"preactivation_second_moment": Samples(np.full((40, 1), np.nan), ((1, "0"),))}
-    assert study_document(claimless_run(make_run, samples)).pictures == ()
+    assert study_page(claimless_run(make_run, samples)).pictures == ()
 
 
-def test_a_page_says_whose_word_a_symmetry_is(make_run):
-    run = make_run()
+def test_a_page_says_whose_word_a_symmetry_is(make_run, plain_page):
+    run = make_run(more=NO_FIGURES)
     own = vp.as_initializer(lambda shape, rng: rng.laplace(size=shape), variance=2.0, symmetric=True)
     net = vp.mlp([8] * 5, activation="relu", weights=own)
     first, *others = (c.label for c in run.study.configurations)
@@ -117,9 +126,9 @@ def test_a_page_says_whose_word_a_symmetry_is(make_run):
             found = super().simulations()
             return found | {first: replace(found[first], network=net)}
 
-    told = study_document(OfAnAuthor(run.study, run.path, run.networks, run.frame))
+    page = study_page(OfAnAuthor(run.study, run.path, run.networks, run.frame))
     assert others
-    assert [remark for remark in told.remarks if "declared" in remark] == [
+    assert [text for text in page.texts if "declared" in text] == [
         f"Weights declared symmetric by their author: {first}."
     ]
-    assert not any("declared" in remark for remark in study_document(run).remarks)
+    assert not any("declared" in text for text in plain_page.texts)

@@ -6,9 +6,9 @@ import pytest
 
 from varprop.report import write_report
 from varprop.report.framework_claims import COLUMNS, read_defaults
-from varprop.report.html import index_html
-from varprop.report.index import index_document
-from varprop.report.markdown import escape, index_markdown
+from varprop.report.html import page_html
+from varprop.report.index import index_page
+from varprop.report.markdown import escape, page_markdown
 
 GOOD = {
     "claim": "framework.defaults",
@@ -60,7 +60,7 @@ def audits(tmp_path):
 
 
 def row_of(found):
-    (row,) = index_document([], found).rows
+    (row,) = index_page([], found).rows
     return row
 
 
@@ -80,7 +80,8 @@ def test_frameworks_make_one_row_that_leads_to_each(audits, tmp_path):
 
 def test_the_report_has_the_row_and_the_links(make_run, audits, tmp_path):
     folder = audits(GOOD, OTHER)
-    write_report(make_run(more='[report]\nfigures = ["forest"]'), tmp_path / "reports", audits=folder)
+    run = make_run(more="[report]\nfigures = []")
+    write_report(run, tmp_path / "reports", formats=["html", "md"], audits=folder)
     page = (tmp_path / "reports" / "README.md").read_text(encoding="utf-8")
     line = next(line for line in page.splitlines() if line.startswith("| framework.defaults |"))
     assert line.startswith("| framework.defaults | refuted in 1 of 2 | Frameworks use Xavier and He as defaults. |")
@@ -160,12 +161,12 @@ def test_an_empty_ratio_is_a_missing_number(audits, tmp_path):
 def test_texts_of_an_audit_are_texts_everywhere(audits, tmp_path):
     hostile = "<script>alert('x')</script> & 100 % of {z_1} {{ 7 * 7 }} a|b `c` _d_ \u6f22\u5b57 \U0001f600"
     row = GOOD | dict.fromkeys(("statement", "corrected", "version", "entry"), hostile) | {"verdict": "refuted"}
-    document = index_document([], read_defaults(audits(row), beside=tmp_path))
-    page = index_html(document)
+    document = index_page([], read_defaults(audits(row), beside=tmp_path))
+    page = page_html(document)
     assert page.count("<script") == 1
     assert page.count("alert(&#39;x&#39;)") >= 4
     assert "{{ 7 * 7 }}" in page
-    text = index_markdown(document)
+    text = page_markdown(document)
     assert "<script" not in text
     assert text.count(escape(hostile)) >= 4
     (ledger,) = [table for table in document.tables if table.file.endswith("claims.csv")]

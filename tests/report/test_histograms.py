@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.report.histogram_figures import (
-    N_NETWORKS,
-    histogram_figure,
-    histogram_pictures,
-    sample_histograms,
-    zeros_told,
-)
+from varprop.plot.spreads import histogram_figure, zeros_told
+from varprop.report.law_pictures import N_NETWORKS, histogram_pictures, sample_histograms
 
 pytestmark = pytest.mark.false_alarm(0)
 
@@ -29,6 +24,11 @@ def simulations():
 def activations(simulations):
     found = sample_histograms(simulations, seed=3, dtype="float32")
     return {label: one.activations for label, one in found.items()}
+
+
+@pytest.fixture(scope="module")
+def pictures(simulations):
+    return histogram_pictures(simulations, seed=3, dtype="float32")
 
 
 def test_panels_say_what_they_show(activations):
@@ -58,8 +58,7 @@ def test_the_legend_names_layers_only_where_they_are_the_same_in_all_panels(acti
     assert names(activations) == ["first layer", "", "", "", "last layer"]
 
 
-def test_captions_explain_the_axes_that_are_there(simulations):
-    pictures = histogram_pictures(simulations, seed=3, dtype="float32")
+def test_captions_explain_the_axes_that_are_there(pictures):
     assert [picture.name for picture in pictures] == ["histograms-activation", "histograms-gradient"]
     activation, gradient = (picture.caption for picture in pictures)
     assert "Values of bounded activations" in activation
@@ -70,8 +69,8 @@ def test_captions_explain_the_axes_that_are_there(simulations):
     assert [one.name for one in histogram_pictures(linear, seed=3, dtype="float32")] == ["histograms-gradient"]
 
 
-def test_the_table_is_that_of_the_counts(simulations, activations):
-    picture, _ = histogram_pictures(simulations, seed=3, dtype="float32")
+def test_the_table_is_that_of_the_counts(pictures, activations):
+    picture, _ = pictures
     rows = [[cell.text for cell in row] for row in picture.numbers.rows]
     assert [row[:3] for row in rows] == [
         [label, str(layer), f"{N_NETWORKS * 8}"]
@@ -84,9 +83,8 @@ def test_the_table_is_that_of_the_counts(simulations, activations):
     )
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not(simulations):
+def test_the_same_seed_draws_the_same_and_another_does_not(simulations, pictures):
     def svg(seed):
         return histogram_pictures(simulations, seed=seed, dtype="float32")[0].svg
 
-    assert svg(3) == svg(3)
-    assert svg(3) != svg(4)
+    assert svg(3) == pictures[0].svg != svg(4)

@@ -3,9 +3,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from varprop.report.content import study_document
-from varprop.report.html import anchor, index_html, source_hash, study_html
-from varprop.report.index import index_document
+from varprop.report.blocks import anchor
+from varprop.report.content import study_page
+from varprop.report.html import page_html, source_hash
+from varprop.report.index import index_page
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "<script>alert('x')</script> & \"q\" 100 % of {z_1} {{ 7 * 7 }} a|b </style> </title> 漢字 😀 $x$ \\frac"
@@ -57,7 +58,7 @@ def check(page):
 @pytest.fixture(scope="module")
 def pages(make_run):
     run = make_run(title=HOSTILE, statement=HOSTILE, corrected=f"Not {HOSTILE}", name="a b'é&")
-    return {"study": study_html(study_document(run)), "index": index_html(index_document([run]))}
+    return {"study": page_html(study_page(run)), "index": page_html(index_page([run]))}
 
 
 @pytest.mark.parametrize("kind", ["study", "index"])
@@ -115,8 +116,8 @@ def test_what_a_user_wrote_is_text(pages, kind):
 
 
 @pytest.fixture(scope="module")
-def page(make_run):
-    return study_html(study_document(make_run()))
+def page(plain_page):
+    return page_html(plain_page)
 
 
 def test_a_verdict_is_a_word_and_a_symbol(page):
@@ -134,12 +135,12 @@ def test_light_and_dark_are_both_given(page):
     assert '[style*="fill: #262626"] { fill: #e6e6e6 !important; }' in dark
 
 
-def test_the_index_leads_to_every_study_and_claim(make_run):
+def test_the_index_leads_to_every_study_and_claim(make_run, plain_page):
     runs = [make_run(name="one"), make_run(name="two words")]
-    checker = check(index_html(index_document(runs)))
+    checker = check(page_html(index_page(runs)))
     links = {a["href"] for a in checker.of("a")}
     assert {"one/index.html", "two%20words/index.html", "one/index.html#claim-he.forward"} <= links
-    there = check(study_html(study_document(runs[0])))
+    there = check(page_html(plain_page))
     assert "claim-he.forward" in there.ids
 
 
@@ -177,9 +178,9 @@ def test_regions_of_a_page_have_names_of_their_own(pages, kind):
     assert len(regions) == len(set(regions)) > 2
 
 
-def test_tables_have_a_csv_file_and_figures_open_large(make_run):
-    document = study_document(make_run())
-    checker = check(study_html(document))
+def test_tables_have_a_csv_file_and_figures_open_large(plain_page):
+    document = plain_page
+    checker = check(page_html(document))
     downloads = [a["href"] for a in checker.of("a") if "download" in a]
     assert sorted(downloads) == sorted(table.file for table in document.tables)
     assert len({a["aria-label"] for a in checker.of("a") if "download" in a}) == len(downloads)
@@ -195,7 +196,7 @@ def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further
         for claim in ("he.forward", "goal.zero-mean", "he.forward.more")
     ]
     run = make_run(statement="As made.", corrected="As it is.", more=more, verdicts=make_verdicts(*rows))
-    page = index_html(index_document([run]))
+    page = page_html(index_page([run]))
     start = page.index('<tr role="row" id="claim-he.forward">')
     text = page[start : page.index("</tr>", start)]
     for part in ("As made.", "As it is.", "measured/predicted 1.000 (0.9000 to 1.100)", "margin ±10 %", "<svg role"):
@@ -207,8 +208,8 @@ def test_a_row_of_the_ledger_has_statement_verdict_correction_figure_and_further
     assert 'id="claim-he.forward.more"' not in page
 
 
-def test_the_index_is_light(make_run):
+def test_the_index_is_light(plain_index):
     """Forty rows, twice as many as there are article claims, stay far below a megabyte."""
-    page = index_html(index_document([make_run()]))
+    page = page_html(plain_index)
     row = page[page.index('<tr role="row" id="claim-he.forward">') :]
     assert 40 * len(row[: row.index("</tr>")]) < 750_000

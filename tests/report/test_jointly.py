@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from varprop.report.html import index_html
-from varprop.report.index import index_document
+from varprop.report.html import page_html
+from varprop.report.index import index_page
 from varprop.report.jointly import COLUMN, Joint
-from varprop.report.latex import index_latex
-from varprop.report.markdown import index_markdown
+from varprop.report.latex import page_latex
+from varprop.report.markdown import page_markdown
 from varprop.stats.acceptance import acceptance_region
 from varprop.study.looks import with_look
 from varprop.study.standing import stand
@@ -45,7 +45,13 @@ def marks(document):
 
 
 def said(document):
-    return " ".join(document.guarantee)
+    return " ".join(document.texts)
+
+
+def apart(document):
+    """The table of verdicts that do not hold jointly."""
+    (table,) = [table for table in document.tables if table.file == "ledger/apart.csv"]
+    return table
 
 
 def test_all_verdicts_share_one_alpha(study):
@@ -56,7 +62,7 @@ def test_all_verdicts_share_one_alpha(study):
     assert [joint.part(run) for run in runs] == [0.025, 0.025]
     held = [list(joint.mark(run)[COLUMN]) for run in runs]
     assert held == [[True, True], [True, False]]
-    document = index_document(runs)
+    document = index_page(runs)
     assert marks(document) == {"he.forward": "jointly", "goal.zero-mean": "1 of 2 jointly"}
     assert "M = 10 verdicts bear on this page (m = 5 in a study; 2 looks in all)" in said(document)
     assert "at most 0.05/10, times the share of alpha that its look has: 3 of the 4 verdicts given" in said(document)
@@ -67,8 +73,8 @@ def test_all_verdicts_share_one_alpha(study):
 
 
 def test_the_others_are_named_with_what_they_would_take(study):
-    document = index_document([study("one", 0.0039, 1e-9), study("two", 1e-9, 0.0041)])
-    (row,) = document.apart.rows
+    document = index_page([study("one", 0.0039, 1e-9), study("two", 1e-9, 0.0041)])
+    (row,) = apart(document).rows
     assert [cell.text for cell in row] == [
         "goal.zero-mean",
         "refuted",
@@ -79,11 +85,11 @@ def test_the_others_are_named_with_what_they_would_take(study):
         "two",
         "it holds at its own study’s level alone",
     ]
-    kept = pd.read_csv(io.StringIO(document.apart.csv))
+    kept = pd.read_csv(io.StringIO(apart(document).csv))
     assert kept[["claim", "study", "p", "joint_level"]].to_numpy().tolist() == [
         ["goal.zero-mean", "two", 0.0041, 0.004]
     ]
-    for page in (index_html(document), index_markdown(document), index_latex(document, [])):
+    for page in (page_html(document), page_markdown(document), page_latex(document, [])):
         text = " ".join(page.split())
         assert "The verdicts that do not hold jointly" in text
         assert "1 of 2 jointly" in text
@@ -92,8 +98,8 @@ def test_the_others_are_named_with_what_they_would_take(study):
 def test_one_study_more_marks_all_anew(study):
     """A verdict that held jointly among ten does not among fifteen, and the page says what the marks are for."""
     runs = [study("one", 0.0039, 1e-9), study("two", 1e-9, 1e-9)]
-    assert marks(index_document(runs))["he.forward"] == "jointly"
-    document = index_document([*runs, study("three", 1e-9, 1e-9)])
+    assert marks(index_page(runs))["he.forward"] == "jointly"
+    document = index_page([*runs, study("three", 1e-9, 1e-9)])
     assert marks(document)["he.forward"] == "2 of 3 jointly"
     assert "with a study more, all are marked anew at the new M" in said(document)
     assert "M = 15" in said(document)
@@ -108,7 +114,7 @@ def test_a_study_has_a_part_in_proportion_to_its_verdicts(study):
     frame = many.frame
     extra = frame.iloc[[0]].assign(claim="x")
     many.frame = pd.concat([frame, extra], ignore_index=True)
-    kept = pd.read_csv(io.StringIO(index_document([few, many]).studies.csv))
+    kept = pd.read_csv(io.StringIO(index_page([few, many]).section("studies").blocks[0].table.csv))
     assert kept["m"].tolist() == [5, 9]
     assert kept["looks"].tolist() == [1, 1]
     assert kept["part_of_joint_alpha"].sum() == pytest.approx(0.05)
@@ -117,10 +123,10 @@ def test_a_study_has_a_part_in_proportion_to_its_verdicts(study):
 def test_a_later_look_has_its_share_here_too(study):
     """At a second look a tenth of the level: what would hold jointly at the first does not."""
     first = study("one", 3e-3, 1e-9)
-    assert marks(index_document([first]))["he.forward"] == "jointly"
+    assert marks(index_page([first]))["he.forward"] == "jointly"
     second = study("one", 3e-3, 1e-9, level=0.1 * 0.05 / 5)
     assert Joint.of([second]).level(second.frame.iloc[0], second) == pytest.approx(0.001)
-    assert marks(index_document([second]))["he.forward"] == "not jointly"
+    assert marks(index_page([second]))["he.forward"] == "not jointly"
 
 
 def test_studies_with_other_alphas_share_the_largest(study):
@@ -138,11 +144,11 @@ def test_a_study_without_a_guarantee_has_no_part_in_the_promise(study):
     run.study = type(run.study)(**{n: getattr(run.study, n) for n in run.study.__slots__} | {"looks": 1})
     run.looks = with_look((), stand(run.study, (), 20).look())
     assert not run.standing.guaranteed
-    document = index_document([run, study("two", 1e-9, 1e-9)])
+    document = index_page([run, study("two", 1e-9, 1e-9)])
     assert marks(document) == {"he.forward": "1 of 2 jointly", "goal.zero-mean": "1 of 2 jointly"}
     assert "Forward: looked at 2 times: no guarantee; none of its verdicts is marked." in said(document)
     assert "over 1 study that adds up to 5 %" in said(document)
-    assert {row[-1].text for row in document.apart.rows} == {"looked at 2 times: no guarantee"}
+    assert {row[-1].text for row in apart(document).rows} == {"looked at 2 times: no guarantee"}
 
 
 def test_deleted_statements_count_in_m(study):
@@ -162,10 +168,10 @@ def test_an_index_of_nothing_promises_nothing(make_run):
         name="a", source="a.toml",
     )  # fmt: skip
     run.frame = run.frame.iloc[:0]
-    document = index_document([run])
-    assert (document.guarantee, document.apart.rows) == ((), ())
+    document = index_page([run])
+    assert document.section("ledger").blocks == ()
     assert math.isnan(Joint.of([run]).alpha)
-    assert "nan" not in index_markdown(document).lower().replace("dominan", "")
+    assert "nan" not in page_markdown(document).lower().replace("dominan", "")
 
 
 @pytest.mark.false_alarm(8e-7)

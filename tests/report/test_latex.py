@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from varprop.report import write_report
-from varprop.report.content import study_document
-from varprop.report.document import Column, Table
-from varprop.report.index import index_document
-from varprop.report.latex import index_latex, study_latex, study_tables
+from varprop.report.blocks import Column, Table
+from varprop.report.content import study_page
+from varprop.report.index import index_page
+from varprop.report.latex import page_fragments, page_latex
 from varprop.report.latex_tables import fragment, set_table
 
 HOSTILE = r"<b> & 100 % of {z_1} $x$ \input{/etc/passwd} \end{document} \write18{id} # ^ ~ 漢字 😀"
@@ -41,8 +41,8 @@ def without_breaks(source):
 
 
 @pytest.fixture(scope="module")
-def documents(make_run):
-    return [study_document(make_run()), study_document(make_run(name="a b&%", title=HOSTILE, statement=HOSTILE))]
+def documents(make_run, plain_page):
+    return [plain_page, study_page(make_run(name="a b&%", title=HOSTILE, statement=HOSTILE))]
 
 
 def test_numbers_are_aligned_and_what_is_none_is_text():
@@ -86,12 +86,13 @@ def test_a_table_wider_than_the_page_is_turned():
 
 
 def test_every_number_of_the_verdicts_stands_in_its_row_or_in_the_caption(documents):
-    source = study_latex(documents[0])
-    for claim in documents[0].claims:
-        table = set_table(claim.verdicts, label="t", floating=False)
+    source = page_latex(documents[0])
+    for claim in documents[0].section("claims").blocks:
+        verdicts = claim.blocks[-1].table
+        table = set_table(verdicts, label="t", floating=False)
         assert table.split("\\midrule")[-1] in source
         caption = table[table.index(r"\caption{") : table.index(r"\label{")]
-        for cells, row in zip(body_rows(table), claim.verdicts.rows, strict=True):
+        for cells, row in zip(body_rows(table), verdicts.rows, strict=True):
             told = " ".join([*cells, caption])
             numbers = [number for cell in row[1:] for number in re.findall(r"\d+\.\d+", cell.text)]
             assert numbers
@@ -100,18 +101,18 @@ def test_every_number_of_the_verdicts_stands_in_its_row_or_in_the_caption(docume
 
 def test_what_a_user_wrote_is_text(documents):
     index = index_document_of(documents)
-    for source in (study_latex(documents[1]), index, *(text for _, text in study_tables(documents[1]))):
+    for source in (page_latex(documents[1]), index, *(text for _, text in page_fragments(documents[1]))):
         assert source.isascii()
         assert r"\input{/etc" not in source
         assert "write18{id}" not in source
         assert source.count(r"\end{document}") == (1 if r"\begin{document}" in source else 0)
-    assert ESCAPED in without_breaks(study_latex(documents[1]))
+    assert ESCAPED in without_breaks(page_latex(documents[1]))
     assert ESCAPED in without_breaks(index)
 
 
 def index_document_of(documents):
-    empty = index_document([])
-    return index_latex(empty, documents)
+    empty = index_page([])
+    return page_latex(empty, documents)
 
 
 def test_only_a_plain_path_is_written_into_the_source(documents):
@@ -123,7 +124,7 @@ def test_only_a_plain_path_is_written_into_the_source(documents):
 
 
 def test_references_lead_somewhere_and_labels_are_different(documents):
-    for source in (study_latex(documents[0]), index_document_of(documents)):
+    for source in (page_latex(documents[0]), index_document_of(documents)):
         labels = re.findall(r"\\label\{([^}]*)\}", source)
         assert len(labels) == len(set(labels))
         assert set(re.findall(r"\\hyperref\[([^\]]*)\]", source)) <= set(labels)
@@ -131,7 +132,7 @@ def test_references_lead_somewhere_and_labels_are_different(documents):
 
 
 def test_environments_are_balanced(documents):
-    for source in (study_latex(documents[1]), index_document_of(documents)):
+    for source in (page_latex(documents[1]), index_document_of(documents)):
         stack = []
         for kind, name in re.findall(r"\\(begin|end)\{([a-z]+)\}", source):
             if kind == "begin":
@@ -142,37 +143,37 @@ def test_environments_are_balanced(documents):
 
 
 def test_every_figure_has_caption_and_alternative(documents):
-    source = study_latex(documents[0])
+    source = page_latex(documents[0])
     assert source.count(r"\begin{figure}") == source.count("% Text alternative: ") == len(documents[0].pictures) > 0
     assert source.count(r"\caption{\textbf{") == len(documents[0].pictures)
 
 
 SCRIPT = """
-import sys, hashlib
-from pathlib import Path
+import sys
 sys.path.insert(0, sys.argv[1])
 from conftest import hand_made_run
 from varprop.report import write_report
-for path in write_report(hand_made_run(more='[report]\\nfigures = ["forest"]'), sys.argv[2], formats=["latex"]):
-    print(path.relative_to(sys.argv[2]), hashlib.sha256(path.read_bytes()).hexdigest())
+write_report(hand_made_run(more='[report]\\nfigures = ["forest"]'), sys.argv[2])
 """
 
 
-def test_two_processes_write_the_same_bytes(tmp_path):
-    told = []
-    for seed in ("1", "2"):
-        command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(tmp_path / seed)]
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        told.append(done.stdout)
-    assert told[0] == told[1]
-    assert "forward/forest.pdf " in told[0]
+def test_two_processes_write_the_same_bytes(make_run, tmp_path):
+    """This process and one whose sets are in another order, in all formats."""
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(tmp_path / "other")]
+    seed = "2" if os.environ.get("PYTHONHASHSEED") != "2" else "1"
+    environment = os.environ | {"PYTHONHASHSEED": seed}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files = write_report(make_run(more='[report]\nfigures = ["forest"]'), tmp_path / "this")
+    names = [path.relative_to(tmp_path / "this") for path in files]
+    assert Path("forward/forest.pdf") in names
+    assert all(
+        path.read_bytes() == (tmp_path / "other" / name).read_bytes() for path, name in zip(files, names, strict=True)
+    )
 
 
-def test_figures_are_dateless_pdf_with_truetype_fonts(make_run, tmp_path):
-    write_report(make_run(more='[report]\nfigures = ["forest"]'), tmp_path, formats=["latex"])
-    data = (tmp_path / "forward" / "forest.pdf").read_bytes()
+def test_figures_are_dateless_pdf_with_truetype_fonts(written):
+    data = (written / "forward" / "forest.pdf").read_bytes()
     assert data.startswith(b"%PDF-")
     assert b"/CreationDate" not in data
     assert b"/FontFile2" in data

@@ -5,8 +5,8 @@ import io
 import pandas as pd
 import pytest
 
-from varprop.report.document import Cell
-from varprop.report.index import index_document
+from varprop.report.blocks import Cell
+from varprop.report.index import index_page
 from varprop.report.ledger import FAMILIES, Contribution, families, group_of, ledger_frame, plain_ledger
 
 
@@ -32,7 +32,7 @@ def contribution(make_verdicts):
 
 
 def rows_of(*contributions):
-    return [row for family in families(contributions) for row in family.rows]
+    return [row for _, family in families(contributions) for row in family.rows]
 
 
 @pytest.mark.parametrize(
@@ -120,16 +120,16 @@ def test_a_group_spans_studies_and_one_id_of_several_is_told_apart_below(contrib
 def test_families_have_the_articles_order_and_others_come_last(contribution):
     ids = ["mine", "framework.defaults", "he.half", "large.explode", "small.vanish", "symmetry.forward", "other.claim"]
     found = families([contribution(claim, "supported") for claim in ids])
-    assert [[row.claim for row in family.rows] for family in found] == [
+    assert [[row.claim for row in family.rows] for _, family in found] == [
         ["symmetry.forward"],
         ["small.vanish", "large.explode"],
         ["he.half"],
         ["framework.defaults"],
         ["mine", "other.claim"],
     ]
-    assert found[-1].title == "Further claims"
-    assert len({family.name for family in found}) == len(found)
-    assert [family.title for family in found[:-1]] == [
+    assert found[-1][1].title == "Further claims"
+    assert len({name for name, _ in found}) == len(found)
+    assert [family.title for _, family in found[:-1]] == [
         FAMILIES[name] for name in ("symmetry", "small", "he", "framework")
     ]
 
@@ -202,18 +202,18 @@ def test_what_is_supported_needs_no_correction(contribution):
 
 
 def test_the_index_counts_claims_and_tells_studies_apart(make_run):
-    index = index_document([make_run(name="one"), make_run(name="two", title="Second")])
+    index = index_page([make_run(name="one"), make_run(name="two", title="Second")])
     assert index.lead == "2 claims: 2 refuted. They are tested in 2 studies."
     assert [row.claim for row in index.rows] == ["goal.zero-mean", "he.forward"]
     assert [[source.study for source in row.leading.sources] for row in index.rows] == [["one", "two"]] * 2
     assert index.contradictions[-1].startswith("Second: goal.zero-mean")
-    assert [[cell.text for cell in row] for row in index.tally.rows] == [
+    assert [[cell.text for cell in row] for row in index.section("introduction").blocks[-1].table.rows] == [
         ["supported", "0", "0"],
         ["refuted", "2", "6"],
         ["inconclusive", "0", "0"],
         ["in all", "2", "6"],
     ]
-    assert [row[0].study for row in index.studies.rows] == ["one", "two"]
+    assert [row[0].study for row in index.section("studies").blocks[0].table.rows] == ["one", "two"]
 
 
 def test_a_row_has_the_statement_and_the_correction_of_the_study(make_run):
@@ -221,5 +221,5 @@ def test_a_row_has_the_statement_and_the_correction_of_the_study(make_run):
     run = make_run(more=more)
     extra = run.frame[run.frame["claim"] == "goal.zero-mean"].assign(claim="he.half")
     run.frame = pd.concat([run.frame, extra], ignore_index=True)
-    row = next(row for row in index_document([run]).rows if row.claim == "he.half")
+    row = next(row for row in index_page([run]).rows if row.claim == "he.half")
     assert (row.leading.text, row.leading.corrected) == ("Half.", "Not half.")

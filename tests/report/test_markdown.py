@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from varprop.report.content import study_document
-from varprop.report.index import index_document
-from varprop.report.markdown import escape, index_markdown, paragraph, study_markdown
+from varprop.report.content import study_page
+from varprop.report.index import index_page
+from varprop.report.markdown import escape, page_markdown, paragraph
 from varprop.study.plain import plain
 
 HOSTILE = "<script>alert('x')</script> & 100 % of {z_1} a|b `code` *b* _i_ [l](http://x.y) $m$ 漢字 😀 \n\n# h\n\n| a |"
@@ -68,13 +68,13 @@ def test_a_reader_sees_what_the_user_wrote(text):
         assert "".join(child.content for child in children) == expected
 
 
-def written(run):
-    return study_markdown(study_document(run))
+def set_page(run):
+    return page_markdown(study_page(run))
 
 
 @pytest.fixture(scope="module")
-def page(make_run):
-    return written(make_run())
+def page(plain_page):
+    return page_markdown(plain_page)
 
 
 def test_a_ledger_row_has_id_and_verdict_on_one_line(page):
@@ -89,7 +89,7 @@ def test_a_ledger_row_has_id_and_verdict_on_one_line(page):
 
 
 def test_every_table_is_rectangular_whatever_the_user_wrote(make_run):
-    text = written(make_run(statement=HOSTILE, title=HOSTILE))
+    text = set_page(make_run(statement=HOSTILE, title=HOSTILE))
     text = re.sub(r"(?s)```+toml.*?```+", "", text)
     blocks = re.findall(r"(?m)(?:^\|.*\|$\n?)+", text)
     assert len(blocks) >= 6
@@ -126,7 +126,7 @@ def test_figures_are_files_with_a_text_alternative(page):
 
 
 def test_the_study_file_cannot_leave_its_fence(make_run):
-    text = written(make_run(more="# ````\n# ```sh\n# | x |"))
+    text = set_page(make_run(more="# ````\n# ```sh\n# | x |"))
     assert "`````toml\n" in text
     assert text.count("`````") == 2
 
@@ -138,7 +138,7 @@ def test_every_fold_is_closed(page):
 @pytest.fixture(scope="module")
 def index(make_run):
     runs = [make_run(name="one", statement="As made.", corrected="As it is."), make_run(name="a b")]
-    return index_markdown(index_document(runs))
+    return page_markdown(index_page(runs))
 
 
 def test_the_ledger_of_the_index_has_one_row_for_each_claim(index):
@@ -165,8 +165,8 @@ def test_further_statements_stand_below_their_claim(index):
 
 
 def test_a_correction_and_the_files_of_tables_are_on_the_page(make_run):
-    document = study_document(make_run(corrected=HOSTILE))
-    text = study_markdown(document)
+    document = study_page(make_run(corrected=HOSTILE))
+    text = page_markdown(document)
     assert f"**What holds instead:** {escape(HOSTILE)}" in text
     assert re.findall(r"\[CSV\]\(([^)]+)\)", text) == sorted(
         (table.file for table in document.tables), key=lambda file: text.index(f"({file})")
@@ -175,7 +175,7 @@ def test_a_correction_and_the_files_of_tables_are_on_the_page(make_run):
 
 
 def test_hostile_texts_stay_texts_in_the_index(make_run):
-    text = index_markdown(index_document([make_run(title=HOSTILE, statement=HOSTILE, corrected=HOSTILE)]))
+    text = page_markdown(index_page([make_run(title=HOSTILE, statement=HOSTILE, corrected=HOSTILE)]))
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     html = parser.render(text)
     assert "<script" not in html

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from varprop.cli.app import app
 from varprop.report import write_report
-from varprop.report.own_files import is_own_page
+from varprop.report.replacing import is_own_page
 
 pytestmark = pytest.mark.false_alarm(0)
 
@@ -52,7 +52,7 @@ def test_an_unset_variable_is_no_folder(here, option):
 
 def test_from_python_likewise(make_run, here):
     with pytest.raises(ValueError, match="name of the report's folder is empty"):
-        write_report(make_run(), "")
+        write_report(make_run(more="[report]\nfigures = []"), "")
 
 
 def test_its_own_report_is_replaced(here):

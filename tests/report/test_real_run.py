@@ -55,13 +55,19 @@ def run(tmp_path_factory):
     return vp.run_study(vp.load_study(folder / "small.toml"), folder / "runs", "serial")
 
 
-def test_the_report_has_every_verdict_of_the_run(run, tmp_path):
-    vp.write_report(run, tmp_path)
+@pytest.fixture(scope="module")
+def report(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return folder, vp.write_report(run, folder, formats=["html", "md"])
+
+
+def test_the_report_has_every_verdict_of_the_run(run, report):
+    folder, _ = report
     verdicts = run.verdicts()
-    kept = pd.read_csv(tmp_path / "small" / "verdicts.csv")
+    kept = pd.read_csv(folder / "small" / "verdicts.csv")
     assert kept["verdict"].fillna("").tolist() == verdicts["verdict"].fillna("").tolist()
-    readme = (tmp_path / "small" / "README.md").read_text(encoding="utf-8").splitlines()
-    index = (tmp_path / "README.md").read_text(encoding="utf-8").splitlines()
+    readme = (folder / "small" / "README.md").read_text(encoding="utf-8").splitlines()
+    index = (folder / "README.md").read_text(encoding="utf-8").splitlines()
     decided = verdicts[verdicts["verdict"].notna()]
     for claim, verdict in set(zip(decided["claim"], decided["verdict"], strict=True)):
         assert any(line.startswith(f"| {claim} | {verdict} |") for line in readme)
@@ -76,9 +82,9 @@ def test_the_report_has_every_verdict_of_the_run(run, tmp_path):
     assert "nan" not in text.lower().replace("dominan", "")
 
 
-def test_a_run_that_is_opened_again_gives_the_same_bytes(run, tmp_path):
-    first = vp.write_report(run, tmp_path / "a")
-    second = vp.write_report(vp.load_run(run.path), tmp_path / "b")
+def test_a_run_that_is_opened_again_gives_the_same_bytes(run, report, tmp_path):
+    _, first = report
+    second = vp.write_report(vp.load_run(run.path), tmp_path, formats=["html", "md"])
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 

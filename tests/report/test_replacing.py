@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from varprop.report import write_report
-from varprop.report.content import study_document
-from varprop.report.latex import study_latex
-from varprop.report.own_files import read_record, run_of_page
-from varprop.report.replacing import ASIDE, FileSet, check_pages, replace_report
+from varprop.report.content import study_page
+from varprop.report.latex import page_latex
+from varprop.report.replacing import ASIDE, FileSet, check_pages, read_record, replace_report, run_of_page
 from varprop.study.errors import StudyError
 from varprop.study.lock import locked
 
@@ -188,8 +187,8 @@ def test_a_strangers_plan_and_record_reach_nothing_outside(tmp_path, name):
 def test_a_page_says_of_which_run_it_is_and_a_stale_one_is_told(make_run, tmp_path):
     run = make_run(more='[report]\nfigures = ["forest"]')
     write_report(run, tmp_path, formats=["html", "md"])
-    document = study_document(run)
-    (tmp_path / "forward/supplement.tex").write_text(study_latex(document), encoding="utf-8")
+    document = study_page(run)
+    (tmp_path / "forward/supplement.tex").write_text(page_latex(document), encoding="utf-8")
     pages = [tmp_path / "forward" / name for name in ("README.md", "index.html", "supplement.tex")]
     assert {run_of_page(page) for page in pages} == {run.fingerprint}
     assert read_record(tmp_path / "forward")[0] == run.fingerprint

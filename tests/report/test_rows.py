@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.report.rows import counts_of, rows_figure, rows_pictures
+from varprop.plot.cells import counts_of, rows_figure
+from varprop.report.pictures import rows_pictures
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import varprop as vp
-from varprop.report.histogram_figures import histogram_pictures
-from varprop.report.palette import DARK
-from varprop.report.phases import draw_points, name_points, phase_pictures, phase_points
-from varprop.report.spreads import draw_ridges, ridges, spread_pictures
+from varprop.plot.palette import DARK
+from varprop.plot.phases import draw_points, name_points, phase_points
+from varprop.plot.spreads import draw_ridges, ridges
+from varprop.report.law_pictures import histogram_pictures, phase_pictures, spread_pictures
 from varprop.theory.finite_width.lognormal import LogNormalLaw
 
 pytestmark = pytest.mark.false_alarm(0)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.report.content import study_document
-from varprop.report.sweep_figure import sweep_figure
-from varprop.report.sweeping import COLUMNS, points_of, sweep_frame, value_in, with_variance
+from varprop.plot.sweeps import sweep_figure
+from varprop.report.content import study_page
+from varprop.study.sweep_data import COLUMNS, points_of, sweep_frame, value_in, with_variance
 
 pytestmark = pytest.mark.false_alarm(0)  # what is drawn is compared with the very numbers that were sampled
 
@@ -150,7 +150,7 @@ def test_the_figure_has_a_panel_for_each_quantity_and_the_line_of_gain_1(frame):
 
 
 def test_the_report_has_the_figure_with_caption_alternative_and_numbers(run):
-    document = study_document(run)
+    document = study_page(run)
     (picture,) = document.pictures
     assert picture.name == "sweep"
     assert "Measured from layer 5 (past the transient) to layer 9" in picture.caption
@@ -159,13 +159,13 @@ def test_the_report_has_the_figure_with_caption_alternative_and_numbers(run):
     assert [column.title for column in picture.numbers.columns][:3] == ["Series", "Quantity", "n_in Var(W)"]
     assert len(picture.numbers.rows) == 2 * 3 * 4
     assert picture.numbers.csv.startswith("series,variable,value,quantity,source,")
-    assert picture.svg == study_document(run).pictures[0].svg
+    assert picture.svg == study_page(run).pictures[0].svg
 
 
 def test_a_study_without_a_sweep_says_so(make_run):
-    document = study_document(make_run(more='[report]\nfigures = ["sweep"]'))
+    document = study_page(make_run(more='[report]\nfigures = ["sweep"]'))
     assert document.pictures == ()
-    assert "has no [sweep]" in document.remarks[0]
+    assert any("has no [sweep]" in text for text in document.texts)
 
 
 def test_columns_are_those_that_are_named(frame):

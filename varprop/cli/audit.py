@@ -45,7 +45,7 @@ def audit(
         bridge = load_bridge(framework)
         if only is None:
             from varprop.report.audits import FILES
-            from varprop.report.own_files import check_target
+            from varprop.report.replacing import check_target
 
             check_target(report, {bridge.name: FILES})  # before the hours, not after
         found = audit_bridge(bridge, only=only, n_draws=draws, rng=seed, progress=say)

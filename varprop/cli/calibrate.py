@@ -56,7 +56,7 @@ def calibrate(
                 fail(f"--widths goes with a test, as in: varprop calibrate step_mean --widths {widths}")
             if report is not None:
                 from varprop.report.calibration import FILES
-                from varprop.report.own_files import check_target
+                from varprop.report.replacing import check_target
 
                 check_target(report, {"": FILES})
             frame, levels = _check(full=full, seed=seed, repeats=repeats, studies=studies)

@@ -17,7 +17,7 @@ def executor_for(name: str | None, *, address: str | None, workers: int | None) 
     if name != "dask":
         if address is not None:
             fail("--address is a Dask scheduler's; add --executor dask")
-        yield cast(ExecutorLike, name)
+        yield cast("ExecutorLike", name)
         return
     if address is not None and workers is not None:
         fail("the cluster at --address has workers of its own; leave --workers out")

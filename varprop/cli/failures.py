@@ -61,7 +61,7 @@ def run(command: Callable[[], object]) -> NoReturn:
             status = command()
     except _UsageError as error:
         shown = io.StringIO()
-        cast(Any, error).show(file=shown)
+        cast("Any", error).show(file=shown)
         say("\n".join(map(_cut, shown.getvalue().rstrip().splitlines())))
         status = BAD_INPUT
     except typer.Exit as error:

@@ -14,11 +14,13 @@ Examples
 from __future__ import annotations
 
 from varprop.plot.depth import profile
-from varprop.plot.maps import correlation_map, length_map, phase_diagram
-from varprop.plot.statistics import band, exact_law, power, pvalues
+from varprop.plot.exact_laws import exact_law, pvalues
+from varprop.plot.forests import forest
+from varprop.plot.layer_maps import correlation_map, length_map
+from varprop.plot.phases import phase_diagram
+from varprop.plot.spreads import distributions, histograms
+from varprop.plot.statistics import band, power
 from varprop.plot.sweeps import sweep
-from varprop.plot.units import distributions, histograms
-from varprop.plot.verdicts import forest
 
 __all__ = [
     "band",

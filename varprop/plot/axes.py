@@ -1,15 +1,85 @@
-"""Where a figure for a script or a notebook is drawn."""
+"""What all figures have in common: the house style, panels, round numbers along an axis, names as they are, legends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from varprop._arguments import quoted
-from varprop.report.as_written import as_written
+from varprop.plot.palette import GRID, INK, PAPER
+from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+_COLUMNS = 3
+_PANEL = (3.0, 2.3)  # inches
+LONE_PANEL = (5.6, 3.6)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults and the reports' own settings, whatever a user's matplotlibrc says."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    settings |= sns.axes_style("whitegrid")
+    settings |= {
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), INK),
+        # Text is measured in the font that comes with matplotlib, so that the layout is the same on every machine.
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+        "figure.facecolor": PAPER,
+        "axes.facecolor": PAPER,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8,
+        "legend.fontsize": 8.5,
+        "axes.linewidth": 0.7,
+        "lines.linewidth": 1.2,
+        # Text stays text: it can be read aloud, found and shown in scripts that matplotlib's own font lacks.
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,  # TrueType, as publishers ask for
+        "svg.hashsalt": "varprop",  # else the ids in the file are random
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def panel_grid(panels: int, *, sharex: bool, columns: int = _COLUMNS) -> tuple[Figure, list[Axes]]:
+    """Make a figure of so many panels."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    size = LONE_PANEL if panels == 1 else (_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex)
+    for axes in grid.flat[panels:]:
+        axes.remove()
+    for column in range(columns):
+        lowest = max(row for row in range(rows) if row * columns + column < panels)
+        grid[lowest, column].tick_params(labelbottom=True)
+    for axes in grid.flat[:panels]:
+        sns.despine(ax=axes)
+    return figure, list(grid.flat[:panels])
+
+
+def panel_title(configuration: str) -> str:
+    """A configuration's label, broken where a panel ends."""
+    return "\n".join(textwrap.wrap(plain(configuration), 40, max_lines=3, placeholder=" …"))
 
 
 def new_axes(figsize: tuple[float, float] | None = None) -> Axes:
@@ -27,6 +97,12 @@ def legend_above(ax: Axes, content: dict[str, list[object]], *, columns: int) ->
     as_written(legend.get_texts())
 
 
+def named_above(ax: Axes, *, columns: int) -> None:
+    """Name above the axes all that is drawn with a label."""
+    handles, labels = ax.get_legend_handles_labels()
+    legend_above(ax, {"handles": list(handles), "labels": list(labels)}, columns=columns)
+
+
 def choose(labels: Iterable[str], wanted: str | None) -> str:
     """The configuration to draw: the one that is named, or the only one."""
     there = list(labels)
@@ -37,3 +113,61 @@ def choose(labels: Iterable[str], wanted: str | None) -> str:
         msg = f"{came}; pass configuration= one of {', '.join(map(repr, there))}"
         raise ValueError(msg)
     return wanted
+
+
+def legend_name(text: str) -> str:
+    """A name for a legend, which leaves out what begins with an underscore.
+
+    Examples
+    --------
+    >>> legend_name("_mine"), legend_name("relu")
+    (' _mine', 'relu')
+    """
+    shown = plain(text)
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def as_written(texts: Iterable[Text]) -> None:
+    """Have texts drawn as they are, dollars and all.
+
+    Every text that may hold a name of a user's own (an activation, an initialiser, a configuration, a module, a claim) is made with
+    ``parse_math=False`` where matplotlib takes it, and passed here where it does not, as in legends.
+    """
+    for text in texts:
+        text.set_parse_math(False)
+
+
+def set_round_ticks(axes: Axes, *, most: int) -> None:
+    """Put at most so many round numbers on the horizontal axis, whose limits and scale are set already."""
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    axes.set_xticks(_ticks(*axes.get_xlim(), most))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers inside the axis, the centre among them; 1, 2, 5 in each decade where it spans one or two."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    span = high / low if low > 0 else 1.0
+    locator: LogLocator | MaxNLocator
+    if span > 6:
+        # Over more decades 1, 2 and 5 would be too many, and matplotlib's locator then returns none at all.
+        locator = LogLocator(subs=(1.0, 2.0, 5.0) if span <= 150 else (1.0,), numticks=most)
+    else:
+        locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+    return [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+
+
+def label_log_axis(axis: Axis, low: float, high: float) -> None:
+    """Label powers of ten, and 2 and 5 between them where there are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_minor_formatter(NullFormatter())
+    if np.log10(high / low) <= 2.5 and 1e-4 < low < 1e4:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axis.set_major_locator(LogLocator(numticks=6))

@@ -1,139 +1,30 @@
-"""Figures of tests: a sample against its exact law, p-values, steps with a simultaneous band, the power of a plan."""
+"""Figures of tests: steps with a band for all layers at once, the power of a plan, and the levels that tests were found to have."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from varprop._arguments import checked, quoted
-from varprop.model.inputs import real_array
+from varprop._typing import Float64Array
 from varprop.model.simulation import Simulation
-from varprop.plot.axes import legend_above, new_axes
-from varprop.report.distributions import draw_pvalues, draw_quantiles, half_width
-from varprop.report.step_figures import draw_band, draw_power
-from varprop.report.wording import axis_label
+from varprop.plot.axes import house_style, named_above, new_axes
+from varprop.plot.palette import MARGIN, MARGIN_ALPHA, THEORIES, VERDICTS
+from varprop.plot.wording import axis_label
 from varprop.stats.power import planned_power
-from varprop.theory import finite_width_law
 from varprop.verification.claims import Claim
 from varprop.verification.evidence import gather
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-
-@checked
-def exact_law(
-    simulation: Simulation,
-    *,
-    layer: int | None = None,
-    quantity: str = "preactivation_second_moment",
-    level: float = 0.95,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw how far a sample's quantiles are from those of its exact finite-width law.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        Of a network that has an exact law: two half lines as activation, Gaussian weights, no biases, one input.
-    layer : int, optional
-        The last one if None.
-    quantity : str
-        A second moment.
-    level : float, default 0.95
-        Of the band, which holds for all quantiles at once.
-    ax : Axes, optional
-        Where to draw; a new figure if None.
-
-    Returns
-    -------
-    Axes
-        Of logarithms, over the living networks. Dashed: where the sample lies if the law is right.
-
-    Raises
-    ------
-    ValueError
-        If the quantity or the layer was not recorded, or fewer than two networks are alive.
-    UnsupportedError
-        If there is no exact law for the network.
-    TypeError
-        If an argument is of another kind.
-
-    Examples
-    --------
-    >>> import varprop as vp
-    >>> net = vp.mlp([16] * 6, activation="relu", weights="he_normal")
-    >>> vp.plot.exact_law(vp.simulate(net, n_networks=500, rng=1)).get_xlabel()
-    'log z² of the exact law'
-    """
-    layers = simulation.layers(quantity)
-    chosen = layers[-1] if layer is None else layer
-    if chosen not in layers:
-        msg = f"{quantity} was not recorded at layer {layer}; it has layers {layers[0]} to {layers[-1]}"
-        raise ValueError(msg)
-    values = simulation.values(quantity)[:, layers.index(chosen)]
-    if values.ndim == 2:
-        msg = "the exact law is that of one input; sample with one, or without per_input"
-        raise ValueError(msg)
-    law = finite_width_law(simulation.architecture, chosen, quantity=quantity, inputs=simulation.inputs)  # type: ignore[arg-type]  # it says what it takes
-    alive = values[values > 0]
-    if len(alive) < 2:
-        msg = f"{len(alive)} of {len(values)} networks are alive at layer {chosen}, which makes no distribution"
-        raise ValueError(msg)
-    half_width(len(alive), level)
-    ax = new_axes() if ax is None else ax
-    draw_quantiles(ax, np.log(alive), law.ppf, level=level)
-    ax.set(xlabel=f"log {axis_label(quantity)} of the exact law", ylabel=f"measured minus exact, layer {chosen}")
-    _named_above(ax, columns=3)
-    return ax
-
-
-@checked
-def pvalues(values: ArrayLike, *, level: float = 0.95, ax: Axes | None = None) -> Axes:
-    """Draw the distribution of p-values, which is the diagonal if all nulls are true and the tests exact.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        p-values, such as ``verify(...)["pvalue"]``; NaN is left out.
-    level : float, default 0.95
-        Of the band, which holds at all levels at once, for independent p-values.
-    ax : Axes, optional
-        Where to draw; a new figure if None.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one lies outside [0, 1].
-    TypeError
-        If an argument is of another kind.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import varprop as vp
-    >>> vp.plot.pvalues(np.random.default_rng(1).random(200)).get_ylabel()
-    'share of p-values below'
-    """
-    numbers = real_array(values, "values").ravel()
-    numbers = numbers[~np.isnan(numbers)]
-    if not len(numbers) or numbers.min() < 0 or numbers.max() > 1:
-        msg = f"p-values must be numbers in [0, 1], got {len(numbers)} of them"
-        raise ValueError(msg)
-    half_width(len(numbers), level)
-    ax = new_axes() if ax is None else ax
-    draw_pvalues(ax, numbers, level=level)
-    ax.set(xlabel="p", ylabel="share of p-values below")
-    _named_above(ax, columns=3)
-    return ax
+_FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
 
 
 @checked
@@ -197,7 +88,7 @@ def band(
         margin=margin,
     )
     ax.set(xlabel="layer", ylabel=f"step of {axis_label(quantity)} / {theory}")
-    _named_above(ax, columns=3)
+    named_above(ax, columns=3)
     return ax
 
 
@@ -260,11 +151,94 @@ def power(
     ax = new_axes() if ax is None else ax
     draw_power(ax, networks, curves, margin=margin)
     ax.set(xlabel="networks", ylabel="probability of the verdict")
-    _named_above(ax, columns=2)
+    named_above(ax, columns=2)
     return ax
 
 
-def _named_above(ax: Axes, *, columns: int) -> None:
-    """Name what is drawn above the axes, where the legend covers none of it."""
-    handles, labels = ax.get_legend_handles_labels()
-    legend_above(ax, {"handles": list(handles), "labels": list(labels)}, columns=columns)
+def draw_band(
+    axes: Axes,
+    layers: Sequence[int],
+    ratios: Float64Array,
+    intervals: Sequence[tuple[float, float]],
+    *,
+    margin: float | None = None,
+) -> None:
+    """Draw every layer's mean step over its prediction, with its interval."""
+    from matplotlib import rcParams
+
+    low, high = np.transpose(intervals)
+    colour = VERDICTS["supported"].color
+    if margin is not None:
+        axes.axhspan(
+            1 / (1 + margin), 1 + margin, color=MARGIN, alpha=MARGIN_ALPHA, linewidth=0, zorder=1, label="margin"
+        )
+    axes.axhline(1.0, color=rcParams["text.color"], linewidth=0.8, linestyle=(0, (4, 3)), zorder=1.5, label="theory")
+    axes.errorbar(
+        layers,
+        ratios,
+        yerr=np.maximum([ratios - low, high - ratios], 0.0),
+        fmt="o",
+        markersize=3.2,
+        color=colour,
+        linewidth=1.1,
+        capsize=2,
+        zorder=2,
+        label="all layers at once",
+    )
+
+
+def draw_power(axes: Axes, networks: Float64Array, curves: Mapping[float, Float64Array], *, margin: float) -> None:
+    """Draw the probability of the right verdict over the number of networks, a curve for each truth."""
+    delta = math.log1p(margin)
+    for style, (theta, power) in zip(cycle(THEORIES.values()), curves.items(), strict=False):
+        what = "supported" if abs(theta) < delta else "refuted"
+        axes.plot(
+            networks,
+            power,
+            color=style.color,
+            linestyle=(0, style.dashes) if style.dashes else "-",
+            linewidth=1.5,
+            label=f"truth {math.exp(theta):.4g}: {what}",
+        )
+    axes.set(xscale="log", ylim=(0, 1.02))
+
+
+def level_figure(frame: pd.DataFrame) -> Figure:
+    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network."""
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    rows = frame[(frame["part"] == "tests") & (frame["rate"] == "level") & (frame["alpha"] == frame["alpha"].max())]
+    parts = rows["configuration"].str.rsplit(", ", n=1)
+    rows = rows.assign(family=parts.str[0], size=parts.str[1])
+    tests, sizes, families = (list(dict.fromkeys(rows[name])) for name in ("test", "size", "family"))
+    with house_style():
+        figure = Figure(figsize=(2.0 + 1.6 * len(sizes), 1.2 + 0.32 * len(tests)), layout="constrained")
+        panels = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, size in zip(panels, sizes, strict=True):
+            _draw_levels(axes, rows[rows["size"] == size], tests, families)
+            axes.set_title(size, loc="left")
+            sns.despine(ax=axes, left=True)
+        panels[0].set_yticks(range(len(tests)), tests)
+        panels[0].set_ylim(len(tests) - 0.5, -0.5)
+        figure.supxlabel("share of studies that reject", fontsize=9)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(families), frameon=False)
+    return figure
+
+
+def _draw_levels(axes: Axes, rows: pd.DataFrame, tests: Sequence[str], families: Sequence[str]) -> None:
+    """One panel: the accepted region, and a mark for each test and family of networks."""
+    exact = rows[rows["accept_low"] > 0]
+    if len(exact):
+        low, high = (exact[name].iloc[0] / exact["repeats"].iloc[0] for name in ("accept_low", "accept_high"))
+        axes.axvspan(float(low), float(high), color=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)
+    axes.axvline(float(rows["alpha"].iloc[0]), color=MARGIN, linewidth=0.8)
+    for i, family in enumerate(families):
+        mine = rows[rows["family"] == family]
+        color, marker = _FAMILIES[i % len(_FAMILIES)]
+        at = [tests.index(test) + 0.16 * (i - (len(families) - 1) / 2) for test in mine["test"]]
+        errors = [(mine["value"] - mine["ci_low"]).to_list(), (mine["ci_high"] - mine["value"]).to_list()]
+        axes.errorbar(
+            mine["value"], at, xerr=errors, fmt=marker, color=color, markersize=3.5, elinewidth=0.9, label=family
+        )

@@ -1,23 +1,31 @@
-"""Gains and levels against a swept variable."""
+"""Gains and levels against a swept variable, with the theory's curves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from varprop._arguments import checked, quoted
 from varprop.model.simulation import Simulation
-from varprop.plot.axes import legend_above, new_axes
-from varprop.report.sweep_data import sweep_data
-from varprop.report.sweep_figure import draw_sweep, sweep_legend
-from varprop.report.sweeping import COLUMNS, GAINS, LEVELS, TRANSIENT
+from varprop.plot.axes import as_written, house_style, label_log_axis, legend_above, legend_name, new_axes, panel_grid
+from varprop.plot.palette import series_styles
+from varprop.plot.wording import axis_label
 from varprop.study.run import Run
+from varprop.study.sweep_data import COLUMNS, GAINS, LEVELS, TRANSIENT, sweep_data
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from varprop.study.sweep import Variable
+
+VARIABLE_LABELS = {
+    "weight_variance": "n_in Var(W)",
+    "bias_variance": "Var(b)",
+    "depth": "weight layers",
+    "width": "units per layer",
+}
 
 
 @checked
@@ -100,3 +108,79 @@ def sweep(
     legend = sweep_legend(rows, with_one=quantity in GAINS)
     legend_above(ax, legend, columns=3)
     return ax
+
+
+def sweep_figure(frame: pd.DataFrame, *, log: bool) -> Figure:
+    """Draw a panel for each quantity."""
+    quantities, series = list(dict.fromkeys(frame["quantity"])), list(dict.fromkeys(frame["series"]))
+    with house_style():
+        figure, panels = panel_grid(len(quantities), sharex=False, columns=2)
+        for axes, quantity in zip(panels, quantities, strict=True):
+            draw_sweep(axes, frame[frame["quantity"] == quantity], log=log, series=series)
+        columns = 4 if len(quantities) > 1 else 2
+        legend = sweep_legend(frame, with_one=any(quantity in GAINS for quantity in quantities))
+        drawn = figure.legend(**legend, loc="outside upper left", ncols=columns, frameon=False)
+        as_written(drawn.get_texts())
+    return figure
+
+
+def draw_sweep(axes: Axes, rows: pd.DataFrame, *, log: bool, series: list[str] | None = None) -> None:
+    """Draw one quantity of a sweep: marks with intervals, curves, and the line of a gain of 1."""
+    from matplotlib import rcParams
+
+    quantity, variable = rows["quantity"].iloc[0], rows["variable"].iloc[0]
+    is_gain = quantity in GAINS
+    if is_gain:
+        axes.axhline(1.0, color=rcParams["text.color"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
+    styles = series_styles(list(dict.fromkeys(rows["series"])) if series is None else series)
+    for name, style in styles.items():
+        mine = rows[rows["series"] == name]
+        curve = mine[mine["source"] != "measured"].sort_values("value", kind="stable")
+        axes.plot(curve["value"], curve["estimate"], color=style.color, linewidth=1.2, zorder=2)
+        measured = mine[mine["source"] == "measured"]
+        axes.vlines(
+            measured["value"], measured["ci_low"], measured["ci_high"], color=style.color, linewidth=1.4, zorder=3
+        )
+        axes.plot(
+            measured["value"],
+            measured["estimate"],
+            color=style.color,
+            marker=style.marker,
+            markersize=4,
+            linewidth=0,
+            zorder=3,
+        )
+    if log:
+        axes.set_xscale("log")
+        label_log_axis(axes.xaxis, *axes.get_xlim())
+    values = rows["estimate"].to_numpy(float)
+    if is_gain or (values.min() > 0 and values.max() / values.min() >= 10):
+        axes.set_yscale("log")
+        if is_gain:  # a line close to 1 would fill the panel with noise
+            low, high = min(values.min(), 0.95), max(values.max(), 1.05)
+            axes.set_ylim(low / (high / low) ** 0.05, high * (high / low) ** 0.05)
+        label_log_axis(axes.yaxis, *axes.get_ylim())
+    axes.set(
+        xlabel=VARIABLE_LABELS[variable],
+        ylabel=f"gain of {axis_label(quantity)} per layer" if is_gain else axis_label(quantity),
+    )
+
+
+def sweep_legend(frame: pd.DataFrame, *, with_one: bool) -> dict[str, Any]:
+    """Handles and labels of everything that `draw_sweep` may have drawn."""
+    from matplotlib import rcParams
+    from matplotlib.lines import Line2D
+
+    ink = rcParams["text.color"]
+    handles: list[Any] = []
+    labels: list[str] = []
+    for name, style in series_styles(list(dict.fromkeys(frame["series"]))).items():
+        handles.append(Line2D([], [], color=style.color, marker=style.marker, markersize=4, linewidth=1.2))
+        labels.append(legend_name(name))
+    for theory in dict.fromkeys(source for source in frame["source"] if source != "measured"):
+        handles.append(Line2D([], [], color=ink, linewidth=1.2))
+        labels.append(theory)
+    if with_one:
+        handles.append(Line2D([], [], color=ink, linewidth=0.9, linestyle=(0, (4, 3))))
+        labels.append("gain 1")
+    return {"handles": handles, "labels": labels}

@@ -1,33 +1,49 @@
-"""The report of the toolkit's check of itself: a page, a table and a figure."""
+"""The report of the toolkit's check of itself: a page, tables and a figure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from varprop.report.figures import house_style
-from varprop.report.level_counts import levels_section
-from varprop.report.markdown import escape
-from varprop.report.palette import MARGIN, MARGIN_ALPHA
+from varprop.plot.figure_files import render_svg, standalone
+from varprop.plot.statistics import level_figure
+from varprop.report.blocks import Block, Cell, Column, Image, Listing, Page, Paragraph, Section, Span, Table
+from varprop.report.markdown import page_markdown
 from varprop.report.replacing import FileSet, replace_report
-from varprop.report.svg import render_svg, standalone
 from varprop.study.csv_files import csv_text
 from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 FILES = ("README.md", "calibration.csv", "levels.svg", "levels.csv", "sequential.csv")
 """What the report of a check may consist of."""
 _TITLE = "Rejections of a true null at a nominal 5 %, by test"
-_FAMILIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "D"), ("#cc79a7", "^"), ("#767676", "v"))
 _KEY = ["test", "configuration"]
 _AT_MOST = frozenset({"dead_rate"})
 """Tests of counts: their p-values are bounded by the level, and no more is promised."""
+_FALSE_ALARM = 1e-6
+"""Below it, the excess of small p-values is more than chance."""
+_PARTS = {
+    "controls": ("Controls", "What must be found, and is if its count lies outside the region."),
+    "report": (
+        "A report of many claims",
+        (
+            "The probability that any of 30 verdicts is false, each claim's truth lying at an end of its margin, where both "
+            "verdicts are. Of the uncorrected report nothing was promised."
+        ),
+    ),
+    "plans": (
+        "Plans",
+        (
+            "Studies of as many networks as required_networks asks for, by a normal or t approximation, to be decided with "
+            "probability .9."
+        ),
+    ),
+}
+"""Parts of the check that have a section of their own: its title, and what it is about."""
 _Row = dict[Hashable, Any]
 
 
@@ -40,7 +56,7 @@ def write_calibration(
 ) -> tuple[Path, ...]:
     """Write what a check of the toolkit found."""
     files = {
-        "README.md": calibration_markdown(frame, levels=levels, savings=savings),
+        "README.md": page_markdown(calibration_page(frame, levels=levels, savings=savings)),
         "calibration.csv": csv_text(frame),
         "levels.svg": standalone(render_svg(level_figure(frame), title=_TITLE, name="levels"), title=_TITLE),
     }
@@ -51,80 +67,65 @@ def write_calibration(
     return replace_report(directory, [FileSet("", {"": {name: text.encode("utf-8") for name, text in files.items()}})])
 
 
-def calibration_markdown(
+def calibration_page(
     frame: pd.DataFrame, *, levels: pd.DataFrame | None = None, savings: pd.DataFrame | None = None
-) -> str:
-    """Set the page."""
-    stopping = () if savings is None else _stopping(savings)
-    counts = () if levels is None else levels_section(levels)
-    return "\n".join([*_lines(frame, counts), *stopping, "*Written by varprop; not edited by hand.*"]) + "\n"
-
-
-def _lines(frame: pd.DataFrame, levels: Iterable[str]) -> Iterator[str]:
+) -> Page:
+    """Say what a check of the toolkit found."""
     promised = frame[frame["met"].notna()]
-    met = int(promised["met"].sum())
     repeats = ", ".join(f"{count:,}" for count in sorted(set(frame["repeats"])))
-    yield "# The toolkit's tests, tested"
-    yield ""
-    yield (
-        f"Each row of [calibration.csv](calibration.csv) counts how often something happened in {repeats} simulated studies "
-        "of a known truth, and what was promised. A count is accepted if it lies in a region that a right promise misses "
-        "with a probability of 8e-7: of 2,000 studies at a nominal 5 %, from 56 to 151. Bounds are held from above only. "
-        "Controls are tests that are known to be wrong, and weights that are not what they are taken for: their counts "
-        "have to lie outside."
+    lead = (
+        "Each row of ",
+        Span("calibration.csv", to="calibration.csv"),
+        (
+            f" counts how often something happened in {repeats} simulated studies "
+            "of a known truth, and what was promised. A count is accepted if it lies in a region that a right promise misses "
+            "with a probability of 8e-7: of 2,000 studies at a nominal 5 %, from 56 to 151. Bounds are held from above only. "
+            "Controls are tests that are known to be wrong, and weights that are not what they are taken for: their counts "
+            "have to lie outside."
+        ),
     )
-    yield ""
-    yield f"**{met:,} of {len(promised):,} counts are as they should be.**"
-    yield ""
-    yield from _misses(promised[~promised["met"].astype(bool)])
-    yield from levels
-    yield from ["![" + _TITLE + "; the shaded counts are accepted](levels.svg)", ""]
-    yield from _tests(frame[frame["part"] == "tests"])
-    for part, title, about in (
-        ("controls", "Controls", "What must be found, and is if its count lies outside the region."),
-        (
-            "report",
-            "A report of many claims",
-            "The probability that any of 30 verdicts is false, each claim's truth lying at an end of its margin, where both "
-            + "verdicts are. Of the uncorrected report nothing was promised.",
-        ),
-        (
-            "plans",
-            "Plans",
-            "Studies of as many networks as required_networks asks for, by a normal or t approximation, to be decided with "
-            + "probability .9.",
-        ),
-    ):
-        rows = frame[frame["part"] == part]
-        if len(rows):
-            yield from [f"## {title}", "", about, ""]
-            yield from _table(
-                ["Test", "Networks", "Each study", "What", "Share", "Promised", "As it should be"],
-                [
-                    [
-                        row["test"],
-                        row["configuration"],
-                        f"{row['n_networks']:,}",
-                        f"{row['rate']}, α = {row['alpha']:.2g}",
-                        _share(row),
-                        _promise(row),
-                        _word(row["met"]),
-                    ]
-                    for row in rows.to_dict("records")
-                ],
-            )
+    tally = f"{int(promised['met'].sum()):,} of {len(promised):,} counts are as they should be."
+    blocks = [
+        Paragraph((Span(tally, "strong"),)),
+        *_misses(promised[~promised["met"].astype(bool)]),
+        *([] if levels is None else [_levels(levels)]),
+        Image("levels.svg", f"{_TITLE}; the shaded counts are accepted"),
+        _tests(frame[frame["part"] == "tests"]),
+        *(_part(part, rows) for part in _PARTS if len(rows := frame[frame["part"] == part])),
+        *([] if savings is None else [_stopping(savings)]),
+    ]
+    return Page("The toolkit's tests, tested", lead, tuple(blocks))
 
 
-def _stopping(savings: pd.DataFrame) -> Iterator[str]:
+def _part(part: str, rows: pd.DataFrame) -> Section:
+    title, about = _PARTS[part]
+    heads = ["Test", "Networks", "Each study", "What", "Share", "Promised", "As it should be"]
+    lines = [
+        [
+            row["test"],
+            row["configuration"],
+            f"{row['n_networks']:,}",
+            f"{row['rate']}, α = {row['alpha']:.2g}",
+            _share(row),
+            _promise(row),
+            _word(row["met"]),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    return Section(part, title, (Paragraph(about), _listing(heads, lines)))
+
+
+def _stopping(savings: pd.DataFrame) -> Section:
     """What looking early saves, and what it costs."""
-    yield from ["## Stopping early", ""]
-    yield (
-        "Networks that a claim about one step takes if sampling ends where a confidence sequence decides it "
-        "([sequential.csv](sequential.csv)). The plan is for a prediction that is exactly right, as one plans; the one beside "
-        "it is for the truth of its row, which nobody knows. Both have a power of 90 %."
+    about = (
+        "Networks that a claim about one step takes if sampling ends where a confidence sequence decides it (",
+        Span("sequential.csv", to="sequential.csv"),
+        (
+            "). The plan is for a prediction that is exactly right, as one plans; the one beside "
+            "it is for the truth of its row, which nobody knows. Both have a power of 90 %."
+        ),
     )
-    yield ""
-    yield from _table(
+    table = _listing(
         ["Claims", "Truth, in margins", "Plan", "Plan for this truth", "Mean", "90 % quantile", "Decided", "Wrongly"],
         [
             [
@@ -140,15 +141,15 @@ def _stopping(savings: pd.DataFrame) -> Iterator[str]:
             for row in savings.to_dict("records")
         ],
     )
+    return Section("stopping", "Stopping early", (Paragraph(about), table))
 
 
-def _misses(rows: pd.DataFrame) -> Iterator[str]:
+def _misses(rows: pd.DataFrame) -> Iterator[Block]:
     """The counts that are not as they should be, each in full."""
     if rows.empty:
         return
-    yield "These are not:"
-    yield ""
-    yield from _table(
+    yield Paragraph("These are not:")
+    yield _listing(
         ["Test", "Networks", "What", "log(truth / prediction)", "Count", "Accepted", "Share", "Promised"],
         [
             [
@@ -166,16 +167,14 @@ def _misses(rows: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _tests(rows: pd.DataFrame) -> Iterator[str]:
+def _tests(rows: pd.DataFrame) -> Section:
     """A line for each test and network."""
-    yield from ["## Tests", ""]
-    yield (
+    about = (
         "False verdicts are the most frequent kind, with the truth at either end of a margin of 5 %, or at the bound that "
         "a claim states. Power is simulated, and planned in brackets: that a right prediction is supported, and one that "
         "is refuted in 90 % of studies by plan; of a bound, that a truth as far on the right side is supported too. The "
         "interval after a share is Clopper and Pearson's of 95 %."
     )
-    yield ""
     lines = []
     for (test, configuration), group in rows.groupby(_KEY, sort=False):
         by_rate = {(row["rate"], row["alpha"]): row for row in group.to_dict("records")}
@@ -194,15 +193,13 @@ def _tests(rows: pd.DataFrame) -> Iterator[str]:
             ]
         )
     levels = [f"Level {100 * alpha:g} %" for alpha in sorted(set(rows["alpha"]), reverse=True)]
-    yield from _table(["Test", "Networks", *levels, "Coverage 95 %", "False verdicts", "Support", "Refutation"], lines)
+    heads = ["Test", "Networks", *levels, "Coverage 95 %", "False verdicts", "Support", "Refutation"]
+    return Section("tests", "Tests", (Paragraph(about), _listing(heads, lines)))
 
 
-def _table(heads: Sequence[str], lines: Sequence[Sequence[object]]) -> Iterator[str]:
-    yield f"| {' | '.join(heads)} |"
-    yield f"| {' | '.join('---' for _ in heads)} |"
-    for line in lines:
-        yield f"| {' | '.join(escape(str(cell)) for cell in line)} |"
-    yield ""
+def _listing(heads: Sequence[str], lines: Sequence[Sequence[object]]) -> Listing:
+    cells = [[cell if isinstance(cell, Cell) else str(cell) for cell in line] for line in lines]
+    return Listing(Table.of("", map(Column, heads), cells))
 
 
 def _share(row: _Row | None) -> str:
@@ -230,47 +227,109 @@ def _word(met: object) -> str:
     return {True: "yes", False: "no"}.get(met, "") if isinstance(met, bool) else ""
 
 
-def level_figure(frame: pd.DataFrame) -> Figure:
-    """Draw how often each test rejects a true null at the nominal 5 %, a panel for each size of network."""
-    import seaborn as sns
-    from matplotlib.figure import Figure
-
-    rows = frame[(frame["part"] == "tests") & (frame["rate"] == "level") & (frame["alpha"] == frame["alpha"].max())]
-    parts = rows["configuration"].str.rsplit(", ", n=1)
-    rows = rows.assign(family=parts.str[0], size=parts.str[1])
-    tests, sizes, families = (list(dict.fromkeys(rows[name])) for name in ("test", "size", "family"))
-    with house_style():
-        figure = Figure(figsize=(2.0 + 1.6 * len(sizes), 1.2 + 0.32 * len(tests)), layout="constrained")
-        panels = figure.subplots(1, len(sizes), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, size in zip(panels, sizes, strict=True):
-            _draw_levels(axes, rows[rows["size"] == size], tests, families)
-            axes.set_title(size, loc="left")
-            sns.despine(ax=axes, left=True)
-        panels[0].set_yticks(range(len(tests)), tests)
-        panels[0].set_ylim(len(tests) - 0.5, -0.5)
-        figure.supxlabel("share of studies that reject", fontsize=9)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=len(families), frameon=False)
-    return figure
-
-
-def _draw_levels(axes: Axes, rows: pd.DataFrame, tests: Sequence[str], families: Sequence[str]) -> None:
-    """One panel: the accepted region, and a mark for each test and family of networks."""
-    exact = rows[rows["accept_low"] > 0]
-    if len(exact):
-        low, high = (exact[name].iloc[0] / exact["repeats"].iloc[0] for name in ("accept_low", "accept_high"))
-        axes.axvspan(float(low), float(high), color=MARGIN, alpha=MARGIN_ALPHA, linewidth=0)
-    axes.axvline(float(rows["alpha"].iloc[0]), color=MARGIN, linewidth=0.8)
-    for i, family in enumerate(families):
-        mine = rows[rows["family"] == family]
-        color, marker = _FAMILIES[i % len(_FAMILIES)]
-        at = [tests.index(test) + 0.16 * (i - (len(families) - 1) / 2) for test in mine["test"]]
-        errors = [(mine["value"] - mine["ci_low"]).to_list(), (mine["ci_high"] - mine["value"]).to_list()]
-        axes.errorbar(
-            mine["value"], at, xerr=errors, fmt=marker, color=color, markersize=3.5, elinewidth=0.9, label=family
-        )
-
-
 def _states_a_bound(test: str) -> bool:
     """Whether claims of a test state a bound, below or above."""
     return test in TESTS and TESTS[test].bound is not None
+
+
+# ---- levels ------------------------------------------------------------------------------------------------------
+
+
+def _levels(levels: pd.DataFrame) -> Section:
+    """How many verdicts are false, at the levels that are used."""
+    pooled, single, controls = (levels[levels["part"] == part] for part in ("pooled", "levels", "controls"))
+    about = (
+        (
+            "A claim among m is judged at a one-sided level of alpha/m, so levels are counted one-sided, each side apart, at 5 %, "
+            "1 %, .05/20 and .05/150, with the truth where the verdict is false. "
+        ),
+        Span("Too low", "emphasis"),
+        (
+            " counts verdicts that the truth is "
+            "less than it is. Configurations in which a test refuses a level are left out of its row. A count may be as large as "
+            "chance allows a right level once in a million; so may the largest excess of small p-values, up to 0.1, over uniform ones. "
+        ),
+        Span("levels.csv", to="levels.csv"),
+        " has every configuration.",
+    )
+    bad = pooled[~pooled["accepted"]]
+    tally = f"{len(pooled) - len(bad)} of {len(pooled)} pooled counts are as they should be."
+    blocks: list[Block] = [Paragraph(about), Paragraph((Span(tally, "strong"),)), _pooled(pooled)]
+    blocks += _too_many(bad, "Pooled counts that are too large")
+    blocks += _too_many(single[~single["accepted"]], "Single configurations with too many false verdicts")
+    if len(controls):
+        blocks.append(_found_out(controls))
+    return Section("levels", "False verdicts at the levels that are used", tuple(blocks))
+
+
+def _found_out(controls: pd.DataFrame) -> Section:
+    """Rules that are known to be wrong."""
+    about = "Each is known to be wrong at the level shown, and must be found out: its count has to be too large."
+    rows = [
+        [
+            row["test"],
+            _level(row["level"]),
+            f"{row['studies']:,}",
+            f"{row['events']:,}",
+            f"at most {row['accept_high']:,}",
+            "no" if row["accepted"] else "yes",
+        ]
+        for row in controls.to_dict("records")
+    ]
+    table = _listing(["Rule", "Level", "Studies", "False", "Right if", "Found out"], rows)
+    return Section("rules", "Rules that do not hold", (Paragraph(about), table))
+
+
+def _pooled(pooled: pd.DataFrame) -> Listing:
+    """One line for a test and side: what is false at each level, in multiples of the level."""
+    levels = sorted(set(pooled["level"]), reverse=True)
+    heads = ["Test", "False", "Rests on", "Studies", *(f"at {_level(level)}" for level in levels), "Excess"]
+    lines = []
+    for (test, side), group in pooled.groupby(["test", "side"], sort=False):
+        rows = {row["level"]: row for row in group.to_dict("records")}
+        first = next(iter(rows.values()))
+        grades = ", ".join(sorted({str(row["guarantee"]) for row in rows.values()}))
+        lines.append(
+            [
+                test,
+                side,
+                grades,
+                f"{max(row['studies'] for row in rows.values()):,}",
+                *(_share_found(rows[level]) if level in rows else "refused" for level in levels),
+                "no more than chance" if first["excess_p"] > _FALSE_ALARM else f"p = {first['excess_p']:.1g}",
+            ]
+        )
+    return _listing(heads, lines)
+
+
+def _too_many(rows: pd.DataFrame, title: str) -> Iterator[Block]:
+    if rows.empty:
+        return
+    yield Paragraph(f"{title}:")
+    lines = [
+        [
+            row["test"],
+            row["configuration"],
+            "" if row["n_networks"] != row["n_networks"] or row["n_networks"] is None else f"{row['n_networks']:,}",
+            row["side"],
+            _level(row["level"]),
+            f"{row['events']:,} of {row['studies']:,}",
+            f"at most {row['accept_high']:,}",
+            _share_found(row),
+        ]
+        for row in rows.astype({"n_networks": "object"}).where(rows.notna(), None).to_dict("records")
+    ]
+    yield _listing(
+        ["Test", "Networks", "Each study", "False", "Level", "Count", "Accepted", "Share"],
+        lines,
+    )
+
+
+def _share_found(row: _Row) -> Cell:
+    """A share with its interval, in percent; three significant digits at small levels."""
+    value, low, high = (100.0 * row[name] for name in ("value", "ci_low", "ci_high"))
+    return Cell(f"{value:.3g} % ({low:.3g} to {high:.3g})", warning="" if row["accepted"] else "too often")
+
+
+def _level(level: float) -> str:
+    return f"{100.0 * level:.3g} %"

@@ -1,32 +1,18 @@
-"""A run -> what its report says. The words are here; how they are set is html.py's and markdown.py's."""
+"""A run -> its page. The words are here; how they are set is the formats'."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from varprop.report.document import ClaimSection, Picture, Reproduction, StudyDocument
-from varprop.report.exact_laws import exact_law_pictures
-from varprop.report.figures import forest_figure, profile_figure
-from varprop.report.histogram_figures import histogram_pictures
-from varprop.report.phases import phase_pictures
-from varprop.report.records import is_standardised
-from varprop.report.rows import rows_pictures
-from varprop.report.sample_summary import CONFIDENCE, SPREAD, layer_summary
-from varprop.report.spreads import spread_pictures
-from varprop.report.svg import render_svg
-from varprop.report.sweep_figure import sweep_pictures, without_sweep
-from varprop.report.tables import (
-    LedgerEntry,
-    layer_table,
-    ledger_entries,
-    ledger_table,
-    summary_table,
-    verdict_table,
-)
-from varprop.report.wording import SYMBOL_KEY, SYMBOLS, axis_label, count, listing, meaning, number, percent, sentence
+from varprop.model.simulation import Simulation
+from varprop.model.training import Training
+from varprop.plot.wording import SYMBOLS, count, listing, meaning, number, percent, sentence
+from varprop.report.blocks import Claimed, Folded, Listing, Page, Paragraph, Picture, Reproduction, Section, anchor
+from varprop.report.law_pictures import exact_law_pictures, histogram_pictures, phase_pictures, spread_pictures
+from varprop.report.pictures import forest_pictures, profile_pictures, rows_pictures, sweep_pictures, without_sweep
+from varprop.report.tables import LedgerEntry, layer_table, ledger_entries, ledger_table, verdict_table
 from varprop.study.earlier import unrecorded
 from varprop.study.looks import ladder_told
 from varprop.verification.validity import declared_symmetric
@@ -34,8 +20,6 @@ from varprop.verification.validity import declared_symmetric
 if TYPE_CHECKING:
     import pandas as pd
 
-    from varprop.model.simulation import Simulation
-    from varprop.model.training import Training
     from varprop.study.run import Run
     from varprop.study.standing import Standing
     from varprop.study.study import Study
@@ -45,54 +29,53 @@ FIGURES = ("profile", "forest", "exact-law", "sweep", "rows", "histograms", "dis
 """What ``[report] figures`` may ask for."""
 _USUAL_FIGURES = ("profile", "forest")
 _USUAL_OF_TRAINING = ("rows",)
-_UNCLAIMED = ("preactivation_second_moment", "gradient_second_moment")
-"""Profiles of a study that claims nothing."""
+
 _VERSIONS = ("varprop", "numpy", "scipy")
 """Packages whose versions are told: those that make the numbers."""
 
 
-def study_document(run: Run) -> StudyDocument:
+def study_page(run: Run) -> Page:
     """Say everything that a report says of one run."""
     study, verdicts = run.study, run.verdicts()
     simulations = run.simulations()
     entries = ledger_entries(study.claims, verdicts)
     usual = _USUAL_FIGURES if study.training is None else _USUAL_OF_TRAINING
     wanted = usual if study.figures is None else study.figures
-    pictures: list[Picture] = []
-    if "profile" in wanted:
-        pictures += _profiles(study, simulations, run.predictions())
-    if "forest" in wanted and entries:
-        pictures += _forests(study, verdicts)
-    if "exact-law" in wanted:
-        pictures += exact_law_pictures(simulations)
-    if "sweep" in wanted:
-        pictures += sweep_pictures(study, simulations)
-    if "rows" in wanted:
-        pictures += rows_pictures(simulations)
-    if "distributions" in wanted:
-        pictures += spread_pictures(simulations)
-    if "histograms" in wanted:
-        pictures += histogram_pictures(simulations, seed=study.seed, dtype=study.dtype)
-    if "phase" in wanted:
-        pictures += phase_pictures({c.label: c.network for c in study.configurations})
-    return StudyDocument(
-        name=study.name,
+    draw: dict[str, Callable[[], list[Picture]]] = {
+        "profile": lambda: profile_pictures(study, simulations, run.predictions()),
+        "forest": lambda: forest_pictures(study, verdicts) if entries else [],
+        "exact-law": lambda: exact_law_pictures(simulations),
+        "sweep": lambda: sweep_pictures(study, simulations),
+        "rows": lambda: rows_pictures(simulations),
+        "distributions": lambda: spread_pictures(simulations),
+        "histograms": lambda: histogram_pictures(simulations, seed=study.seed, dtype=study.dtype),
+        "phase": lambda: phase_pictures({c.label: c.network for c in study.configurations}),
+    }
+    pictures = [picture for name, pictures_of in draw.items() if name in wanted for picture in pictures_of()]
+    remarks = (
+        *_unknown_figures(wanted),
+        *without_sweep(study, wanted),
+        *_unrecorded(study, simulations),
+        *_declared(simulations),
+    )
+    ledger = ledger_table(entries, caption="One row for each claim and verdict.")
+    verdicts_told = [Listing(ledger, "Table of all claims"), *map(Paragraph, _guarantee(run.standing))]
+    identifiers = dict.fromkeys(claim.id for claim in study.claims)
+    claims = [_claim_section(study, identifier, verdicts) for identifier in identifiers]
+    layers = [one for identifier in identifiers if (one := _claim_layers(study, identifier, verdicts))]
+    sections = [
+        Section("ledger", "Claim ledger", (*(verdicts_told if entries else ()), *map(Paragraph, remarks))),
+        Section("claims", "Claim by claim", tuple(claims), "claims"),
+        Section("figures", "Figures", tuple(pictures)),
+        Section("layers", "Layer by layer", tuple(layers), "layers"),
+        Section("reproduce", "How to reproduce it", (_reproduction(run),), "reproduce"),
+    ]
+    return Page(
         title=study.title,
         lead=f"{_networks(run)} for each of {count(len(simulations), 'configuration')}. {tally(entries)}{_alarm(run)}",
+        blocks=tuple(section for section in sections if section.blocks or section.name == "ledger"),
         contradictions=contradictions(entries),
-        remarks=(
-            *_unknown_figures(wanted),
-            *without_sweep(study, wanted),
-            *_unrecorded(study, simulations),
-            *_declared(simulations),
-        ),
-        ledger=ledger_table(entries, caption="One row for each claim and verdict."),
-        guarantee=_guarantee(run.standing),
-        claims=tuple(
-            _claim_section(study, identifier, verdicts) for identifier in dict.fromkeys(c.id for c in study.claims)
-        ),
-        pictures=tuple(pictures),
-        reproduction=_reproduction(run),
+        name=study.name,
         run=run.fingerprint,
     )
 
@@ -148,27 +131,29 @@ def tally(entries: Sequence[LedgerEntry]) -> str:
 # ---- claims ------------------------------------------------------------------------------------------------------
 
 
-def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> ClaimSection:
+def _claim_section(study: Study, identifier: str, verdicts: pd.DataFrame) -> Section:
     """What is said about one claim, over all its quantities."""
     claims = [claim for claim in study.claims if claim.id == identifier]
     mine = verdicts[verdicts["claim"] == identifier]
-    return ClaimSection(
-        claim=identifier,
-        statement=claims[0].statement,
-        corrected="" if set(mine["verdict"].dropna()) == {"supported"} else claims[0].corrected,
-        facts=_claim_facts(claims),
-        verdicts=verdict_table(
-            mine,
-            caption=f"{identifier}: every configuration and quantity, with its verdict.",
-            file=f"tables/verdicts/{identifier}.csv",
-        ),
-        layers=layer_table(
-            mine,
-            caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
-            f"{percent(1 - study.alpha)}, each on its own.",
-            file=f"tables/layers/{identifier}.csv",
-        ),
+    held = set(mine["verdict"].dropna()) == {"supported"}
+    table = verdict_table(
+        mine,
+        caption=f"{identifier}: every configuration and quantity, with its verdict.",
+        file=f"tables/verdicts/{identifier}.csv",
     )
+    told = Claimed(claims[0].statement, "" if held else claims[0].corrected, _claim_facts(claims))
+    return Section(anchor(identifier), identifier, (told, Listing(table, f"Verdicts on {identifier}")), "claim")
+
+
+def _claim_layers(study: Study, identifier: str, verdicts: pd.DataFrame) -> Folded | None:
+    """The rows of one claim that bear no verdict; None if it has none."""
+    table = layer_table(
+        verdicts[verdicts["claim"] == identifier],
+        caption=f"{identifier}, layer by layer, for exploration. These rows bear no verdict; their intervals have level "
+        f"{percent(1 - study.alpha)}, each on its own.",
+        file=f"tables/layers/{identifier}.csv",
+    )
+    return None if table is None else Folded(identifier, table)
 
 
 def _claim_facts(claims: Sequence[Claim]) -> tuple[str, ...]:
@@ -206,8 +191,6 @@ _EXACT = (
     "the last bit and those of float32 up to rounding. A single departure refutes either kind, and without a reason nothing supports "
     "it. These verdicts take no part of alpha."
 )
-
-
 _RESTS_ON = (
     "The column “Level” says what a test’s level rests on. “Proved”: an inequality that holds for any number of networks. "
     "“Measured”: the test was simulated from a known truth over a range of widths and numbers of networks, and refuses outside of "
@@ -279,103 +262,6 @@ def _networks(run: Run) -> str:
 # ---- figures -----------------------------------------------------------------------------------------------------
 
 
-def _profiles(study: Study, simulations: Mapping[str, Simulation], predictions: pd.DataFrame) -> list[Picture]:
-    """Draw every quantity that is claimed something of, in the configurations it is claimed of."""
-    import pandas as pd
-
-    predictions = predictions.reindex(columns=["configuration", "layer", "quantity", "theory", "predicted"])
-    drawn: dict[str, list[str]] = {}
-    for quantity in dict.fromkeys(claim.quantity for claim in study.claims) or _UNCLAIMED:
-        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
-        labels = [c.label for c in study.configurations if not scopes or any(c.label in s.labels for s in scopes)]
-        # Weights are tested too, and are no quantity of a simulation.
-        drawn[quantity] = [label for label in labels if quantity in simulations[label].quantities]
-    # All quantities of a configuration at once: its samples are read from disk for each time they are asked for.
-    wanted_of = {label: [quantity for quantity, labels in drawn.items() if label in labels] for label in simulations}
-    rows = {
-        label: layer_summary(simulations[label], quantities, configuration=label)
-        for label, quantities in wanted_of.items()
-        if quantities
-    }
-    pictures = []
-    for quantity, recorded in drawn.items():
-        scopes = [scope for scope in study.scopes if scope.claim.quantity == quantity]
-        summaries = [rows[label][rows[label]["quantity"] == quantity] for label in recorded]
-        if all(summary.empty for summary in summaries):
-            continue
-        theories = {"mean-field"} | {scope.claim.theory for scope in scopes if scope.claim.theory}
-        wanted = (predictions["quantity"] == quantity) & predictions["theory"].isin(theories)
-        lines = predictions[wanted & predictions["configuration"].isin(recorded)]
-        pictures.append(_profile_picture(quantity, pd.concat(summaries), lines))
-    return pictures
-
-
-def _profile_picture(quantity: str, summary: pd.DataFrame, predictions: pd.DataFrame) -> Picture:
-    n_networks, panels = summary["n_networks"], summary["configuration"].nunique()
-    networks = count(n_networks.max(), "network")
-    if n_networks.min() < n_networks.max():
-        networks = f"{count(n_networks.min())} to {networks}"
-    theories = list(dict.fromkeys(predictions["theory"]))
-    lines = f" Lines: the predictions of {listing(theories)}." if theories else ""
-    name = f"profile-{quantity}"
-    alternative = (
-        f"{sentence(meaning(quantity))[:-1]}, layer by layer, in {count(panels, 'configuration')}: measured means, the spread over "
-        f"networks{', and the predictions of ' + listing(theories) if theories else ''}. The table below has the numbers."
-    )
-    draw = partial(profile_figure, summary, predictions)
-    return Picture(
-        name=name,
-        heading=f"{axis_label(quantity)} over depth ({quantity})",
-        caption=(
-            f"{sentence(meaning(quantity))} Dots: mean over {networks}, with its {percent(CONFIDENCE)} interval (often smaller "
-            f"than the dot). Band: from the {percent(SPREAD[0])} to the {percent(SPREAD[1])} quantile over networks."
-            f"{lines} Each panel has its own scale: logarithmic where nothing is negative, and an arrow at its edge then stands for exactly 0."
-        ),
-        alternative=alternative,
-        svg=render_svg(draw(), title=alternative, name=name),
-        draw=draw,
-        numbers=summary_table(
-            summary, predictions, caption=f"The numbers of the figure {name}.", file=f"tables/figures/{name}.csv"
-        ),
-    )
-
-
-def _forests(study: Study, verdicts: pd.DataFrame) -> list[Picture]:
-    """Draw the verdicts: those on ratios, and those on standardised means, which have an axis of their own."""
-    order = {claim: i for i, claim in enumerate(dict.fromkeys(claim.id for claim in study.claims))}
-    decided = verdicts[verdicts["verdict"].notna()].sort_values("claim", key=lambda ids: ids.map(order), kind="stable")
-    standardised = [is_standardised(record) for record in decided.to_dict("records")]
-    parts = {
-        "forest": (decided[[not is_mean for is_mean in standardised]], "measured over predicted"),
-        "forest-zero-mean": (decided[standardised], "the standardised mean"),
-    }
-    pictures = []
-    for name, (part, what) in parts.items():
-        if part.empty:
-            continue
-        counts = part["verdict"].value_counts()
-        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SYMBOLS if verdict in counts)
-        alternative = f"{sentence(what)[:-1]}, with interval and margin, for {count(len(part), 'verdict')}: {told}. The claims' tables have the numbers."
-        draw = partial(forest_figure, part)
-        pictures.append(
-            Picture(
-                name=name,
-                heading=f"All verdicts: {what}",
-                caption=(
-                    f"Each row is one verdict: {what}, with its interval. The shaded band is the claim's margin; a "
-                    "claim about a bound has none, and its gain per layer, or value, stands over the bound. Marks: circle "
-                    "supported, cross refuted, diamond inconclusive. Rows beyond the axis stand at its edge with "
-                    f"an arrow and their value. {SYMBOL_KEY}."
-                ),
-                alternative=alternative,
-                svg=render_svg(draw(), title=alternative, name=name),
-                draw=draw,
-                numbers=None,
-            )
-        )
-    return pictures
-
-
 # ---- reproduction ------------------------------------------------------------------------------------------------
 
 
@@ -415,4 +301,4 @@ def _reproduction(run: Run) -> Reproduction:
         ("Sampled with", told),
     )
     commands = (f"varprop run {shlex.quote(file)}{more}", f"varprop report {shlex.quote('runs/' + study.name)}")
-    return Reproduction(facts, commands, study.text)
+    return Reproduction(facts, file, commands, study.text)

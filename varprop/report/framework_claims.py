@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from varprop._arguments import quoted
-from varprop.report.document import Cell
+from varprop.report.blocks import Cell
 from varprop.report.ledger import Contribution
 from varprop.study.csv_files import unguarded
 from varprop.study.files import read_text

@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML page: no request, light and dark and print, readable by ear and by keyboard.
+"""A page as one self-contained HTML file: no request, light and dark and print, readable by ear and by keyboard.
 
 What its one script does (sorting, enlarging) is a help that the page can be read without. The page's policy names the
 script by its hash, so that a browser runs nothing else, whatever a text may smuggle in.
@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from varprop.report.document import IndexDocument, StudyDocument
-from varprop.report.svg import dark_rules
-from varprop.report.wording import SYMBOLS, plain_lines
+from varprop.plot.figure_files import dark_rules
+from varprop.plot.wording import SYMBOLS, plain_lines
+from varprop.report.blocks import anchor, spaced
 from varprop.study.plain import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-
-def study_html(document: StudyDocument) -> str:
-    """Set the report of one study."""
-    return _environment().get_template("study.html.j2").render(document=document)
+    from varprop.report.blocks import Page
 
 
-def index_html(document: IndexDocument) -> str:
-    """Set the index over several studies."""
-    return _environment().get_template("index.html.j2").render(document=document)
+def page_html(page: Page) -> str:
+    """Set a page."""
+    return _environment().get_template("page.html.j2").render(page=page)
 
 
 @cache
@@ -46,6 +42,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"plain": plain, "plain_lines": plain_lines, "anchor": anchor}
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["spaced"] = partial(spaced, set_text=plain)
     script = resources.files("varprop.report").joinpath("templates/page.js").read_text(encoding="utf-8")
     environment.globals |= {
         "symbols": SYMBOLS,
@@ -65,8 +63,3 @@ def source_hash(text: str) -> str:
     'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
     """
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}"
-
-
-def anchor(claim: str) -> str:
-    """The id of a claim's heading: unlike every other id of the page, and without anything a URL would change."""
-    return "claim-" + re.sub(r"[^A-Za-z0-9._-]", lambda match: f"-{ord(match[0]):x}-", claim)

@@ -6,46 +6,134 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from varprop.plot.wording import SYMBOLS, count, listing, number
+from varprop.report.blocks import (
+    LEDGER_FOLDER,
+    Block,
+    Cell,
+    Column,
+    Definitions,
+    LedgerRow,
+    Listing,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    TableFile,
+    VerdictTally,
+)
 from varprop.report.content import contradictions, tally
-from varprop.report.document import LEDGER_FOLDER, Cell, Column, IndexDocument, LedgerRow, Table
-from varprop.report.introduction import INTRODUCTION, NOTATION, TERMS
 from varprop.report.jointly import Joint, apart_table, promises
 from varprop.report.ledger import Contribution, contributions, families, plain_ledger
 from varprop.report.tables import LedgerEntry, ledger_entries
-from varprop.report.wording import SYMBOLS, count, listing, number
 from varprop.study.csv_files import csv_text
 from varprop.study.fingerprint import digest
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
 
+_TOLD = "One row for each claim; rows that begin with ↳ are further statements on it."
+INTRODUCTION = (
+    (
+        "Before a neural network is trained, its weights are drawn at random. If they are drawn too small, the signal fades "
+        "from layer to layer; if too large, it explodes; and the gradient, by which the network is to learn, does so on its way "
+        "back. The initialisations of Xavier and He choose the variance of the weights so that neither happens. This page takes "
+        "what is said of them, statement by statement, and holds it against measurements."
+    ),
+    (
+        "Each statement is tested on many random networks, which are not trained unless a study says so. What is measured in "
+        "them is compared with what the statement predicts, and the verdict follows from a margin that was declared beforehand. "
+        "Where a statement turns out wrong, the row also says what holds instead."
+    ),
+)
 
-def index_document(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> IndexDocument:
+TERMS = (
+    (
+        "Measured/predicted",
+        (
+            "What was measured, divided by what the statement predicts: 1 where it is exactly right, 2 where the truth is twice "
+            "as large. Of all tests with the row’s verdict the one farthest from 1 is shown, its confidence interval in brackets."
+        ),
+    ),
+    (
+        "Margin",
+        "How far from the prediction still counts as agreement. ±5 % means from 1/1.05 to 1.05 times what is predicted.",
+    ),
+    ("Supported ✓", "The truth lies within the margin, as far as the interval tells."),
+    (
+        "Refuted ✗",
+        "The truth lies outside the margin. A statement about several networks is refuted if it is wrong of one of them.",
+    ),
+    ("Inconclusive ?", "So many networks cannot tell. That says nothing about the statement."),
+    (
+        "Error rate",
+        (
+            "In each study the chance that even one “supported” or “refuted” is wrong is at most alpha, which is 5 % unless the "
+            "study says another."
+        ),
+    ),
+    (
+        "Jointly",
+        (
+            "The verdict also holds at the level at which all verdicts of this page share one alpha. Without the word it holds in "
+            "its own study alone."
+        ),
+    ),
+    (
+        "Figure",
+        (
+            "A line for each test: the mark is measured/predicted, the bar its interval, the shaded band the margin, the vertical "
+            "line a prediction that is exactly right. Circle: supported; cross: refuted; diamond: inconclusive. An arrow points "
+            "to what lies beyond the axis."
+        ),
+    ),
+)
+
+NOTATION = (
+    ("l = 1 … L", "layers that have weights, counted from the input"),
+    ("z = W a + b", "pre-activations of a layer: weights W times the activations a of the layer below, plus biases b"),
+    ("a = φ(z)", "activations of a layer; φ is the activation function, such as ReLU or tanh"),
+    ("δ = dLoss/dz", "gradient of the loss with respect to the pre-activations; it travels from the last layer back"),
+    ("n_in, n_out", "fan-in and fan-out: how many inputs and outputs a layer has"),
+    ("Var(W)", "variance of one weight. Xavier: 2/(n_in + n_out); He: 2/n_in"),
+    ("z², a², δ²", "mean squares (second moments) over the units of a layer"),
+    ("var z, var a, mean a", "variance and mean over the units of a layer"),
+    ("z²/v", "mean square of z over the variance that z has, given the layer below"),
+    ("256x20", "a network with 20 layers of 256 units; 512-128x20 alternates between 512 and 128"),
+)
+
+
+def index_page(runs: Sequence[Run], audited: Sequence[Contribution] = ()) -> Page:
     """Gather the claims of several runs and audits into one ledger."""
     joint = Joint.of(runs)
     marked = [joint.mark(run) for run in runs]
     entries = [ledger_entries(run.study.claims, frame) for run, frame in zip(runs, marked, strict=True)]
     found = [one for run, mine in zip(runs, entries, strict=True) for one in contributions(run.study.name, mine)]
     ledger = families([*found, *audited])
-    rows = [row for family in ledger for row in family.rows]
-    return IndexDocument(
+    rows = [row for _, family in ledger for row in family.rows]
+    tested = [Paragraph(text) for text in INTRODUCTION]
+    named: list[Block] = [TableFile(plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"), _TOLD)]
+    named += map(Paragraph, promises(joint, runs, marked, audits=bool(audited)))
+    apart = apart_table(joint, runs, marked)
+    named += [Listing(apart, "Verdicts that do not hold jointly")] if apart.rows else []
+    named += [Section(f"family-{name}", one.title, (one,)) for name, one in ledger]
+    sections = [
+        Section("introduction", "What is tested", (*tested, *([VerdictTally(_tally_table(rows))] if rows else []))),
+        Section("terms", "How to read a row", (Definitions(TERMS),)),
+        Section("ledger", "Claim ledger", tuple(named) if rows else ()),
+        Section("notation", "Notation", (Definitions(NOTATION),)),
+        Section("studies", "Studies", (Listing(_studies(runs, entries, joint), "Table of all studies"),)),
+    ]
+    return Page(
         title="Claims under test",
         lead=_lead(rows, len(runs), len({one.page.text.partition(": ")[0] for one in audited})),
+        blocks=tuple(sections),
         contradictions=tuple(
             f"{run.study.title}: {text}"
             for run, mine in zip(runs, entries, strict=True)
             for text in contradictions(mine)
         ),
-        introduction=INTRODUCTION,
-        terms=TERMS,
-        notation=NOTATION,
-        tally=_tally_table(rows),
-        guarantee=promises(joint, runs, marked, audits=bool(audited)),
-        apart=apart_table(joint, runs, marked),
-        families=ledger,
-        ledger=plain_ledger(rows, file=f"{LEDGER_FOLDER}/claims.csv"),
-        studies=_studies(runs, entries, joint),
-        runs=digest([[run.study.name, run.fingerprint] for run in runs] + [repr(one) for one in audited]),
+        run=digest([[run.study.name, run.fingerprint] for run in runs] + [repr(one) for one in audited]),
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.document import LEDGER_FOLDER, Cell, Column, Table
-from varprop.report.records import Record, text_in, value_in
-from varprop.report.wording import axis_label, count, percent
+from varprop.plot.records import Record, text_in, value_in
+from varprop.plot.wording import axis_label, count, percent
+from varprop.report.blocks import LEDGER_FOLDER, Cell, Column, Table
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:

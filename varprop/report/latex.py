@@ -1,15 +1,39 @@
-"""A report as LaTeX: a supplement that compiles as it is, and tables for one's own paper."""
+"""A page as LaTeX: a supplement that compiles as it is, and tables for one's own paper."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 
-from varprop.report.document import LEDGER_FOLDER, IndexDocument, LedgerRow, Picture, Statement, StudyDocument, Table
+from varprop.plot.wording import SYMBOLS, plain_lines
+from varprop.report.blocks import (
+    LEDGER_FOLDER,
+    Block,
+    Claimed,
+    Definitions,
+    Folded,
+    Image,
+    Items,
+    Ledger,
+    LedgerRow,
+    Listing,
+    Page,
+    Paragraph,
+    Picture,
+    Reproduction,
+    Section,
+    Span,
+    Statement,
+    Table,
+    VerdictTally,
+    Words,
+    spaced,
+)
 from varprop.report.latex_tables import fragment, label_of, paragraphs, set_table
 from varprop.report.tex import tex, tex_code
-from varprop.report.wording import SYMBOLS, plain_lines
 
 _TWO_HEADINGS = 18  # lines: a heading upon another, and what is below
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
@@ -49,45 +73,42 @@ _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 """
 
 
-def study_latex(document: StudyDocument) -> str:
-    """Set the report of one study."""
-    return _compilable(document.title, f"run {document.run}", _study_lines(document, folder="", level=0))
-
-
-def index_latex(document: IndexDocument, studies: Sequence[StudyDocument]) -> str:
-    """Set the ledger of all claims, and behind it the reports of the studies."""
-    return _compilable(document.title, f"runs {document.runs}", _index_lines(document, studies))
-
-
-def study_tables(document: StudyDocument) -> Iterator[tuple[str, str]]:
-    """Yield the path, from the study's folder, and the text of each table that a paper might take."""
-    tables = [document.ledger, *(claim.verdicts for claim in document.claims)]
-    tables += [claim.layers for claim in document.claims if claim.layers]
-    yield from _fragments(tables, document.name)
-
-
-def index_tables(document: IndexDocument) -> Iterator[tuple[str, str]]:
-    """Yield likewise the ledger of all claims."""
-    yield from _fragments([document.ledger], "index")
-
-
-def _fragments(tables: Sequence[Table], owner: str) -> Iterator[tuple[str, str]]:
-    for table in tables:
-        if table.rows and table.file:
-            path = PurePosixPath(table.file).with_suffix("").as_posix()
-            yield (
-                f"{path}.tex",
-                fragment(table, label=label_of("tab", owner, path.removeprefix("tables/").replace("/", "."))),
-            )
-
-
-def _compilable(title: str, source: str, lines: Iterator[str]) -> str:
-    body = "\n".join(line for line in lines if line)
+def page_latex(page: Page, studies: Sequence[Page] = ()) -> str:
+    """Set a page, and behind it those of the studies that it is over, but for what is long and belongs to their own."""
+    body = "\n".join(part for part in _parts(page, studies) if part)
     return (
-        f"% Written by varprop from the run's data ({source}); compile with pdflatex, twice.\n{_PREAMBLE}"
-        f"\\hypersetup{{pdftitle={{{tex(title)}}}}}\n\\title{{{tex(title, breakable=True)}}}\n\\author{{}}\n\\date{{}}\n"
+        f"% Written by varprop from the run's data ({page.source}); compile with pdflatex, twice.\n{_PREAMBLE}"
+        f"\\hypersetup{{pdftitle={{{tex(page.title)}}}}}\n\\title{{{tex(page.title, breakable=True)}}}\n\\author{{}}\n\\date{{}}\n"
         f"\\begin{{document}}\n\\maketitle\n\\thispagestyle{{plain}}\n{body}\n\\end{{document}}\n"
     )
+
+
+def page_fragments(page: Page) -> Iterator[tuple[str, str]]:
+    """Yield the path, from the page's folder, and the text of each table that a paper might take."""
+    for table in page.tables:
+        if table.paper and table.rows:
+            path = PurePosixPath(table.file).with_suffix("").as_posix()
+            label = label_of("tab", page.name or "index", path.removeprefix("tables/").replace("/", "."))
+            yield f"{path}.tex", fragment(table, label=label)
+
+
+def _parts(page: Page, studies: Sequence[Page]) -> Iterator[str]:
+    yield from _head(page)
+    yield from _Setter(page.name).blocks(page.blocks, level=0)
+    for study in studies:
+        yield r"\clearpage"
+        yield _heading(0, study.title, label_of("sec", study.name))
+        yield from _head(study)
+        own = [block for block in study.blocks if not (isinstance(block, Section) and block.kind in _LONG)]
+        yield from _Setter(study.name, f"{study.name}/").blocks(own, level=1)
+
+
+def _head(page: Page) -> Iterator[str]:
+    """The lead, and what contradicts."""
+    yield _paragraph(page.lead)
+    if page.contradictions:
+        yield rf"\textbf{{{tex('✗ A verdict contradicts what the study expected.')}}}"
+        yield _items([tex(sentence, breakable=True) for sentence in page.contradictions])
 
 
 def _heading(level: int, text: str, *labels: str, lines: int = 9) -> str:
@@ -97,8 +118,20 @@ def _heading(level: int, text: str, *labels: str, lines: int = 9) -> str:
     return f"\\room{{{lines}\\baselineskip}}\n\\{name}{{{tex(text, breakable=True)}}}{marks}"
 
 
-def _paragraph(text: str) -> str:
-    return f"{tex(text, breakable=True)}\n" if text else ""
+def _paragraph(text: Words) -> str:
+    return f"{_words(text)}\n" if text else ""
+
+
+def _words(text: Words) -> str:
+    return tex(text, breakable=True) if isinstance(text, str) else "".join(map(_span, text))
+
+
+def _span(span: str | Span) -> str:
+    """A piece of a text; what leads to a file is set as its name."""
+    if isinstance(span, str):
+        return spaced(span, partial(tex, breakable=True))
+    command = r"\texttt" if span.to else {"": "", "strong": r"\textbf", "emphasis": r"\emph"}[span.look]
+    return rf"{command}{{{tex(span.text, breakable=True)}}}"
 
 
 def _items(texts: Sequence[str]) -> str:
@@ -110,81 +143,96 @@ def _definitions(pairs: Sequence[tuple[str, str]]) -> str:
     return "\n".join(["\\begin{description}", *items, "\\end{description}"])
 
 
-def _alarm(sentences: Sequence[str]) -> Iterator[str]:
-    if sentences:
-        yield rf"\textbf{{{tex('✗ A verdict contradicts what the study expected.')}}}"
-        yield _items([tex(sentence, breakable=True) for sentence in sentences])
+@dataclass(frozen=True, slots=True)
+class _Setter:
+    """Sets blocks of the page of a name, whose figures are in a folder."""
+
+    page: str
+    folder: str = ""
+
+    def blocks(self, blocks: Iterable[Block], *, level: int) -> Iterator[str]:
+        """Set every block, the headings of sections at a level."""
+        for block in blocks:
+            if isinstance(block, Section):
+                labels = [label_of(label_of("sec", self.page), block.title)] if block.kind == "claim" else []
+                yield _heading(level, block.title, *labels, lines=_room(block))
+                yield from self.blocks(block.blocks, level=level + 1)
+                yield r"\clearpage" if any(isinstance(inner, Picture) for inner in block.blocks) else ""
+            else:
+                yield from self._set(block)
+
+    def _set(self, block: Block) -> Iterator[str]:
+        match block:
+            case Paragraph():
+                yield _paragraph(block.text)
+            case Items():
+                yield _items(list(map(_words, block.texts)))
+            case Definitions():
+                yield _definitions(block.pairs)
+            case Claimed():
+                yield _paragraph(block.statement)
+                yield rf"\textbf{{What holds instead:}} {_paragraph(block.corrected)}" if block.corrected else ""
+                yield _paragraph(" ".join(block.facts))
+            case Listing() | VerdictTally() | Folded():
+                yield self._table(block.table)
+            case Picture():
+                yield self._figure(block)
+            case Image():
+                yield _file(block.file, block.alternative)
+            case Ledger():
+                yield _ledger(block.rows)
+            case Reproduction():
+                yield from _reproduction(block)
+
+    def _table(self, table: Table) -> str:
+        path = PurePosixPath(table.file).with_suffix("").parts[1:]
+        links = label_of("sec", self.page) if self.page else ""
+        return set_table(table, label=label_of("tab", *filter(None, [self.page]), *path), floating=False, links=links)
+
+    def _figure(self, picture: Picture) -> str:
+        """A figure with its caption."""
+        caption = rf"\caption{{\textbf{{{tex(picture.heading)}.}} {tex(picture.caption, breakable=True)}}}"
+        label = rf"\label{{{label_of('fig', self.page, picture.name)}}}"
+        lines = [r"\begin{figure}[htbp]", r"\centering", _shown(f"{self.folder}{picture.name}.pdf")]
+        return "\n".join([_alternative(picture.alternative), *lines, f"{caption}{label}", r"\end{figure}"])
 
 
-# ---- one study ---------------------------------------------------------------------------------------------------
+_LONG = ("layers", "reproduce")
+"""Sections of a study's own page that the page over several studies leaves to it."""
 
 
-def _study_lines(document: StudyDocument, *, folder: str, level: int) -> Iterator[str]:
-    """A study's report; ``folder`` is where its figures are, ``level`` that of its headings."""
-    here = label_of("sec", document.name)
-    yield _paragraph(document.lead)
-    yield from _alarm(document.contradictions)
-    yield _heading(level, "Claim ledger")
-    if document.ledger.rows:
-        yield set_table(document.ledger, label=label_of("tab", document.name, "ledger"), floating=False, links=here)
-        yield from map(_paragraph, document.guarantee)
-    yield from map(_paragraph, document.remarks)
-    if document.claims:
-        yield _heading(level, "Claim by claim", lines=_TWO_HEADINGS)
-    for claim in document.claims:
-        yield _heading(level + 1, claim.claim, label_of(here, claim.claim), lines=12)
-        yield _paragraph(claim.statement)
-        if claim.corrected:
-            yield rf"\textbf{{What holds instead:}} {_paragraph(claim.corrected)}"
-        yield _paragraph(" ".join(claim.facts))
-        yield set_table(claim.verdicts, label=label_of("tab", document.name, "verdicts", claim.claim), floating=False)
-    if document.pictures:
-        yield _heading(level, "Figures", lines=24)
-    for picture in document.pictures:
-        yield _figure(picture, document.name, folder)
-    yield r"\clearpage" if document.pictures else ""
-    if not folder:
-        yield from _layers(document)
-        yield from _reproduction(document, level)
+def _room(section: Section) -> int:
+    """Lines that have to be left on a page for a heading, and for the beginning of what is below it."""
+    if any(isinstance(block, Picture) for block in section.blocks):
+        return 24
+    if any(isinstance(block, Section) for block in section.blocks):
+        return _TWO_HEADINGS
+    return 12 if section.kind == "claim" else 9
 
 
-def _layers(document: StudyDocument) -> Iterator[str]:
-    layered = [(claim.claim, claim.layers) for claim in document.claims if claim.layers]
-    if layered:
-        yield _heading(0, "Layer by layer")
-    for claim, table in layered:
-        yield set_table(table, label=label_of("tab", document.name, "layers", claim), floating=False)
+def _alternative(text: str) -> str:
+    """A figure's text alternative as a comment, for whoever makes an accessible PDF of it."""
+    return f"% Text alternative: {tex(text)}"
 
 
-def _figure(picture: Picture, study: str, folder: str) -> str:
-    """A figure with its caption; its text alternative is a comment, for whoever makes an accessible PDF of it."""
-    path = f"{folder}{picture.name}.pdf"
-    caption = rf"\caption{{\textbf{{{tex(picture.heading)}.}} {tex(picture.caption, breakable=True)}}}"
-    # Only a path without anything special is written into the source: a study may be called whatever a file may.
-    shown = rf"\figurefile{{{path}}}" if _SAFE_PATH.fullmatch(path) else _elsewhere(path)
-    return "\n".join(
-        [
-            f"% Text alternative: {tex(picture.alternative)}",
-            r"\begin{figure}[htbp]",
-            r"\centering",
-            shown,
-            f"{caption}\\label{{{label_of('fig', study, picture.name)}}}",
-            r"\end{figure}",
-        ]
-    )
+def _file(path: str, alternative: str) -> str:
+    return f"{_alternative(alternative)}\n{_shown(path)}"
 
 
-def _elsewhere(path: str) -> str:
+def _shown(path: str) -> str:
+    """Show a figure's file. Only a path without anything special is written into the source: a study may be called whatever a file may."""
+    if _SAFE_PATH.fullmatch(path):
+        return rf"\figurefile{{{path}}}"
     return rf"\emph{{The figure is in the file}} \texttt{{{tex(path, breakable=True)}}}"
 
 
-def _reproduction(document: StudyDocument, level: int) -> Iterator[str]:
-    yield _heading(level, "How to reproduce it")
-    yield _definitions(document.reproduction.facts)
-    yield rf"Save the study file below as \texttt{{{tex(document.name, breakable=True)}.toml}}, then:"
-    yield _code(document.reproduction.commands)
+def _reproduction(block: Reproduction) -> Iterator[str]:
+    yield _definitions(block.facts)
+    stem, suffix = block.file.rsplit(".", 1)
+    yield rf"Save the study file below as \texttt{{{tex(stem, breakable=True)}.{suffix}}}, then:"
+    yield _code(block.commands)
     yield "The study file:"
-    yield _code(plain_lines(document.reproduction.study_file).splitlines())
+    yield _code(plain_lines(block.study_file).splitlines())
 
 
 def _code(lines: Sequence[str]) -> str:
@@ -192,34 +240,7 @@ def _code(lines: Sequence[str]) -> str:
     return "\n".join(["\\begin{code}", *set_lines, "\\end{code}"])
 
 
-# ---- all studies -------------------------------------------------------------------------------------------------
-
-
-def _index_lines(document: IndexDocument, studies: Sequence[StudyDocument]) -> Iterator[str]:
-    yield _paragraph(document.lead)
-    yield from _alarm(document.contradictions)
-    yield _heading(0, "What is tested")
-    yield from map(_paragraph, document.introduction)
-    if document.families:
-        yield set_table(document.tally, label="tab:tally", floating=False)
-    yield _heading(0, "How to read a row")
-    yield _definitions(document.terms)
-    yield _heading(0, "Claim ledger", lines=_TWO_HEADINGS)
-    yield from map(_paragraph, document.guarantee)
-    if document.apart.rows:
-        yield set_table(document.apart, label="tab:apart", floating=False)
-    for family in document.families:
-        yield _heading(1, family.title)
-        yield _ledger(family.rows)
-    yield _heading(0, "Notation")
-    yield _definitions(document.notation)
-    yield _heading(0, "Studies")
-    yield set_table(document.studies, label="tab:studies", floating=False)
-    for study in studies:
-        yield r"\clearpage"
-        yield _heading(0, study.title, label_of("sec", study.name))
-        yield from _study_lines(study, folder=f"{study.name}/", level=1)
-
+# ---- the ledger --------------------------------------------------------------------------------------------------
 
 _LEDGER_COLUMNS = "".join(map(paragraphs, (0.15, 0.12, 0.37, 0.3)))
 _LEDGER_HEAD = r"Claim & Verdict & Statement & Largest departure \\"
@@ -235,9 +256,8 @@ def _ledger(rows: Sequence[LedgerRow]) -> str:
     ]
     for i, row in enumerate(rows):
         lines.append(r"\midrule" if i else "")
-        path = f"{LEDGER_FOLDER}/{row.picture.name}.pdf"
-        shown = rf"\figurefile{{{path}}}" if _SAFE_PATH.fullmatch(path) else _elsewhere(path)
-        lines.append(f"% Text alternative: {tex(row.picture.alternative)}")
+        shown = _shown(f"{LEDGER_FOLDER}/{row.picture.name}.pdf")
+        lines.append(_alternative(row.picture.alternative))
         lines.append(_statement(row.claim, row.leading, rf"\par\smallskip {shown}"))
         lines += [_statement(f"↳ {statement.claim}", statement, "") for statement in row.further]
     return "\n".join(line for line in [*lines, r"\end{longtable}", r"\endgroup"] if line)
@@ -247,16 +267,14 @@ def _statement(claim: str, statement: Statement, below: str) -> str:
     sources = ", ".join(_source(source.text, source.study, source.claim) for source in statement.sources)
     verdict = f"{tex(SYMBOLS[statement.verdict])}~{tex(statement.outcome)}"
     verdict += rf"\par {tex(statement.mark)}" if statement.mark else ""
-    text = tex(" ".join(part for part in (statement.text, statement.remark) if part), breakable=True)
+    text = tex(statement.told, breakable=True)
     if statement.corrected:
         text += rf"\par\smallskip\textbf{{What holds instead:}} {tex(statement.corrected, breakable=True)}"
-    margin = f"margin {statement.margin}" if statement.margin else ""
-    farthest = "; ".join(part for part in (statement.estimate, margin, statement.where) if part)
     cells = (
         rf"\textbf{{{tex(claim, breakable=True)}}}\par {sources}",
         verdict,
         text,
-        tex(farthest, breakable=True) + below,
+        tex(statement.departure, breakable=True) + below,
     )
     return " & ".join(cells) + r" \\"
 

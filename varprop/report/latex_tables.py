@@ -6,10 +6,13 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from varprop.report.document import Cell, Column, Table
+from varprop.plot.wording import MISSING, SYMBOLS
 from varprop.report.tex import CHARACTER_COMMAND, tex
-from varprop.report.wording import MISSING, SYMBOLS
+
+if TYPE_CHECKING:
+    from varprop.report.blocks import Cell, Column, Table
 
 _NUMBER = re.compile(r"(-?)(\d[\d,]*)(?:\.(\d+))?(?:e([+-])0*(\d+))?")
 
@@ -135,15 +138,6 @@ def _across(n_columns: int, text: str) -> str:
 # ---- what goes elsewhere -----------------------------------------------------------------------------------------
 
 
-def _without(table: Table, dropped: set[int]) -> Table:
-    kept = [i for i, _ in enumerate(table.columns) if i not in dropped]
-    return replace(
-        table,
-        columns=tuple(table.columns[i] for i in kept),
-        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
-    )
-
-
 def _without_constants(table: Table) -> tuple[Table, str]:
     """Tell in the caption what is the same in every row: paper is narrow."""
     alone = len(table.rows) == 1
@@ -160,14 +154,14 @@ def _without_constants(table: Table) -> tuple[Table, str]:
         if text not in {"", MISSING}
     )
     opening = "" if alone else "In every row: "
-    return _without(table, set(same)), f"{opening}{told.rstrip('.')}." if told else ""
+    return table.without_columns(set(same)), f"{opening}{told.rstrip('.')}." if told else ""
 
 
 def _without_notes(table: Table) -> tuple[Table, list[str]]:
     """Take out the notes, which are sentences, and stand below the rows they are on."""
     found = [i for i, column in enumerate(table.columns) if i and column.title == "Note"]
     notes = ["; ".join(row[i].text for i in found if row[i].text not in {"", MISSING}) for row in table.rows]
-    return _without(table, set(found)), notes
+    return table.without_columns(set(found)), notes
 
 
 # ---- columns -----------------------------------------------------------------------------------------------------

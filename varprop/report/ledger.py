@@ -6,17 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
-from varprop.report.document import Cell, Column, Family, LedgerRow, Statement, Table
+from varprop.plot.records import Record, compared_in, value_in
+from varprop.plot.wording import MISSING, sentence
+from varprop.report.blocks import Cell, Column, Ledger, LedgerRow, Statement, Table
 from varprop.report.jointly import COLUMN
-from varprop.report.records import Record, compared_in, value_in
-from varprop.report.strips import strip_picture
-from varprop.report.tables import LedgerEntry
-from varprop.report.wording import MISSING, sentence
+from varprop.report.pictures import strip_picture
+from varprop.report.tables import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from varprop.report.tables import LedgerEntry
 
 FAMILIES = {
     "symmetry": "Symmetry: all weights alike",
@@ -64,8 +65,8 @@ def contributions(study: str, entries: Iterable[LedgerEntry]) -> list[Contributi
     ]
 
 
-def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
-    """Sort all tests into the rows of the ledger."""
+def families(tested: Iterable[Contribution]) -> tuple[tuple[str, Ledger], ...]:
+    """Sort all tests into the rows of the ledger: claims that belong together, and what they are called in an id."""
     groups: dict[str, list[Contribution]] = {}
     for one in tested:
         groups.setdefault(group_of(one.claim), []).append(one)
@@ -77,7 +78,7 @@ def families(tested: Iterable[Contribution]) -> tuple[Family, ...]:
         names.sort(key=lambda name: list(FAMILIES).index(_prefix(name)) if title != _OTHERS else 0)
         if names:
             rows = tuple(_row(name, groups[name]) for name in names)
-            made.append(Family(prefixes[0] if prefixes else "further", title, rows))
+            made.append((prefixes[0] if prefixes else "further", Ledger(title, rows)))
     return tuple(made)
 
 
@@ -175,7 +176,7 @@ def plain_ledger(rows: Sequence[LedgerRow], *, file: str) -> Table:
         texts.append(_texts(row.claim, row.leading))
         texts += [_texts(f"↳ {statement.claim}", statement) for statement in row.further]
     caption = "One row for each claim, and below it its further statements."
-    return Table.of(caption, _COLUMNS, texts).with_file(file, csv_text(ledger_frame(rows)))
+    return Table.of(caption, _COLUMNS, texts).with_file(file, csv_text(ledger_frame(rows)), paper=True)
 
 
 def _texts(claim: str, statement: Statement) -> list[str]:

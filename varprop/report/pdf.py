@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from varprop.report.document import IndexDocument, StudyDocument
-from varprop.report.html import index_html, study_html
+from varprop.report.html import page_html
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from varprop.report.blocks import Page
 
 _INSTALL = "the format 'pdf' needs WeasyPrint; install it with: pip install 'varprop[pdf]'"
 _PAGE_LINK = re.compile(r'(href="[^"#:]*)/index\.html(?=[#"])')
@@ -49,18 +49,13 @@ def check_weasyprint() -> None:
     _weasyprint()
 
 
-def study_pdf(document: StudyDocument) -> bytes:
-    """Print the page of one study."""
-    return page_pdf(study_html(document))
+def page_pdf(page: Page) -> bytes:
+    """Print a page; links to other pages lead to their PDF files."""
+    return html_pdf(page_html(page))
 
 
-def index_pdf(document: IndexDocument) -> bytes:
-    """Print the page over several studies; its links lead to the studies' PDF files."""
-    return page_pdf(index_html(document))
-
-
-def page_pdf(page: str) -> bytes:
-    """Print a page, which may refer to nothing outside itself."""
+def html_pdf(page: str) -> bytes:
+    """Print an HTML page, which may refer to nothing outside itself."""
     weasyprint = _weasyprint()
     # What it does not know of a style sheet made for browsers is not for a reader of the report to see.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)

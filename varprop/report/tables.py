@@ -1,4 +1,4 @@
-"""Verdict frames -> the tables of a report."""
+"""Verdict frames -> the tables of a report, and how far an estimate lies from its prediction: as a number to compare by, and in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from varprop._arguments import quoted
-from varprop.report.departures import departure, estimate_of, margin_of, networks_needed, place_of
-from varprop.report.document import Cell, Column, Table
-from varprop.report.records import Record, text_in, value_in
-from varprop.report.wording import MISSING, SYMBOLS, axis_label, count, interval, number, pvalue
+from varprop.plot.records import Record, compared_in, is_standardised, margin_in, text_in, value_in
+from varprop.plot.wording import MISSING, SYMBOLS, axis_label, count, interval, number, percent, pvalue
+from varprop.report.blocks import Cell, Column, Table
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
@@ -28,9 +27,40 @@ _LEDGER = (
     Column("Margin", "number"),
     Column("Remark"),
 )
-
-
-_PLACE = ["configuration", "layer"]
+_VERDICT_COLUMNS = (
+    Column("Configuration"),
+    Column("Verdict", "verdict"),
+    Column("Quantity"),
+    Column("Measured", "number"),
+    Column("Predicted", "number"),
+    Column("Ratio", "number"),
+    Column("Interval", "number"),
+    Column("Margin", "number"),
+    Column("p, no difference", "number"),
+    Column("p, equivalence", "number"),
+    Column("p, refutation", "number"),
+    Column("Level"),
+    Column("Replicates", "number"),
+    Column("Note"),
+)
+_LAYER_COLUMNS = (
+    Column("Configuration"),
+    Column("Quantity"),
+    Column("Layer", "number"),
+    Column("Measured", "number"),
+    Column("Predicted", "number"),
+    Column("Ratio", "number"),
+    Column("Interval", "number"),
+    Column("p, no difference", "number"),
+    Column("p, adjusted", "number"),
+    Column("Note"),
+)
+_COMPARED = {
+    "directional": "gain per layer/claimed bound",
+    "typical_directional": "gain per layer of a typical network/claimed bound",
+    "level": "mean/claimed bound",
+    "growth_rate": "gain per layer, measured/predicted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +105,7 @@ def ledger_table(entries: Sequence[LedgerEntry], *, caption: str) -> Table:
     """Build the claim ledger of one study: an id and its verdict always stand side by side."""
     rows = [_ledger_row(entry) for entry in entries]
     table = Table.of(caption, _LEDGER, rows).without_empty_columns(MISSING)
-    return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)))
+    return table.with_file("tables/ledger.csv", csv_text(_as_frame(table)), paper=True)
 
 
 def _as_frame(table: Table) -> pd.DataFrame:
@@ -106,36 +136,6 @@ def expectation(entry: LedgerEntry) -> str:
     return "as expected" if expect == entry.verdict else f"expected: {expect}"
 
 
-_VERDICT_COLUMNS = (
-    Column("Configuration"),
-    Column("Verdict", "verdict"),
-    Column("Quantity"),
-    Column("Measured", "number"),
-    Column("Predicted", "number"),
-    Column("Ratio", "number"),
-    Column("Interval", "number"),
-    Column("Margin", "number"),
-    Column("p, no difference", "number"),
-    Column("p, equivalence", "number"),
-    Column("p, refutation", "number"),
-    Column("Level"),
-    Column("Replicates", "number"),
-    Column("Note"),
-)
-_LAYER_COLUMNS = (
-    Column("Configuration"),
-    Column("Quantity"),
-    Column("Layer", "number"),
-    Column("Measured", "number"),
-    Column("Predicted", "number"),
-    Column("Ratio", "number"),
-    Column("Interval", "number"),
-    Column("p, no difference", "number"),
-    Column("p, adjusted", "number"),
-    Column("Note"),
-)
-
-
 def verdict_table(verdicts: pd.DataFrame, *, caption: str, file: str) -> Table:
     """Tabulate rows that bear a verdict: configuration x quantity, with every number behind it."""
     return _numbers_table(verdicts[verdicts["verdict"].notna()], _VERDICT_COLUMNS, caption, file)
@@ -151,7 +151,7 @@ def _numbers_table(frame: pd.DataFrame, columns: Sequence[Column], caption: str,
     """The texts of rows of verdicts, and beside them a file with their numbers."""
     rows = [_verdict_row(row, columns) for row in frame.to_dict("records")]
     numbers = csv_text(frame.dropna(axis="columns", how="all"))
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, numbers)
+    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, numbers, paper=True)
 
 
 def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
@@ -178,28 +178,55 @@ def _verdict_row(row: Record, columns: Sequence[Column]) -> list[str]:
     return [texts[column.title] for column in columns]
 
 
-def summary_table(summary: pd.DataFrame, predictions: pd.DataFrame, *, caption: str, file: str) -> Table:
-    """Tabulate the numbers that a profile draws: its alternative for those who cannot see it."""
-    theories = list(dict.fromkeys(predictions["theory"]))
-    lookup = {
-        (row["configuration"], row["layer"], row["theory"]): number(float(row["predicted"]))
-        for row in predictions.to_dict("records")
-    }
-    names = ("Layer", "Networks", "Mean", "95 % interval", "5 %", "95 %", *theories)
-    rows = [
-        [
-            str(row["configuration"]) or MISSING,
-            f"{int(row['layer'])}",
-            count(row["n_networks"]),
-            number(row["mean"]),
-            interval(row["ci_low"], row["ci_high"]),
-            number(row["low"]),
-            number(row["high"]),
-            *(lookup.get((row["configuration"], row["layer"], theory), MISSING) for theory in theories),
-        ]
-        for row in summary.to_dict("records")
-    ]
-    columns = [Column("Configuration"), *(Column(name, "number") for name in names)]
-    wide = predictions.pivot_table(index=_PLACE, columns="theory", values="predicted", sort=False, aggfunc="first")
-    numbers = summary.join(wide.reindex(columns=theories), on=_PLACE) if theories else summary
-    return Table.of(caption, columns, rows).without_empty_columns(MISSING).with_file(file, csv_text(numbers))
+def departure(row: Record) -> float:
+    """How far a row's estimate lies from its prediction, in margins where it has one; -1 if that is not a number."""
+    value, margin = compared_in(row), margin_in(row)
+    if row["test"] == "identity":
+        return abs(value_in(row, "estimate") - value_in(row, "predicted"))  # an exact test has no margin
+    if math.isnan(value):
+        return -1.0
+    if is_standardised(row):
+        return abs(value) / (margin if margin > 0 else 1.0)
+    if value <= 0:
+        return math.inf
+    return abs(math.log(value)) / (math.log1p(margin) if margin > 0 else 1.0)
+
+
+def estimate_of(row: Record) -> str:
+    """One row's estimate with its interval: ``measured/predicted 1.007 (0.9800 to 1.030)``."""
+    value = compared_in(row)
+    named = "mean/root mean square" if is_standardised(row) else _COMPARED.get(str(row["test"]), "measured/predicted")
+    ends = value_in(row, "ci_low"), value_in(row, "ci_high")
+    if math.isnan(value):
+        shared = row["test"] == "identity" and not math.isnan(ends[0])
+        named, value = "share of networks" if shared else "measured", value_in(row, "estimate")
+    if math.isnan(value):
+        return ""
+    bounds = interval(*ends)
+    return f"{named} {number(value)}{'' if bounds == MISSING else f' ({bounds})'}"
+
+
+def place_of(row: Record) -> str:
+    """The configuration and quantity of a row: ``relu, he_normal · z²``."""
+    return " · ".join(part for part in (text_in(row, "configuration"), axis_label(str(row["quantity"]))) if part)
+
+
+def margin_of(row: Record) -> str:
+    """A row's margin: a percentage of the prediction, or of a standardised mean's unit."""
+    margin = margin_in(row)
+    if math.isnan(margin):
+        return MISSING
+    return f"±{margin:.4g}" if is_standardised(row) else f"±{percent(margin)}"
+
+
+def networks_needed(rows: Sequence[Record]) -> str:
+    """How many networks would decide rows that are inconclusive, and with what chance."""
+    needed = [value_in(row, "n_required") for row in rows]
+    known = [n for n in needed if not math.isnan(n)]
+    if not known:
+        return "no feasible number of networks would decide it"
+    most = max(known)
+    chances = [value_in(row, "chance") for row, n in zip(rows, needed, strict=True) if n == most]
+    if len(known) < len(needed):
+        return f"{count(most, 'network')} would decide {len(known)} of these {len(needed)}"
+    return f"{count(most, 'network')} would decide it with a chance of {100 * min(chances):.0f} %"

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varprop._arguments import checked, items_of, quoted
-from varprop.report.content import study_document
-from varprop.report.document import LEDGER_FOLDER, IndexDocument, StudyDocument
-from varprop.report.file_names import name_problems
+from varprop.plot.figure_files import render_pdf, render_png, standalone
+from varprop.report.blocks import LEDGER_FOLDER, Page
+from varprop.report.content import study_page
 from varprop.report.framework_claims import read_defaults
-from varprop.report.html import index_html, study_html
-from varprop.report.index import index_document
-from varprop.report.latex import index_latex, index_tables, study_latex, study_tables
-from varprop.report.markdown import index_markdown, study_markdown
-from varprop.report.own_files import RECORD, check_target
-from varprop.report.pdf import check_weasyprint, index_pdf, study_pdf
-from varprop.report.replacing import ASIDE, FileSet, replace_report
-from varprop.report.svg import render_pdf, render_png, standalone
+from varprop.report.html import page_html
+from varprop.report.index import index_page
+from varprop.report.latex import page_fragments, page_latex
+from varprop.report.markdown import page_markdown
+from varprop.report.pdf import check_weasyprint, page_pdf
+from varprop.report.replacing import ASIDE, RECORD, FileSet, check_target, replace_report
 from varprop.study.csv_files import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run
 
-_SET_STUDY: dict[str, tuple[str, Callable[[StudyDocument], str | bytes]]] = {
-    "html": ("index.html", study_html),
-    "md": ("README.md", study_markdown),
-    "latex": ("supplement.tex", study_latex),
-    "pdf": ("report.pdf", study_pdf),
+_PAGES: dict[str, tuple[str, Callable[[Page, Sequence[Page]], str | bytes]]] = {
+    "html": ("index.html", lambda page, _: page_html(page)),
+    "md": ("README.md", lambda page, _: page_markdown(page)),
+    "latex": ("supplement.tex", page_latex),
+    "pdf": ("report.pdf", lambda page, _: page_pdf(page)),
 }
-_SET_INDEX: dict[str, tuple[str, Callable[[IndexDocument, Sequence[StudyDocument]], str | bytes]]] = {
-    "html": ("index.html", lambda index, _: index_html(index)),
-    "md": ("README.md", lambda index, _: index_markdown(index)),
-    "latex": ("supplement.tex", index_latex),
-    "pdf": ("report.pdf", lambda index, _: index_pdf(index)),
-}
+"""The file of each format, and how a page is set in it, with the pages that it is over."""
 _PICTURES = "png"
-FORMATS = (*_SET_STUDY, _PICTURES)
+FORMATS = (*_PAGES, _PICTURES)
 """What a report may be written as."""
 _VERDICTS = "verdicts.csv"
+_FORBIDDEN = frozenset('/\\:<>"|?*')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, with whatever ending."""
+_MAX_BYTES = 200  # of 255, so that temporary files of it have room
 
 
 @checked
@@ -119,15 +118,13 @@ def write_report(
         raise ValueError("; ".join(unfit.values()))
     # Everything is made before anything is written: a run that makes no report leaves the old ones as they were.
     audited = [] if audits is None else read_defaults(audits, beside=directory)
-    documents = [study_document(run) for run in runs]
-    sets = [
-        FileSet(run.study.name, _by_format(_study_files(run, one, formats)), one.run)
-        for run, one in zip(runs, documents, strict=True)
-    ]
-    index = index_document(runs, audited)
-    return replace_report(
-        directory, [*sets, FileSet("", _by_format(_index_files(index, documents, formats)), index.runs)]
-    )
+    pages = [study_page(run) for run in runs]
+    sets = []
+    for run, page in zip(runs, pages, strict=True):
+        verdicts = ("verdicts", _VERDICTS, csv_text(run.verdicts()))
+        sets.append(FileSet(page.name, _by_format([*_files(page, formats), verdicts]), page.run))
+    index = index_page(runs, audited)
+    return replace_report(directory, [*sets, FileSet("", _by_format(_files(index, formats, pages)), index.run)])
 
 
 def _by_format(files: Iterable[tuple[str, str, str | bytes]]) -> dict[str, dict[str, bytes]]:
@@ -144,7 +141,7 @@ def check_place(
     """Refuse, before anything is sampled, a directory where a report would replace what varprop did not write."""
     if unfit := unfit_names(names):
         raise ValueError("\n".join(unfit.values()))
-    pages = [file for name, (file, _) in _SET_STUDY.items() if name in formats]
+    pages = [file for name, (file, _) in _PAGES.items() if name in formats]
     check_target(directory, {"": pages, **{name: [*pages, _VERDICTS] for name in names}}, option=option)
 
 
@@ -181,50 +178,72 @@ def check_formats(formats: Sequence[str]) -> None:
 
 def unfit_names(names: Sequence[str]) -> dict[int, str]:
     """Say which studies' names can be no folders of a report: by position, what is wrong and what to do."""
-    return name_problems(names, [LEDGER_FOLDER, RECORD, ASIDE, *(file for file, _ in _SET_INDEX.values())])
+    return name_problems(names, [LEDGER_FOLDER, RECORD, ASIDE, *(file for file, _ in _PAGES.values())])
 
 
-def _study_files(run: Run, document: StudyDocument, formats: Sequence[str]) -> Iterator[tuple[str, str, str | bytes]]:
-    """Formats, names and contents of one study's files."""
-    for name, (file, set_page) in _SET_STUDY.items():
+def _files(page: Page, formats: Sequence[str], studies: Sequence[Page] = ()) -> Iterator[tuple[str, str, str | bytes]]:
+    """Formats, names and contents of one page's files."""
+    for name, (file, set_page) in _PAGES.items():
         if name in formats:
-            yield name, file, set_page(document)
-    for picture in document.pictures:
+            yield name, file, set_page(page, studies)
+    small = [(f"{LEDGER_FOLDER}/{row.picture.name}", row.picture) for row in page.rows]
+    for stem, picture in [*((picture.name, picture) for picture in page.pictures), *small]:
         if "md" in formats:
-            yield "md", f"{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
+            yield "md", f"{stem}.svg", standalone(picture.svg, title=picture.alternative)
         if "latex" in formats:
-            yield "latex", f"{picture.name}.pdf", render_pdf(picture.draw())
-        if _PICTURES in formats:
-            yield _PICTURES, f"{picture.name}.png", render_png(picture.draw())
+            yield "latex", f"{stem}.pdf", render_pdf(picture.draw())
+        if _PICTURES in formats and page.name:
+            yield _PICTURES, f"{stem}.png", render_png(picture.draw())
     if "latex" in formats:
-        for file, text in study_tables(document):
+        for file, text in page_fragments(page):
             yield "latex", file, text
-    if _has_pages(formats):
-        for table in document.tables:
-            yield "tables", table.file, table.csv
-    yield "verdicts", _VERDICTS, csv_text(run.verdicts())
-
-
-def _index_files(
-    document: IndexDocument, studies: Sequence[StudyDocument], formats: Sequence[str]
-) -> Iterator[tuple[str, str, str | bytes]]:
-    """Formats, names and contents of the index's files."""
-    for name, (file, set_page) in _SET_INDEX.items():
-        if name in formats:
-            yield name, file, set_page(document, studies)
-    for picture in (row.picture for row in document.rows):
-        if "md" in formats:
-            yield "md", f"{LEDGER_FOLDER}/{picture.name}.svg", standalone(picture.svg, title=picture.alternative)
-        if "latex" in formats:
-            yield "latex", f"{LEDGER_FOLDER}/{picture.name}.pdf", render_pdf(picture.draw())
-    if "latex" in formats:
-        for file_of_table, text in index_tables(document):
-            yield "latex", file_of_table, text
-    if _has_pages(formats):
-        for table in document.tables:
+    if any(name in formats for name in _PAGES):  # else no page leads to the tables' files
+        for table in page.tables:
             yield "tables", table.file, table.csv
 
 
-def _has_pages(formats: Sequence[str]) -> bool:
-    """Whether there is a page that leads to the tables' files."""
-    return any(name in formats for name in _SET_STUDY)
+def name_problems(names: Sequence[str], taken: Sequence[str]) -> dict[int, str]:
+    """Say which studies' names can be no folders of a report.
+
+    Examples
+    --------
+    >>> name_problems(["depth", "Depth"], [])
+    {1: "the studies' names 'depth' and 'Depth' are one folder on many systems; rename a file, or report on them separately"}
+    """
+    found: dict[int, str] = {}
+    seen: dict[str, str] = {}
+    own = {_folded(name) for name in taken}
+    for i, name in enumerate(names):
+        key = _folded(name)
+        if not _is_folder(name):
+            found[i] = (
+                f"the study's name {quoted(name)} cannot be a folder's on every system; rename its file, for example to "
+                "forward-signal.toml"
+            )
+        elif key in own:
+            found[i] = f"the study's name {quoted(name)} is that of the index; rename its file"
+        elif seen.get(key) == name:
+            found[i] = (
+                f"two runs are of a study called {quoted(name)} and would share one folder; report on them separately"
+            )
+        elif key in seen:
+            found[i] = (
+                f"the studies' names {quoted(seen[key])} and {quoted(name)} are one folder on many systems; rename a file, or report on "
+                "them separately"
+            )
+        else:
+            seen[key] = name
+    return found
+
+
+def _folded(name: str) -> str:
+    """What systems that do not tell capitals apart, or ways to write an accent, make of a name."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def _is_folder(name: str) -> bool:
+    if not name or not name.isprintable() or name != name.strip() or name.startswith(".") or name.endswith("."):
+        return False
+    if set(name) & _FORBIDDEN or _DEVICES.fullmatch(name):
+        return False
+    return len(name.encode("utf-8")) <= _MAX_BYTES  # a printable text has no lone surrogates
