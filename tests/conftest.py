@@ -10,6 +10,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.false_alarms import DECLARATIONS, Declarations
+
 # No test opens a window, whatever the machine; set before anything can import matplotlib.
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -28,6 +30,11 @@ def _not_synced(descriptor: int) -> None:
 
 
 os.fsync = _not_synced
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note what every test declares of its false alarms, for tests/test_false_alarms.py."""
+    config.pluginmanager.register(config.stash.setdefault(DECLARATIONS, Declarations()))
 
 
 def pytest_collection_finish() -> None:

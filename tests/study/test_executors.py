@@ -93,6 +93,6 @@ def test_a_pool_that_was_handed_in_and_breaks_stops_a_run_that_can_go_on(study, 
     saved = parts(folder / "small")
     assert 2 <= len(saved) <= 4
     assert len(saved) == len(calls) - 1, "what was finished is on disk"
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
+    with ThreadPoolExecutor(2) as pool:
         run = run_study(study, folder, pool)
     assert parts(run.path) == undisturbed
