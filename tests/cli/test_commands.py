@@ -70,7 +70,9 @@ def test_run_again_as_json_with_a_report(study, tmp_path):
 
 
 def test_formats_of_a_report_are_chosen(study, tmp_path):
-    result = invoke("run", study(), "--report", "paper", "--format", "latex")
+    path = study()
+    path.write_text(path.read_text(encoding="utf-8") + "[report]\nfigures = []\n", encoding="utf-8")
+    result = invoke("run", path, "--report", "paper", "--format", "latex")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "paper" / "small" / "supplement.tex").is_file()
     assert not list((tmp_path / "paper").rglob("*.html"))
