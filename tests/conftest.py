@@ -1,5 +1,6 @@
 """What every test can rely on."""
 
+import gc
 import hashlib
 import os
 import signal
@@ -8,6 +9,8 @@ import sys
 import hypothesis
 import numpy as np
 import pytest
+
+from tests.false_alarms import DECLARATIONS, Declarations
 
 # No test opens a window, whatever the machine; set before anything can import matplotlib.
 os.environ["MPLBACKEND"] = "Agg"
@@ -19,6 +22,25 @@ if hasattr(signal, "SIGHUP"):
 # A loaded machine is slow, not wrong.
 hypothesis.settings.register_profile("varprop", deadline=None)
 hypothesis.settings.load_profile("varprop")
+
+
+def _not_synced(descriptor: int) -> None:
+    """Say what `os.fsync` says of a descriptor that is none, and wait for no disk: no test outlives a power cut."""
+    os.fstat(descriptor)
+
+
+os.fsync = _not_synced
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note what every test declares of its false alarms, for tests/test_false_alarms.py."""
+    config.pluginmanager.register(config.stash.setdefault(DECLARATIONS, Declarations()))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected, which stays to the end, out of what the garbage collector goes through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -78,29 +78,53 @@ class Declarations:
     """A plugin of pytest that notes every collected test, and which of them the ordinary suite runs."""
 
     def __init__(self) -> None:
-        self.tests: dict[str, dict[str, Any]] = {}
-        self._chance: dict[Callable[..., Any], str | None] = {}
+        self._collected: list[pytest.Item] = []
+        self._ordinary: frozenset[str] = frozenset()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Note what is collected, before any of it is deselected."""
-        for item in items:
-            if isinstance(item, pytest.Function):
-                if item.function not in self._chance:
-                    self._chance[item.function] = chance_of(item)
-                declared = item.get_closest_marker("false_alarm")
-                session = next((name for name in BUDGETS if item.get_closest_marker(name)), None)
-                self.tests[item.nodeid] = {
-                    "chance": self._chance[item.function],
-                    "declared": declared and list(declared.args),
-                    "session": session,
-                }
+        self._collected = list(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """What is left is the ordinary suite."""
-        for item in session.items:
-            if item.nodeid in self.tests:
-                self.tests[item.nodeid]["session"] = "ordinary"
+        self._ordinary = frozenset(item.nodeid for item in session.items)
+
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """What each test declares, how it comes to use chance, and which session runs it, by its id."""
+        chance: dict[Callable[..., Any], str | None] = {}
+        found = {}
+        for item in self._collected:
+            if not isinstance(item, pytest.Function) or not item.path.is_relative_to(HERE):
+                continue
+            if item.function not in chance:
+                chance[item.function] = chance_of(item)
+            declared = item.get_closest_marker("false_alarm")
+            session = next((name for name in BUDGETS if item.get_closest_marker(name)), None)
+            found[item.nodeid] = {
+                "chance": chance[item.function],
+                "declared": declared and list(declared.args),
+                "session": "ordinary" if item.nodeid in self._ordinary else session,
+            }
+        return found
+
+
+DECLARATIONS = pytest.StashKey[Declarations]()
+"""Where a session's configuration has them."""
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Whether a session of pytest collects all tests and runs the ordinary suite, as it does when it is told nothing."""
+    chosen = {name: config.getoption(name, None) for name in ("keyword", "deselect", "lf", "stepwise")}
+    ignored = [Path(path) for path in config.getoption("ignore") or () if Path(path).resolve().is_relative_to(HERE)]
+    marked = [option for option in config.getini("addopts") if option.startswith("-m=")]
+    return (
+        not any(chosen.values())
+        and not ignored
+        and not config.getoption("ignore_glob")
+        and marked == [f"-m={config.getoption('markexpr')}"]
+        and any(HERE.is_relative_to((config.invocation_params.dir / one).resolve()) for one in config.args)
+    )
 
 
 def collect() -> dict[str, dict[str, Any]]:
@@ -112,7 +136,7 @@ def collect() -> dict[str, dict[str, Any]]:
     if status != pytest.ExitCode.OK:
         msg = f"pytest cannot collect the tests:\n{said.getvalue()}"
         raise RuntimeError(msg)
-    return plugin.tests
+    return plugin.tests()
 
 
 def summary(tests: dict[str, dict[str, Any]], session: str) -> str:

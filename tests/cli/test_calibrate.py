@@ -1,6 +1,9 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
+
+from varprop.cli.app import app
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -15,19 +18,23 @@ def test_one_test_on_networks_of_ones_own(varprop):
     assert {row["met"] for row in rows} <= {True, None}
 
 
-def test_a_table_for_people(varprop):
-    done = varprop("calibrate", "step_mean", "--widths", "8x3", "--repeats", 50, "--networks", 50)
-    assert done.returncode == 0, done.stderr
+def invoke(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)), prog_name="varprop")
+
+
+def test_a_table_for_people():
+    done = invoke("calibrate", "step_mean", "--widths", "8x3", "--repeats", 50, "--networks", 50)
+    assert done.exit_code == 0, done.stderr
     assert "coverage" in done.stdout
 
 
-def test_what_does_not_go_together_is_bad_input(varprop):
+def test_what_does_not_go_together_is_bad_input():
     for arguments, said in (
         (("step_mean",), "--widths"),
         (("step_mean", "--widths", "8x3", "--full"), "--full"),
         (("--widths", "8x3"), "goes with a test"),
         (("no_test", "--widths", "8x3"), "test must be one of"),
     ):
-        done = varprop("calibrate", *arguments)
-        assert done.returncode == 2, arguments
+        done = invoke("calibrate", *arguments)
+        assert done.exit_code == 2, arguments
         assert said in done.stderr

@@ -48,6 +48,16 @@ def test_a_run_in_a_process_of_its_own(varprop, study):
     assert "networks/s" in first.stderr
 
 
+def test_long_answers_go_out_in_pieces_of_one_width(monkeypatch):
+    """As a whole they took several times their size; the same bytes come of both."""
+    asked = ("verify", *NETWORK, "--theory", "he", "--networks", "20", "--seed", "1")
+    whole = [invoke(*asked, *more).stdout for more in ((), ("--json",))]
+    monkeypatch.setattr("varprop.cli.show._AT_ONCE", 4)
+    monkeypatch.setattr("varprop.cli.show._WORDS", 7)
+    assert [invoke(*asked, *more).stdout for more in ((), ("--json",))] == whole
+    assert len(whole[0].splitlines()) > 12
+
+
 def test_run_again_as_json_with_a_report(study, tmp_path):
     invoke("run", study())
     again = invoke("run", study(), "--json", "--report", "pages")
@@ -60,7 +70,9 @@ def test_run_again_as_json_with_a_report(study, tmp_path):
 
 
 def test_formats_of_a_report_are_chosen(study, tmp_path):
-    result = invoke("run", study(), "--report", "paper", "--format", "latex")
+    path = study()
+    path.write_text(path.read_text(encoding="utf-8") + "[report]\nfigures = []\n", encoding="utf-8")
+    result = invoke("run", path, "--report", "paper", "--format", "latex")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "paper" / "small" / "supplement.tex").is_file()
     assert not list((tmp_path / "paper").rglob("*.html"))

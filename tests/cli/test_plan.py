@@ -1,6 +1,9 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
+
+from varprop.cli.app import app
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -57,7 +60,7 @@ def test_a_plan_for_a_program(varprop, planned):
     assert plan["undecided"] == plan["undecidable"] == []
 
 
-def test_a_plan_of_nothing_is_bad_input(varprop, tmp_path):
-    done = varprop("plan", tmp_path / "none.toml")
-    assert done.returncode == 2
+def test_a_plan_of_nothing_is_bad_input(tmp_path):
+    done = CliRunner().invoke(app, ["plan", str(tmp_path / "none.toml")], prog_name="varprop")
+    assert done.exit_code == 2
     assert "no such file" in done.stderr

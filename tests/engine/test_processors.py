@@ -18,7 +18,7 @@ import hashlib, sys
 import varprop as vp
 for name in sys.argv[1:]:
     found = vp.simulate(vp.mlp([24] * 6, activation=name, weights="he_normal"), n_networks=300, rng=1)
-    print(name, hashlib.sha256(found.to_frame().to_csv().encode()).hexdigest())
+    print(name, hashlib.sha256(b"".join(found.values(one).tobytes() for one in found.quantities)).hexdigest())
 """
 ALONE = """
 import hashlib, numpy as np

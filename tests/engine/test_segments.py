@@ -131,3 +131,26 @@ def test_a_thousand_layers_are_sampled_and_judged_in_little_memory():
     """A tile of 2,000 networks is sampled whole, for any number of networks, which takes seconds; it took 2.3 GB."""
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 500
+
+
+DEEPEST = """
+import contextlib
+import re
+import sys
+from varprop.cli.app import app
+options = "--activation relu --weights he_normal --theory he --networks 300 --seed 1"
+with contextlib.suppress(SystemExit):
+    app(["verify", "--widths", sys.argv[1], *options.split()])
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group(1)) // 1024, file=sys.stderr)
+"""
+
+
+@pytest.mark.montecarlo
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the peak")
+@pytest.mark.parametrize("widths", ["64x10000", "256x1000"])
+def test_the_command_takes_little_memory_at_any_depth(widths):
+    """Minutes for the deeper one: sampled in pieces on disk, judged without covariances, printed a thousand rows at a time."""
+    done = subprocess.run([sys.executable, "-c", DEEPEST, widths], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0].startswith("verdict ")
+    assert len(done.stdout.splitlines()) > 6 * int(widths.split("x")[1])
+    assert int(done.stderr.splitlines()[-1]) < 500

@@ -1,5 +1,6 @@
 """A small study to vary."""
 
+import functools
 import textwrap
 
 import pytest
@@ -30,14 +31,20 @@ def parse():
     return parse
 
 
-@pytest.fixture
-def write(tmp_path):
-    """Write a study file."""
+@pytest.fixture(scope="session")
+def write_in():
+    """Write a study file into a folder."""
 
-    def write(tables=NETWORK, *, top="", name="small", networks=40, seed=3):
+    def write_in(folder, tables=NETWORK, *, top="", name="small", networks=40, seed=3):
         head = HEAD.replace("networks = 40", f"networks = {networks}").replace("seed = 3", f"seed = {seed}")
-        path = tmp_path / f"{name}.toml"
+        path = folder / f"{name}.toml"
         path.write_text(head + top + "\n" + textwrap.dedent(tables), encoding="utf-8")
         return path
 
-    return write
+    return write_in
+
+
+@pytest.fixture
+def write(write_in, tmp_path):
+    """Write a study file into the test's own folder."""
+    return functools.partial(write_in, tmp_path)

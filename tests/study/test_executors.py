@@ -24,16 +24,17 @@ def parts(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.parquet"))}
 
 
-@pytest.fixture
-def study(write):
-    first = load_study(write(TABLES, networks=1))
+@pytest.fixture(scope="module")
+def study(write_in, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    first = load_study(write_in(folder, TABLES, networks=1))
     blocks = {first.plan(configuration).block for configuration in first.configurations}
-    return load_study(write(TABLES, networks=BLOCKS // 2 * max(blocks)))
+    return load_study(write_in(folder, TABLES, networks=BLOCKS // 2 * max(blocks)))
 
 
-@pytest.fixture
-def undisturbed(study, tmp_path):
-    found = parts(run_study(study, tmp_path / "undisturbed", "serial").path)
+@pytest.fixture(scope="module")
+def undisturbed(study, tmp_path_factory):
+    found = parts(run_study(study, tmp_path_factory.mktemp("undisturbed"), "serial").path)
     assert len(found) == BLOCKS
     return found
 
@@ -92,6 +93,6 @@ def test_a_pool_that_was_handed_in_and_breaks_stops_a_run_that_can_go_on(study, 
     saved = parts(folder / "small")
     assert 2 <= len(saved) <= 4
     assert len(saved) == len(calls) - 1, "what was finished is on disk"
-    with ProcessPoolExecutor(2, mp_context=context) as pool:
+    with ThreadPoolExecutor(2) as pool:
         run = run_study(study, folder, pool)
     assert parts(run.path) == undisturbed

@@ -164,10 +164,10 @@ def test_a_full_disk_stops_a_run_that_goes_on_once_there_is_room(write, tmp_path
     assert not list(disk.rglob("*.tmp"))
     kept = {name: data for name, data in contents(disk / "small").items() if "part-" in name}
     assert kept
-    still = varprop_run(path, "--runs", disk)
+    still = varprop_run(path, "--runs", disk, "--executor", "serial")
     assert still.returncode == 3, still.stderr
     make_room()
-    done = varprop_run(path, "--runs", disk)
+    done = varprop_run(path, "--runs", disk, "--executor", "serial")
     assert done.returncode == 0, done.stderr
     expected = contents(run_study(load_study(path), tmp_path / "whole", "serial").path)
     assert contents(disk / "small") == expected
@@ -201,7 +201,8 @@ def test_a_report_that_finds_no_room_is_written_once_there_is(write, tmp_path, s
 def test_a_second_run_in_the_same_folder_is_refused_and_harms_nothing(write, tmp_path):
     path = write(TABLES, networks=50_000)
     runs = tmp_path / "runs"
-    first = subprocess.Popen(command(path, "--runs", runs), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begin = command(path, "--runs", runs, "--executor", "serial")
+    first = subprocess.Popen(begin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         while len(list(runs.rglob("part-*.parquet"))) < 2:
             assert first.poll() is None

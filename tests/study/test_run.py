@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,16 +83,24 @@ class Stopper:
         return sum(progress.networks for progress in self.calls)
 
 
-@pytest.fixture
-def undisturbed(write, tmp_path):
-    """A run of three blocks, the last one short, in each of four configurations."""
-    study = load_study(write(TABLES, networks=NETWORKS))
+@pytest.fixture(scope="module")
+def sampled(write_in, tmp_path_factory):
+    """A run of three blocks, the last one short, in each of four configurations. Nothing may change it."""
+    folder = tmp_path_factory.mktemp("sampled")
+    study = load_study(write_in(folder, TABLES, networks=NETWORKS))
     assert {study.plan(configuration).block for configuration in study.configurations} == {BLOCK}
-    return study, run_study(study, tmp_path / "undisturbed", "serial")
+    return study, run_study(study, folder / "undisturbed", "serial")
 
 
-def test_a_run_is_the_simulations_of_its_configurations(undisturbed):
-    study, run = undisturbed
+@pytest.fixture
+def undisturbed(sampled, tmp_path):
+    """A copy of it, opened again."""
+    study, run = sampled
+    return study, load_run(shutil.copytree(run.path, tmp_path / "undisturbed" / run.path.name))
+
+
+def test_a_run_is_the_simulations_of_its_configurations(sampled):
+    study, run = sampled
     assert list(run.simulations()) == [configuration.label for configuration in study.configurations]
     for configuration in study.configurations:
         expected = vp.simulate(configuration.network, n_networks=NETWORKS, rng=study.seed)
@@ -102,8 +111,8 @@ def test_a_run_is_the_simulations_of_its_configurations(undisturbed):
 
 
 @pytest.mark.false_alarm(1e-12)
-def test_frames_have_a_column_for_the_configuration(undisturbed):
-    _, run = undisturbed
+def test_frames_have_a_column_for_the_configuration(sampled):
+    _, run = sampled
     samples, predictions, verdicts = run.samples(), run.predictions(), run.verdicts()
     labels = list(run.simulations())
     assert list(samples.columns) == ["configuration", "network", "layer", "module", "quantity", "value"]
@@ -122,8 +131,8 @@ def test_frames_have_a_column_for_the_configuration(undisturbed):
     assert run.surprises() == ()
 
 
-def test_the_folder_says_what_it_is(undisturbed):
-    study, run = undisturbed
+def test_the_folder_says_what_it_is(sampled):
+    study, run = sampled
     assert (run.path / "study.toml").read_text(encoding="utf-8") == study.text
     manifest = json.loads((run.path / "manifest.json").read_text(encoding="utf-8"))
     assert run.manifest == manifest
@@ -137,8 +146,8 @@ def test_the_folder_says_what_it_is(undisturbed):
     assert list(saved["claim"]) == list(run.verdicts()["claim"])
 
 
-def test_a_run_opens_again_with_the_same_verdicts(undisturbed):
-    _, run = undisturbed
+def test_a_run_opens_again_with_the_same_verdicts(sampled):
+    _, run = sampled
     again = load_run(run.path)
     assert again.networks == NETWORKS
     pd.testing.assert_frame_equal(again.verdicts(), run.verdicts())
@@ -148,8 +157,8 @@ def test_a_run_opens_again_with_the_same_verdicts(undisturbed):
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 4, 7])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, blocks):
-    study, run = undisturbed
+def test_an_interrupted_run_goes_on_to_the_same_bytes(sampled, tmp_path, blocks):
+    study, run = sampled
     folder = tmp_path / "interrupted"
     with pytest.raises(KeyboardInterrupt):
         run_study(study, folder, "serial", Stopper(blocks))
@@ -199,8 +208,8 @@ def test_an_edited_claim_is_tested_without_sampling(undisturbed, write):
 
 
 @pytest.mark.false_alarm(1e-12)
-def test_texts_change_neither_samples_nor_verdicts(undisturbed, write, tmp_path):
-    _, run = undisturbed
+def test_texts_change_neither_samples_nor_verdicts(sampled, write, tmp_path):
+    _, run = sampled
     worded = TABLES.replace("[[claims]]", '[[claims]]\nstatement = "As made."\ncorrected = "As it is."')
     study = load_study(write(worded, networks=NETWORKS))
     assert {(claim.statement, claim.corrected) for claim in study.claims} == {("As made.", "As it is.")}
@@ -209,8 +218,8 @@ def test_texts_change_neither_samples_nor_verdicts(undisturbed, write, tmp_path)
     assert again.verdicts().equals(run.verdicts())
 
 
-def test_what_is_sampled_does_not_depend_on_the_place_in_the_grid(undisturbed, write, tmp_path):
-    _, run = undisturbed
+def test_what_is_sampled_does_not_depend_on_the_place_in_the_grid(sampled, write, tmp_path):
+    _, run = sampled
     moved = TABLES.replace('["relu", "tanh"]', '["tanh", "elu", "relu"]')
     study = load_study(write(moved, networks=NETWORKS, name="moved", top="alpha = 0.01"))
     other = run_study(study, tmp_path / "moved", "serial")
@@ -227,8 +236,8 @@ def test_another_seed_gives_other_samples_beside_the_old_ones(undisturbed, write
     assert len(after) == 2 * len(before)
 
 
-def test_a_longer_run_extends_a_shorter_one(undisturbed, tmp_path):
-    study, run = undisturbed
+def test_a_longer_run_extends_a_shorter_one(sampled, tmp_path):
+    study, run = sampled
     folder = tmp_path / "grown"
     run_study(study, folder, "serial", networks=BLOCK + 9)
     before, stopper = parts(folder / "small"), Stopper()
@@ -249,8 +258,8 @@ def test_a_shorter_run_needs_no_sampling_and_loses_nothing(undisturbed):
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes", "pool"])
-def test_bytes_do_not_depend_on_the_executor(undisturbed, tmp_path, executor):
-    study, run = undisturbed
+def test_bytes_do_not_depend_on_the_executor(sampled, tmp_path, executor):
+    study, run = sampled
     if executor == "pool":
         with ThreadPoolExecutor(2) as pool:
             other = run_study(study, tmp_path / executor, pool)
@@ -328,15 +337,15 @@ def test_two_processes_do_not_work_in_one_folder(undisturbed):
     run_study(study, run.path.parent, "serial")
 
 
-def test_a_folder_that_cannot_be_made_is_bad_input(undisturbed, tmp_path):
-    study, _ = undisturbed
+def test_a_folder_that_cannot_be_made_is_bad_input(sampled, tmp_path):
+    study, _ = sampled
     (tmp_path / "file").touch()
     with pytest.raises(StudyError, match=r"cannot be written \(Not a directory\)"):
         run_study(study, tmp_path / "file", "serial")
 
 
-def test_a_full_disk_stops_a_run_that_can_go_on(undisturbed, tmp_path, monkeypatch):
-    study, run = undisturbed
+def test_a_full_disk_stops_a_run_that_can_go_on(sampled, tmp_path, monkeypatch):
+    study, run = sampled
     sync, calls = os.fsync, []
 
     def full(descriptor):

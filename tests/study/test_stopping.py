@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -89,9 +90,18 @@ def study(write):
     return load_study(write(TABLES, networks=BUDGET, top=SEQUENTIAL))
 
 
+@pytest.fixture(scope="module")
+def sampled(write_in, tmp_path_factory):
+    """The run of the study. Nothing may change it."""
+    folder = tmp_path_factory.mktemp("sampled")
+    study = load_study(write_in(folder, TABLES, networks=BUDGET, top=SEQUENTIAL))
+    return run_study(study, folder / "undisturbed", "serial")
+
+
 @pytest.fixture
-def undisturbed(study, tmp_path):
-    return run_study(study, tmp_path / "undisturbed", "serial")
+def undisturbed(sampled, tmp_path):
+    """A copy of it, opened again."""
+    return load_run(shutil.copytree(sampled.path, tmp_path / "undisturbed" / sampled.path.name))
 
 
 def headline(run):
@@ -107,20 +117,20 @@ def test_stopping_is_fixed_unless_asked_for(parse):
 
 
 @pytest.mark.false_alarm(1e-9)
-def test_each_configuration_stops_where_its_claims_are_decided(undisturbed):
+def test_each_configuration_stops_where_its_claims_are_decided(sampled):
     """True claims at 10 to 60 standard errors, one false by 50 %, and one that the budget is too small for.
 
     The last is decided if the estimate is within 0.04 standard errors of a margin of .2, which is never: the bound alone
     takes 2. False verdicts have probability below .05 in the study; these are far from their margins: below 1e-12.
     """
-    verdicts = headline(undisturbed)
+    verdicts = headline(sampled)
     assert verdicts["verdict"].to_dict() == {
         ("he.step", LABELS[0]): "supported",
         ("he.step", LABELS[1]): "refuted",
         ("he.depth", LABELS[0]): "supported",
         ("tight", LABELS[2]): "inconclusive",
     }
-    used = undisturbed.used
+    used = sampled.used
     assert used[LABELS[1]] < used[LABELS[0]] < used[LABELS[2]] == BUDGET
     # The claims of one configuration are closed at looks of their own, and its sample ends with the last.
     closed = verdicts["n_networks"]
@@ -129,53 +139,53 @@ def test_each_configuration_stops_where_its_claims_are_decided(undisturbed):
     assert verdicts["n_required"]["tight", LABELS[2]] > BUDGET
 
 
-def test_looks_are_those_of_the_schedule(study, undisturbed):
+def test_looks_are_those_of_the_schedule(study, sampled):
     for configuration in study.configurations:
         looks = look_schedule(BUDGET, block=study.plan(configuration).block)
-        assert undisturbed.used[configuration.label] in looks
+        assert sampled.used[configuration.label] in looks
 
 
-def test_only_what_was_used_is_on_disk_and_in_the_run(study, undisturbed):
-    on_disk = blocks_used(undisturbed.path)
+def test_only_what_was_used_is_on_disk_and_in_the_run(study, sampled):
+    on_disk = blocks_used(sampled.path)
     for configuration in study.configurations:
-        plan, used = study.plan(configuration), undisturbed.used[configuration.label]
+        plan, used = study.plan(configuration), sampled.used[configuration.label]
         assert on_disk[configuration.label] == -(-used // plan.block)
-        assert undisturbed.simulations()[configuration.label].n_networks == used
-    manifest = undisturbed.manifest
+        assert sampled.simulations()[configuration.label].n_networks == used
+    manifest = sampled.manifest
     assert (manifest["stopping"], manifest["networks"], manifest["complete"]) == ("sequential", BUDGET, True)
-    assert {one["label"]: one["networks"] for one in manifest["configurations"]} == undisturbed.used
+    assert {one["label"]: one["networks"] for one in manifest["configurations"]} == sampled.used
 
 
-def test_estimates_are_those_of_the_networks_used(undisturbed):
+def test_estimates_are_those_of_the_networks_used(sampled):
     """Another road: the fixed evidence on the sample as it is on disk, of the claim that was decided last."""
-    row = headline(undisturbed).loc["he.depth", LABELS[0]]
-    claim = next(c for c in undisturbed.study.claims if c.id == "he.depth")
-    (fixed,) = gather([claim], undisturbed.simulations()[LABELS[0]], called="here")
+    row = headline(sampled).loc["he.depth", LABELS[0]]
+    claim = next(c for c in sampled.study.claims if c.id == "he.depth")
+    (fixed,) = gather([claim], sampled.simulations()[LABELS[0]], called="here")
     assert row["estimate"] == pytest.approx(fixed.headline.estimate, rel=1e-12)
     low, high = map(math.exp, fixed.headline.outcome.interval(0.95))
     assert row["ci_low"] < low < high < row["ci_high"]
 
 
-def test_a_run_opens_again_with_the_same_verdicts(undisturbed):
-    again = load_run(undisturbed.path)
-    assert again.used == undisturbed.used
-    pd.testing.assert_frame_equal(again.verdicts(), undisturbed.verdicts())
+def test_a_run_opens_again_with_the_same_verdicts(sampled):
+    again = load_run(sampled.path)
+    assert again.used == sampled.used
+    pd.testing.assert_frame_equal(again.verdicts(), sampled.verdicts())
 
 
 @pytest.mark.parametrize("blocks", [0, 2, 7])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(study, undisturbed, tmp_path, blocks):
+def test_an_interrupted_run_goes_on_to_the_same_bytes(study, sampled, tmp_path, blocks):
     folder = tmp_path / "interrupted"
     with pytest.raises(KeyboardInterrupt):
         run_study(study, folder, "serial", Stopper(blocks))
     assert not (folder / "small" / "verdicts.csv").exists()
     run = run_study(study, folder, "serial")
-    assert contents(run.path) == contents(undisturbed.path)
+    assert contents(run.path) == contents(sampled.path)
 
 
-def test_workers_change_nothing(study, undisturbed, tmp_path):
+def test_workers_change_nothing(study, sampled, tmp_path):
     with ThreadPoolExecutor(3) as pool:
         run = run_study(study, tmp_path / "threads", pool)
-    assert contents(run.path) == contents(undisturbed.path)
+    assert contents(run.path) == contents(sampled.path)
 
 
 def test_a_finished_run_samples_nothing_again(study, undisturbed, tmp_path):
@@ -186,7 +196,7 @@ def test_a_finished_run_samples_nothing_again(study, undisturbed, tmp_path):
     assert contents(undisturbed.path) == before
 
 
-def test_samples_of_a_fixed_run_are_used_as_far_as_they_are_needed(study, undisturbed, write, tmp_path):
+def test_samples_of_a_fixed_run_are_used_as_far_as_they_are_needed(study, sampled, write, tmp_path):
     """The blocks are the same, so that what is there need not be sampled, and what is more than needed is not looked at.
 
     The fixed run was a look at the four statements, and the sequences are one of their own: m is 8.
@@ -196,9 +206,9 @@ def test_samples_of_a_fixed_run_are_used_as_far_as_they_are_needed(study, undist
     progress = Stopper()
     again = run_study(study, tmp_path / "runs", "serial", progress)
     assert progress.sampled == 0
-    assert again.standing.m == 2 * undisturbed.standing.m == 8
+    assert again.standing.m == 2 * sampled.standing.m == 8
     for label, used in again.used.items():
-        assert undisturbed.used[label] <= used <= BUDGET
+        assert sampled.used[label] <= used <= BUDGET
 
 
 def test_progress_ends_with_everything_that_is_wanted(study, tmp_path):

@@ -48,6 +48,17 @@ def test_beta_in_closed_form():
     assert correlation_decay("sin", q=0.7) == pytest.approx(2 / (0.7 * np.tanh(0.7)), rel=1e-11)
 
 
+def test_beta_of_ones_own_function():
+    """Its second derivative is a difference of differences: the identity's is their rounding, and was integrated for seconds."""
+    assert correlation_decay(np.sin, q=0.7) == pytest.approx(2 / (0.7 * np.tanh(0.7)), rel=1e-8)
+    for linear in (lambda z: z, np.float64, lambda z: 3 * z - 1):
+        with pytest.raises(ValueError, match="is linear"):
+            correlation_decay(linear, q=0.5)
+    # The control: what is above the rounding counts, E phi''^2 = 1e-6 (1 - e^{-2q})/2.
+    nearly = correlation_decay(lambda z: z + 1e-3 * np.sin(z), q=0.5)
+    assert nearly == pytest.approx(8 / (1e-6 * (1 - np.exp(-1.0))), rel=0.01)
+
+
 @pytest.mark.parametrize(("name", "why"), [("relu", "1/l\\^2"), ("sign", "1/l\\^2"), ("linear", "linear")])
 def test_beta_is_refused_where_there_is_none(name, why):
     with pytest.raises(ValueError, match=why):

@@ -113,6 +113,24 @@ def question(tables, conclude=lambda summed: summed[0].moments.mean.tolist()):
     return Question(tables, conclude)
 
 
+def test_more_covariances_than_fit_into_memory_are_no_verdict(monkeypatch):
+    """Of ten thousand layers they would take gigabytes; steps of a product have none, and are judged at any depth."""
+    simulation = vp.simulate(RELU, n_networks=400, rng=3)
+    whole = vp.verify(simulation, theory="he").set_index(["quantity", "layer"])
+    monkeypatch.setattr("varprop.verification.questions.MOST_COVARIANCES", 4)
+    monkeypatch.setattr("varprop.verification.tests.of_depth.MOST_JOINT", 4)
+    found = vp.verify(simulation, theory="he").set_index(["quantity", "layer"])
+    refused = found["note"].str.contains("covariances of 10 layers, which would not fit into memory", na=False)
+    products = found.index.get_level_values("quantity").str.endswith("n_second_moment")
+    products |= found.index.get_level_values("quantity") == "gradient_second_moment"
+    assert set(found[refused]["verdict"]) == {"inconclusive"}
+    assert not refused[products].any()
+    np.testing.assert_array_equal(found["ratio"][products], whole["ratio"][products])
+    differ = found["ci_low"][products] != whole["ci_low"][products]
+    assert differ.any(), "this sample's correlations by chance are left out"
+    assert not whole["note"].str.contains("would not fit", na=False).any()
+
+
 def test_one_question_s_trouble_is_not_another_s():
     whole = vp.simulate(RELU, n_networks=30, rng=1)
     read = in_pieces(whole, [20, 10])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from varprop.cli.terminal import is_shown, out
@@ -17,21 +18,35 @@ if TYPE_CHECKING:
 
 _UNBOUNDED = 10_000
 """Columns of a 'terminal' that is a file or a pipe: nothing is wrapped or cut."""
+_AT_ONCE = 1000
+"""Rows that are laid out together there."""
+_WORDS = 100_000
+"""Of JSON, which are written together."""
 _FOLDED = frozenset({"claim", "configuration", "quantity", "meaning", "quantities", "defaults", "title", "path"})
 _STYLES = {"supported": "green", "refuted": "red", "inconclusive": "yellow"}
 
 
 def print_json(value: object) -> None:
     """Print one JSON document; what is missing is null."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    out("".join(one if one == "\n" or is_shown(one) else json.dumps(one)[1:-1] for one in text))
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False)
+    words = iter(encoder.iterencode(value))
+    while text := "".join(itertools.islice(words, _WORDS)):  # as a whole it would take ten times what it says
+        out(
+            text.translate({ord(one): json.dumps(one)[1:-1] for one in set(text) - {"\n"} if not is_shown(one)}), end=""
+        )
+    out("")
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON-able mappings; NaN, NA and the infinity of a missing bound as None."""
-    text = frame.to_json(orient="records", double_precision=15)
-    rows: list[dict[str, Any]] = json.loads(text, parse_float=_finite)
-    return rows
+    return list(_one_by_one(frame))
+
+
+def _one_by_one(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows as `records` has them, of which only some exist at a time."""
+    for first in range(0, len(frame), _AT_ONCE):
+        text = frame.iloc[first : first + _AT_ONCE].to_json(orient="records", double_precision=15)
+        yield from json.loads(text, parse_float=_finite)
 
 
 def _finite(digits: str) -> float:
@@ -40,21 +55,39 @@ def _finite(digits: str) -> float:
 
 
 def print_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Print rows under a heading; texts are shown as they are, and no line is wrapped in a pipe."""
+    """Print rows under a heading; texts are shown as they are, and no line is wrapped in a pipe.
+
+    In a pipe a long table goes out in pieces of one width: laid out as a whole it would take several times its size.
+    """
+    given = list(rows)
+    widths: list[int] | None = None
+    if not sys.stdout.isatty():
+        from rich.cells import cell_len
+
+        widths = [max([cell_len(name), *(cell_len(plain(row[name])) for row in given)]) for name in columns]
+    size = _AT_ONCE if widths else max(len(given), 1)
+    for first in range(0, max(len(given), 1), size):
+        _print_piece(given[first : first + size], columns, widths, headed=not first)
+
+
+def _print_piece(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[str], widths: Sequence[int] | None, *, headed: bool
+) -> None:
+    """Print some rows of a table; without widths on a terminal, whose own limits them."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    terminal = sys.stdout.isatty()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=headed)
+    for i, name in enumerate(columns):
         # On a narrow terminal names are folded; a verdict or a number is never cut.
-        table.add_column(name, overflow="fold", no_wrap=not terminal or name not in _FOLDED)
+        folds, least = (name in _FOLDED, None) if widths is None else (False, widths[i])
+        table.add_column(name, overflow="fold", no_wrap=not folds, min_width=least)
     for row in rows:
         table.add_row(*(Text(plain(row[name]), style=_STYLES.get(str(row[name]), "")) for name in columns))
-    console = Console(width=None if terminal else _UNBOUNDED, highlight=False)
+    console = Console(width=None if widths is None else _UNBOUNDED, highlight=False)
     with console.capture() as captured:  # rich would end the command where nobody reads on
-        console.print(table, soft_wrap=not terminal)
+        console.print(table, soft_wrap=widths is not None)
     out(captured.get().removesuffix("\n"))
 
 

@@ -25,10 +25,10 @@ def say(message: str) -> None:
         _to_nowhere(sys.stderr)
 
 
-def out(answer: str) -> None:
+def out(answer: str, *, end: str = "\n") -> None:
     """Print what was asked for; a reader that has seen enough, as in ``| head -1``, is no error and stops nothing."""
     try:
-        typer.echo(answer)
+        typer.echo(answer + end, nl=False)
     except OSError as error:
         _to_nowhere(sys.stdout)
         if error.errno not in _NOBODY:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -184,6 +186,13 @@ def _keep_the_heap() -> None:
     dynamic threshold); 32 MB is the most that it moves to. The array is never touched, so it costs no memory.
     """
     np.empty(2**25 - 2**16, dtype=np.uint8)
+
+
+def give_back_the_heap() -> None:
+    """Return what `_keep_the_heap` has kept to the system, where the C library is glibc: for who has sampled and goes on."""
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def assemble(plan: Plan, blocks: Sequence[Mapping[str, Float64Array]]) -> Simulation:

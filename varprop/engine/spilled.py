@@ -13,7 +13,7 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.plan import Plan
-from varprop.engine.simulate import run_block, sample, simulation_of
+from varprop.engine.simulate import give_back_the_heap, run_block, sample, simulation_of
 from varprop.model.network import Place
 from varprop.model.simulation import Samples, Simulation
 
@@ -32,6 +32,7 @@ def sampled_in_little_memory(plan: Plan, executor: ExecutorLike = None) -> Itera
         with contextlib.closing(run_tasks(_spill, tasks, executor, work=plan.draws)) as running:
             for _ in running:
                 pass
+        give_back_the_heap()
         whole = _Spilled(plan, folder)
         columns = {name: _SpilledSamples(whole, name) for name in plan.where}
         yield simulation_of(plan, columns, whole.pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -131,8 +131,8 @@ class Moments:
             high=np.maximum(self.high, other.high),
             exponent=exponent,
             centre=centre,
-            count=mine.count + theirs.count,
-            total=mine.total + theirs.total,
+            count=_lean(np.add, mine.count, theirs.count),
+            total=_lean(np.add, mine.total, theirs.total),
             cross=mine.cross + theirs.cross,
             cube=mine.cube + theirs.cube,
             fourth=mine.fourth + theirs.fourth,
@@ -331,6 +331,13 @@ def _joint_counts(present: NDArray[np.bool_], deviation: Float64Array) -> tuple[
     return count, np.einsum("ij,ik->jk", deviation, weight)
 
 
+def _lean(function: Callable[..., NDArray[Any]], *sums: NDArray[Any]) -> NDArray[Any]:
+    """Combine sums entry by entry; where all rows have all columns, joint ones stay views of one column."""
+    if all(one.ndim == 2 and one.strides[1] == 0 for one in sums):
+        return np.broadcast_to(function(*(one[:, :1] for one in sums)), sums[0].shape)
+    return function(*sums)
+
+
 def _in_units(moments: Moments, exponent: NDArray[np.int64]) -> Moments:
     """The same moments in units of other, larger powers of two."""
     shift = moments.exponent - exponent
@@ -339,7 +346,7 @@ def _in_units(moments: Moments, exponent: NDArray[np.int64]) -> Moments:
         moments,
         exponent=exponent,
         centre=np.ldexp(moments.centre, shift),
-        total=np.ldexp(moments.total, rows),
+        total=_lean(lambda total: np.ldexp(total, rows), moments.total),
         cross=np.ldexp(moments.cross, rows + columns),
         cube=np.ldexp(moments.cube, 3 * shift),
         fourth=np.ldexp(moments.fourth, 4 * shift),
@@ -378,7 +385,7 @@ def _about(moments: Moments, centre: Float64Array) -> Moments:
     return replace(
         moments,
         centre=centre,
-        total=moments.total + rows * moments.count,
+        total=_lean(lambda total, count: total + rows * count, moments.total, moments.count),
         cross=_crossed(moments, step),
         cube=moments.cube + step * (3.0 * square + step * (3.0 * total + step * n)),
         fourth=moments.fourth + step * (4.0 * moments.cube + step * (6.0 * square + step * (4.0 * total + step * n))),

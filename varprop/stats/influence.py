@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 from varprop._typing import Float64Array
 from varprop.numerics.moments import Moments
 
+MOST_JOINT = 256
+"""Steps of a product whose covariances are measured; of more they would take memory and time as the square of the depth."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMeans:
@@ -56,6 +59,9 @@ class LogMeans:
     def standard_error(self, weights: ArrayLike) -> Float64Array:
         """Return the standard error of weighted sums of the estimates.
 
+        Of moments that are not joint the columns are taken as uncorrelated. Steps whose mean given all that came before is a
+        constant are: each one's influence has mean 0 whatever the others are.
+
         Parameters
         ----------
         weights : array_like, shape (..., columns)
@@ -65,17 +71,16 @@ class LogMeans:
         -------
         ndarray, shape (...)
             Exactly 0 if no column with a weight has any spread.
-
-        Raises
-        ------
-        ValueError
-            If the moments are not joint.
         """
         rows = np.asarray(weights, dtype=np.float64)
+        if not self.moments.joint:
+            return _root((rows**2 * self.se**2).sum(axis=-1))
         return _root((np.einsum("...j,jk->...k", rows, self.covariance) * rows).sum(axis=-1))
 
     def cumulative_errors(self) -> Float64Array:
-        """Return the standard errors of the estimates' running sums, shape (columns,); needs joint moments."""
+        """Return the standard errors of the estimates' running sums, shape (columns,); uncorrelated as in `standard_error`."""
+        if not self.moments.joint:
+            return _root(np.cumsum(self.se**2))
         return _root(np.diagonal(self.covariance.cumsum(axis=0).cumsum(axis=1)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -34,12 +35,18 @@ def environment() -> dict[str, Any]:
         "versions": {
             "varprop": vp.__version__,
             "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+            **{name: _version(name) for name in _LIBRARIES},
         },
         "git_commit": commit_of(Path.cwd()),
         "platform": platform.platform(),
         "blas": _blas(),
     }
+
+
+@functools.cache
+def _version(name: str) -> str:
+    """The version of a library, whose metadata takes a few milliseconds to read."""
+    return importlib.metadata.version(name)
 
 
 def _blas() -> list[str]:

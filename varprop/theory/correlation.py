@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from varprop._arguments import checked, quoted
-from varprop._typing import Float64Array
+from varprop._typing import ArrayFn, Float64Array, FloatArray
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.inputs import real_array
 from varprop.numerics.differences import finite_difference
@@ -18,6 +18,7 @@ from varprop.theory.meanfield import check_depth, check_non_negative, checked_pr
 NEAREST = 1e-8
 """A fixed point nearer to c = 1 than this is not told from it."""
 _EXACT = 1e-12  # what counts as rounding in a correlation
+_SMALLEST_BEND = 1e-7  # of the root mean square of phi' over sqrt(q): what is less is lost in a correlation's rounding
 
 
 @checked
@@ -186,15 +187,23 @@ def correlation_decay(activation: ActivationLike, *, q: float) -> float:
     if phi.jumps or any(slope_jumps(phi, kink) for kink in phi.kinks):
         msg = f"phi' of {phi.label} jumps, so E[phi''^2] is infinite and 1 - c falls as 1/l^2, not as 1/l"
         raise ValueError(msg)
-    second = normal_expectation(
-        lambda z: np.square(finite_difference(phi.slope, np.asarray(z, np.float64), phi.breaks)),
-        np.array(q),
-        phi.edges,
-    )
+    bend = _second_derivative(phi, q)
+    second = normal_expectation(lambda z: np.square(bend(z)), np.array(q), phi.edges)
     if q * float(second) <= _EXACT * phi.derivative_second_moment(q):
         msg = f"at q = {q:g} {phi.label} is linear, so correlations stay as they are; there is no beta"
         raise ValueError(msg)
     return 2 * phi.derivative_second_moment(q) / (q * float(second))
+
+
+def _second_derivative(phi: Activation, q: float) -> ArrayFn:
+    """Take phi'' by differences, and 0 where it is too small to tell from their rounding, which could not be integrated."""
+    least = _SMALLEST_BEND * math.sqrt(phi.derivative_second_moment(q) / q) if q > 0 else 0.0
+
+    def bend(z: FloatArray) -> Float64Array:
+        found = finite_difference(phi.slope, np.asarray(z, np.float64), phi.breaks)
+        return np.where(np.abs(found) <= least, 0.0, found)
+
+    return bend
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from varprop.model.network import Network, Place
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
 from varprop.stats import means
-from varprop.stats.influence import column_problem, step_ratios
+from varprop.stats.influence import MOST_JOINT, column_problem, step_ratios
 from varprop.stats.outcome import Outcome
 from varprop.verification import validity
 from varprop.verification.as_they_stand import plain_rate, surely
@@ -86,9 +86,8 @@ def _by_steps(simulation: Simulation, quantity: str, places: Sequence[Place]) ->
         table = table[:, [there.index(place) for place in places]]
         with judging():
             ratios = step_ratios(filled(table))
-        return SampleTable(ratios, tuple(places[1:]), joint=True), SampleTable(
-            np.isnan(table).astype(np.float64), tuple(places)
-        )
+        steps = SampleTable(ratios, tuple(places[1:]), joint=ratios.shape[1] <= MOST_JOINT)
+        return steps, SampleTable(np.isnan(table).astype(np.float64), tuple(places))
 
     def conclude(summed: tuple[Summed, ...]) -> list[Answer]:
         ratios, missing = summed

@@ -14,6 +14,8 @@ from varprop.numerics.moments import Moments
 from varprop.stats.capital import Capital
 from varprop.verification.findings import UndecidableError, judging
 
+MOST_COVARIANCES = 2048
+"""Columns whose products are kept, each of some 200 MB then: of more a test that takes them gives no verdict."""
 Answer = TypeVar("Answer")
 Mapped = TypeVar("Mapped")
 
@@ -47,6 +49,12 @@ class SampleTable:
     def summed(self, rows: slice = slice(None)) -> Summed:
         """Return the sums over the rows that conclusions follow from."""
         values = self.values[rows]
+        if (self.joint or self.thirds) and values.shape[1] > MOST_COVARIANCES:
+            msg = (
+                f"this takes the covariances of {values.shape[1]:,} layers, which would not fit into memory; ask about at most "
+                f"{MOST_COVARIANCES:,} of them, as in layers = [1, {MOST_COVARIANCES}]"
+            )
+            raise UndecidableError(msg)
         moments = Moments.of(values, joint=self.joint, thirds=self.thirds)
         if self.ends is None:
             return Summed(moments, self.places)

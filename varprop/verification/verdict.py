@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -19,40 +19,6 @@ from varprop.verification.findings import ROUNDING, Evidence, Finding, Undecidab
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLUMNS = (
-    "claim",
-    "configuration",
-    "layer",
-    "module",
-    "quantity",
-    "theory",
-    "test",
-    "n_networks",
-    "estimate",
-    "predicted",
-    "ratio",
-    "ci_low",
-    "ci_high",
-    "statistic",
-    "df",
-    "pvalue",
-    "pvalue_adjusted",
-    "p_equivalence",
-    "p_refute",
-    "margin",
-    "alpha",
-    "verdict",
-    "n_required",
-    "note",
-    "chance",
-    "n_next",
-    "chance_next",
-    "level",
-    "guarantee",
-)
-"""Of every frame of verdicts, in this order."""
-
 
 # ---- what a verdict may spend ------------------------------------------------------------------------------------
 
@@ -301,63 +267,53 @@ def _rounded(one: Verdict) -> bool:
 
 # ---- the edge ----------------------------------------------------------------------------------------------------
 
-_TEXTS = ("claim", "configuration", "module", "quantity", "theory", "test", "verdict", "note", "guarantee")
-_KINDS = {
-    "layer": "Int64",
-    "n_required": "Int64",
-    "n_next": "Int64",
-    "n_networks": "int64",
-    **dict.fromkeys(_TEXTS, "str"),
+_READ: dict[str, tuple[str, Callable[[Verdict, Comparison], object]]] = {
+    "claim": ("str", lambda one, _: one.claim.id),
+    "configuration": ("str", lambda one, _: one.configuration),
+    "layer": ("Int64", lambda _, row: row.place[0] if row.place else None),
+    "module": ("str", lambda _, row: row.place[1] if row.place else None),
+    "quantity": ("str", lambda one, _: one.claim.quantity),
+    "theory": ("str", lambda one, _: one.claim.theory),
+    "test": ("str", lambda one, _: one.claim.test),
+    "n_networks": ("int64", lambda _, row: row.n_networks),
+    "estimate": ("float64", lambda _, row: row.estimate),
+    "predicted": ("float64", lambda _, row: row.predicted),
+    "ratio": ("float64", lambda _, row: row.ratio),
+    "ci_low": ("float64", lambda _, row: row.interval[0]),
+    "ci_high": ("float64", lambda _, row: row.interval[1]),
+    "statistic": ("float64", lambda _, row: row.statistic),
+    "df": ("float64", lambda _, row: row.df),
+    "pvalue": ("float64", lambda _, row: row.pvalue),
+    "pvalue_adjusted": ("float64", lambda _, row: row.adjusted),
+    "p_equivalence": ("float64", lambda one, row: one.p_support if row is one.measured else None),
+    "p_refute": ("float64", lambda one, row: one.p_refute if row is one.measured else None),
+    "margin": ("float64", lambda one, _: one.claim.shown_margin),
+    "alpha": ("float64", lambda one, _: one.alpha),
+    "verdict": ("str", lambda one, row: one.verdict if row is one.measured else None),
+    "n_required": ("Int64", lambda one, row: one.required.networks if row is one.measured else None),
+    "note": ("str", lambda one, row: one.note if row is one.measured else row.note),
+    "chance": ("float64", lambda one, row: one.required.chance if row is one.measured else None),
+    "n_next": ("Int64", lambda one, row: one.required.next_networks if row is one.measured else None),
+    "chance_next": ("float64", lambda one, row: one.required.next_chance if row is one.measured else None),
+    "level": ("float64", lambda one, row: one.level if row is one.measured else None),
+    "guarantee": ("str", lambda one, row: (one.guarantee or None) if row is one.measured else None),
 }
+"""What kind a column is of, and what it has of a verdict and of what was measured, be it in one of its layers."""
+
+COLUMNS = tuple(_READ)
+"""Of every frame of verdicts, in this order."""
 
 
 def to_frame(verdicts: Sequence[Verdict], *, rows: Literal["all", "verdicts", "layers"] = "all") -> pd.DataFrame:
     """Give verdicts as a frame: for each a row, and below it one for each layer."""
     import pandas as pd
 
-    found: list[dict[str, object]] = []
-    for one in verdicts:
-        about = {
-            "claim": one.claim.id,
-            "configuration": one.configuration,
-            "quantity": one.claim.quantity,
-            "theory": one.claim.theory,
-            "test": one.claim.test,
-            "margin": one.claim.shown_margin,
-            "alpha": one.alpha,
-        }
-        decided = {
-            "p_equivalence": one.p_support,
-            "p_refute": one.p_refute,
-            "verdict": one.verdict,
-            "n_required": one.required.networks,
-            "note": one.note,
-            "chance": one.required.chance,
-            "n_next": one.required.next_networks,
-            "chance_next": one.required.next_chance,
-            "level": one.level,
-            "guarantee": one.guarantee or None,
-        }
-        if rows != "layers":
-            found.append(about | _numbers(one.measured) | decided)
-        if rows != "verdicts":
-            found += [about | _numbers(layer) | {"note": layer.note} for layer in one.layers]
-    kinds = dict.fromkeys(COLUMNS, "float64") | _KINDS
-    return pd.DataFrame(found, columns=list(COLUMNS)).astype(kinds)
-
-
-def _numbers(row: Comparison) -> dict[str, object]:
-    return {
-        "layer": row.place[0] if row.place else None,
-        "module": row.place[1] if row.place else None,
-        "n_networks": row.n_networks,
-        "estimate": row.estimate,
-        "predicted": row.predicted,
-        "ratio": row.ratio,
-        "ci_low": row.interval[0],
-        "ci_high": row.interval[1],
-        "statistic": row.statistic,
-        "df": row.df,
-        "pvalue": row.pvalue,
-        "pvalue_adjusted": row.adjusted,
-    }
+    told = [
+        (one, row)
+        for one in verdicts
+        for row in (*((one.measured,) if rows != "layers" else ()), *(one.layers if rows != "verdicts" else ()))
+    ]
+    # Column by column: as rows, ten thousand layers would take ten times what they say.
+    return pd.DataFrame(
+        {name: pd.Series([read(*pair) for pair in told], dtype=kind) for name, (kind, read) in _READ.items()}
+    )

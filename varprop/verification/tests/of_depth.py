@@ -12,7 +12,7 @@ from varprop._arguments import quoted
 from varprop.model.network import Network, Place
 from varprop.model.simulation import Simulation
 from varprop.stats import effects, growth, means
-from varprop.stats.influence import check_measured, column_problem
+from varprop.stats.influence import MOST_JOINT, check_measured, column_problem
 from varprop.stats.outcome import Outcome
 from varprop.stats.profiles import Profile
 from varprop.theory import get_theory
@@ -184,7 +184,7 @@ def _by_products(simulation: Simulation, quantity: str, said: Mapping[Place, flo
         missing = np.isnan(table[:, keep])
         with judging():
             ratios = means.cumulative_ratios(filled(table[:, keep]), [said[place] for place in kept], product=True)
-        return SampleTable(ratios, kept, joint=True), SampleTable(missing.astype(np.float64), kept)
+        return SampleTable(ratios, kept, joint=len(kept) <= MOST_JOINT), SampleTable(missing.astype(np.float64), kept)
 
     def conclude(summed: tuple[Summed, ...]) -> list[Placed]:
         ratios, missing = summed
@@ -323,7 +323,9 @@ def _steps(claim: Claim, piece: Simulation, *, product: bool) -> SampleTable:
     """The layers' values, or the ratios of neighbours."""
     kept = in_layers(claim, SampleTable(*Measured(piece).table(claim.quantity)))
     with judging():
-        return SampleTable(growth.growth_columns(kept.values, product=product)[0], kept.places, joint=True)
+        columns = growth.growth_columns(kept.values, product=product)[0]
+        # Steps of a product have no covariances; where there are few of them they are measured all the same.
+        return SampleTable(columns, kept.places, joint=not product or columns.shape[1] <= MOST_JOINT)
 
 
 def _both(
