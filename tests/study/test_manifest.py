@@ -143,3 +143,11 @@ def test_a_run_of_another_version_of_the_draws_says_so_and_keeps_its_parts(folde
     assert "sampled 40 networks" in again.stderr
     assert [path.name for path in old.iterdir()] == ["part-00000.parquet"]
     assert {one.state for one in check_run(folder)} == {"sound", "orphaned"}
+
+
+def test_a_manifest_of_many_samples_is_read_whole(folder):
+    """One of a study with hundreds of configurations and looks has megabytes."""
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "more": "x" * 2**22}), encoding="utf-8")
+    assert len(load_run(folder).judged) == 1

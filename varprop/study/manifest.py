@@ -220,7 +220,7 @@ def networks_used(manifest: Mapping[str, Any]) -> dict[str, int]:
 # The program git is not asked: it runs whatever commands the folder's .git/config names (a file-system monitor, a filter), and a
 # folder may have come from anybody. A file that is read can do nothing.
 
-_MAX_BYTES = 2**16
+_MAX_OF_GIT = 2**16
 _MAX_PACKED = 2**26  # a line for each of many thousands of references
 _CHAIN = 5
 """References that refer to others; Git itself follows as many."""
@@ -237,7 +237,7 @@ def commit_of(folder: Path) -> str | None:
             if marker.is_dir():
                 return _head(marker)
             if marker.is_file():  # a worktree, or a submodule: the file says where the rest is
-                kind, _, where = read_text(marker, limit=_MAX_BYTES).strip().partition(": ")
+                kind, _, where = read_text(marker, limit=_MAX_OF_GIT).strip().partition(": ")
                 return _head(one / where) if kind == "gitdir" and where else None
     except (OSError, ValueError):  # a file that is none, or no text
         return None
@@ -248,8 +248,8 @@ def _head(repository: Path) -> str | None:
     """What HEAD says, references followed."""
     shared = repository
     if (repository / "commondir").is_file():  # a worktree shares the references of the repository that it belongs to
-        shared = repository / read_text(repository / "commondir", limit=_MAX_BYTES).strip()
-    said = read_text(repository / "HEAD", limit=_MAX_BYTES).strip()
+        shared = repository / read_text(repository / "commondir", limit=_MAX_OF_GIT).strip()
+    said = read_text(repository / "HEAD", limit=_MAX_OF_GIT).strip()
     for _ in range(_CHAIN):
         if _COMMIT.fullmatch(said):
             return said
@@ -264,7 +264,7 @@ def _reference(name: str, repository: Path, shared: Path) -> str:
     """What a reference says: a file of its own goes before the list of packed ones. Nothing if there is neither."""
     for place in dict.fromkeys((repository, shared)):
         if (place / name).is_file():
-            return read_text(place / name, limit=_MAX_BYTES).strip()
+            return read_text(place / name, limit=_MAX_OF_GIT).strip()
     packed = shared / "packed-refs"
     if packed.is_file():
         for line in read_text(packed, limit=_MAX_PACKED).splitlines():
