@@ -18,7 +18,6 @@ from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats import equivalence
 from varprop.theory import Theory, get_theory
-from varprop.verification import validity
 from varprop.verification.claims import TESTS, Claim, as_claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
 from varprop.verification.forms import CARRIER
@@ -265,7 +264,7 @@ def gather(claims: Sequence[Claim], simulation: Simulation, *, called: str) -> l
     each = iter(answers)
     given = [next(each) if isinstance(one, Question) else one for one in found]
     checked = [_checked(one, claim, called) for one, claim in zip(given, claims, strict=True)]
-    declared = validity.declared_symmetric(simulation.network)
+    declared = declared_symmetric(simulation.network)
     return [replace(one, note=join_notes(one.note, declared)) if isinstance(one, Evidence) else one for one in checked]
 
 
