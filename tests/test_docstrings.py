@@ -25,7 +25,7 @@ def test_public_functions_document_parameters_result_and_use():
 
 
 def test_public_classes_say_what_they_are():
-    docs = {name: vars(noun).get("__doc__") or "" for name, noun in _public(inspect.isclass).items()}
+    docs = {name: vars(value).get("__doc__") or "" for name, value in _public(inspect.isclass).items()}
     # A dataclass without a docstring is given its signature for one.
     assert [name for name, doc in docs.items() if not doc or doc.startswith(f"{name}(")] == []
 

@@ -16,8 +16,8 @@ from varprop.engine.norms import why_not_norms
 from varprop.engine.plan import sizes
 from varprop.engine.propagate import places
 from varprop.engine.rules import forward as engine_rule
-from varprop.model.layers import UnsupportedError
-from varprop.model.network import sites_of
+from varprop.model.layers import Layer, UnsupportedError
+from varprop.model.network import read_chain
 from varprop.model.simulation import Samples
 from varprop.plot.phases import phase_points
 from varprop.plot.spreads import ridges
@@ -30,7 +30,6 @@ from varprop.verification import validity
 from varprop.verification.as_they_stand import columns_of
 from varprop.verification.claims import TESTS, Claim
 from varprop.verification.forms import is_product
-from varprop.verification.links import links
 from varprop.verification.prospects import known_before
 from varprop.verification.reasons import check_reason
 from varprop.verification.tests.of_weights import draw_weights
@@ -39,23 +38,14 @@ from varprop.verification.validity import dead_probabilities
 pytestmark = pytest.mark.false_alarm(0)
 
 
-class Doubling:
+class Doubling(Layer):
     """Multiplies what comes by two: nothing in varprop knows it."""
 
-    label = "doubling"
 
-    def output_shape(self, input_shape):
-        return input_shape
-
-
-def with_layer(noun):
+def with_layer(layer):
     """A network of two weight layers, with a layer between the first and its activation."""
     network = vp.mlp([16, 16, 16], activation="relu", weights="he_normal")
-    layers = [network.layers[0], noun, *network.layers[1:]]
-    # The way of a noun that the model has and some part lacks: Network itself takes no other.
-    object.__setattr__(network, "layers", tuple(layers))
-    object.__setattr__(network, "sites", sites_of(network.input_shape, layers))
-    return network
+    return vp.Network(16, [network.layers[0], layer, *network.layers[1:]])
 
 
 @cache
@@ -156,7 +146,7 @@ ENTRIES = {
 """Everything public that takes a network, or what was measured of one."""
 
 PARTS = {
-    "links": links,
+    "read_chain": read_chain,
     **{
         f"validity.{rule.__name__}": rule
         for rule in (
@@ -185,8 +175,8 @@ PARTS = {
     "engine sizes": lambda network: sizes(network, 1, dense=False),
     "norms": lambda network: why_not_norms(network, 1),
     "gradient descent": dense_sites,
-    "engine rule": lambda network: engine_rule(network.layers[1], None, None),
-    "theory rule": lambda network: advance(network.layers[1], None, network.sites[1], vp.theory.get_theory("he")),
+    "engine rule": lambda network: engine_rule(network.layers[1], None, None, None),
+    "theory rule": lambda network: advance(network.layers[1], None, network.sites[1], None),
     "phase_points": lambda network: phase_points({"x": network}),
     "point_names": lambda network: point_names({"x": network}),
     "value_in": lambda network: value_in(network, "depth"),

@@ -31,7 +31,7 @@ _LARGEST_WHOLE = 2**63  # nothing can be had in such numbers, and the digits of 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Refuse arguments of another kind than the annotations of a public function say.
 
-    Numbers, texts, bools, paths and nouns of varprop are looked at, wherever an annotation names nothing else; other arguments
+    Numbers, texts, bools, paths and values of varprop are looked at, wherever an annotation names nothing else; other arguments
     are the function's own business, and so is the range of a number. NumPy's scalars and fractions become Python's numbers.
     """
     signature = inspect.signature(function)
@@ -55,23 +55,23 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def check_fields(noun: object) -> None:
+def check_fields(made: object) -> None:
     """Refuse fields of another kind than a dataclass says, as `checked` does arguments."""
-    for one in dataclasses.fields(cast(Any, noun)):
+    for one in dataclasses.fields(cast(Any, made)):
         found = _kinds(str(one.type))
         if (
-            found and one.init and not isinstance(value := getattr(noun, one.name), bool)
-        ):  # its range is the noun's to check
-            _fit(type(noun).__name__, one.name, value, found, one.default)
+            found and one.init and not isinstance(value := getattr(made, one.name), bool)
+        ):  # its range is its own to check
+            _fit(type(made).__name__, one.name, value, found, one.default)
 
 
 _LITERALS = ("LawQuantity", "PhaseValue", "Variable", "Source")  # names for a Literal of texts
 _NUMBERS = {"float": "a number", "int": "an integer", "bool": "True or False"}
 _TEXTS = {"str": "a text", "Path": "a path"}
 _VARPROPS = ("Network", "ModuleNetwork", "Simulation", "Run", "Study")
-_NOUNS = {**dict.fromkeys(_VARPROPS, "varprop"), "Axes": "matplotlib"}
+_CLASSES = {**dict.fromkeys(_VARPROPS, "varprop"), "Axes": "matplotlib"}
 """Classes by the packages that they are of: known by name, since most must not be imported here."""
-_WORDS = {**_NUMBERS, **_TEXTS, **{noun: f"a {noun}" for noun in _VARPROPS}}
+_WORDS = {**_NUMBERS, **_TEXTS, **{name: f"a {name}" for name in _VARPROPS}}
 _WORDS |= {"Axes": "Axes of matplotlib", "None": "None"}
 _WORDS |= {"names": "a list of texts", "items": "a list", "Callable": "a function"}
 _MOST = {"names": 1000, "items": 2**17}
@@ -89,7 +89,7 @@ def _kinds(annotation: object) -> tuple[str, ...]:
     """The kinds that an annotation allows; none if it names one that is not looked at here."""
     text = re.sub(r"Literal\[[^\]]*\]", "str", str(annotation))
     found = tuple(map(_kind, re.split(r" \| (?![^\[]*\])", text)))
-    several = sum(kind in _NOUNS or kind in _MOST for kind in found) > 1  # whose function says what it takes them for
+    several = sum(kind in _CLASSES or kind in _MOST for kind in found) > 1  # whose function says what it takes them for
     return () if several else found if all(kind in _WORDS for kind in found) and found != ("None",) else ()
 
 
@@ -130,7 +130,7 @@ def _fits(kind: str, value: object) -> bool:
 def _refusal(function: str, name: str, value: object, kinds: tuple[str, ...], default: object) -> str:
     """What was wanted, what came, and what to write instead."""
     came, wanted = type(value).__name__, " or ".join(_WORDS[kind] for kind in kinds)
-    if any(kind in _NOUNS for kind in kinds):
+    if any(kind in _CLASSES for kind in kinds):
         made = next((f"; write for example {_MADE[kind]}" for kind in kinds if kind in _MADE), "")
         return f"{function} takes {wanted}, got {came} for its argument {name}{made}"
     example = default if isinstance(default, int | float) else None
@@ -156,7 +156,7 @@ def _items(name: str, value: Any, kind: str) -> Any:
 
 
 def _is(value: object, kind: str) -> bool:
-    package = _NOUNS[kind]
+    package = _CLASSES[kind]
     return any(one.__name__ == kind and one.__module__.split(".")[0] == package for one in type(value).__mro__)
 
 

@@ -124,7 +124,7 @@ def test_finite_width_moments_of_independent_laws(law, activation, normal_score)
     scores = []
     for layer in layer_moments(net):
         assert layer.exact
-        q = sim.values("preactivation_second_moment")[:, layer.stage.layer - 1]
+        q = sim.values("preactivation_second_moment")[:, layer.layer - 1]
         scores.append(normal_score((q - layer.preactivation.mean) ** 2, layer.variance))
     assert max(scores) < limit(len(scores))
 

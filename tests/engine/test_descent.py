@@ -6,10 +6,10 @@ import pytest
 import varprop as vp
 from varprop.engine import rules
 from varprop.engine.descent import Task, backward, dense_sites, draw, forward, outputs, product
+from varprop.engine.readings import Probe
 from varprop.engine.signal import Signal
 from varprop.engine.streams import Streams
 from varprop.model.layers import Dense
-from varprop.model.network import site_place
 from varprop.model.training import Training
 
 pytestmark = pytest.mark.false_alarm(0)
@@ -20,7 +20,7 @@ CONSTANT = {"name": "constant", "value": 0.01}
 
 def drawn(network, networks, seed):
     rng = np.random.default_rng(seed)
-    return {site_place(site): draw(site, networks, rng) for site in dense_sites(network)}
+    return {site.place: draw(site, networks, rng) for site in dense_sites(network)}
 
 
 def loss(network, parameters, inputs, targets):
@@ -98,17 +98,18 @@ def test_a_pass_is_that_of_the_engine(activation):
     parameters = drawn(network, 3, 803)
     passed = forward(network, parameters, inputs)
     streams = Streams(np.random.default_rng(803), dense=True, normals="ziggurat")
+    passage = rules.Passage(streams, Probe({}, None, None))
     x, back = Signal(np.broadcast_to(inputs, (3, 4, 6))), []
     for one in passed:
-        x, pull = rules.forward(one.site.noun, x, streams)
+        x, pull = rules.forward(one.site.layer, x, one.site, passage)
         np.testing.assert_allclose(one.y, x.values, rtol=1e-12, atol=1e-14)
         back.append((one.site, pull))
     back.pop()  # the loss acts on the last pre-activation
     gradients = backward(passed, parameters, targets)
     delta = Signal(2 / targets.size * outputs(passed))
     for site, pull in reversed(back):
-        if isinstance(site.noun, Dense):
-            np.testing.assert_allclose(gradients[site_place(site)].delta, delta.values, rtol=1e-11, atol=1e-14)
+        if isinstance(site.layer, Dense):
+            np.testing.assert_allclose(gradients[site.place].delta, delta.values, rtol=1e-11, atol=1e-14)
         delta = pull(delta)
 
 

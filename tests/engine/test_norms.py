@@ -1,5 +1,6 @@
 """Norms alone give the law that vectors have: two-sample tests of joint statistics, and exact relations."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -70,21 +71,21 @@ def test_a_wrong_law_is_found(wrong, rng, monkeypatch):
     """Negative controls, decided by tens of standard errors."""
     if wrong == "c is not kept":
         right = norms._step_back
-        monkeypatch.setattr(norms, "_step_back", lambda *a: right(*a[:3], 0.8 * a[3], a[4]))
+        monkeypatch.setattr(norms, "_step_back", lambda *a: right(*a[:2], 0.8 * a[2], a[3]))
     elif wrong == "no direction is lost":
         right = norms._step_back
 
-        def more(stage, of, fresh, c, streams):
-            extra = norms._Norms(of.below, of.up, of.down, of.after, of.positive + 1)
-            return right(stage, extra, fresh, c, streams)
+        def more(of, fresh, c, streams):
+            return right(dataclasses.replace(of, positive=of.positive + 1), fresh, c, streams)
 
         monkeypatch.setattr(norms, "_step_back", more)
     else:
         forward = norms._forward
 
-        def always(stage, below, generator):
-            of = forward(stage, below, generator)
-            return norms._Norms(below, of.up + of.down, 0 * of.down, of.up + of.down, 0 * of.positive + 3)
+        def always(step, below, generator):
+            of = forward(step, below, generator)
+            up = of.up + of.down
+            return dataclasses.replace(of, up=up, down=0 * of.down, after=up, positive=0 * of.positive + 3)
 
         monkeypatch.setattr(norms, "_forward", always)
     seeds = rng.integers(2**62, size=2).tolist()

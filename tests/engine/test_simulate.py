@@ -76,20 +76,20 @@ def test_configurations_have_streams_of_their_own():
 def dense_pass(net: vp.Network, x: np.ndarray, streams: Streams) -> dict[str, list[np.ndarray]]:
     """The textbook loop for one network, in float64, with its own formulas for every quantity."""
     found: dict[str, list] = {name: [] for name in QUANTITIES}
-    a, zs, below, matrices, nouns = x, [], [], [], []
+    a, zs, below, matrices, passed = x, [], [], [], []
     for site in net.sites:
-        if isinstance(site.noun, vp.Dense):
+        if isinstance(site.layer, vp.Dense):
             fans = {"fan_in": site.fans[0], "fan_out": site.fans[1]}
-            w = site.noun.weights.sample((1, *site.fans[::-1]), **fans, rng=streams.rng)[0]
+            w = site.layer.weights.sample((1, *site.fans[::-1]), **fans, rng=streams.rng)[0]
             b = 0.0
-            if site.noun.biases.name != "zeros":
-                b = site.noun.biases.sample((1, site.fans[1]), **fans, rng=streams.rng)[0]
+            if site.layer.biases.name != "zeros":
+                b = site.layer.biases.sample((1, site.fans[1]), **fans, rng=streams.rng)[0]
             z = a @ w.T + b
             below.append(a)
             zs.append(z)
             matrices.append(w)
-            variance = site.noun.weights.variance(*site.fans)
-            v = variance * (a**2).sum(1) + site.noun.biases.variance(*site.fans)
+            variance = site.layer.weights.variance(*site.fans)
+            v = variance * (a**2).sum(1) + site.layer.biases.variance(*site.fans)
             found["preactivation_mean"].append(z.mean(1))
             found["preactivation_variance"].append(z.var(1, ddof=1))
             found["preactivation_second_moment"].append((z**2).mean(1))
@@ -97,14 +97,14 @@ def dense_pass(net: vp.Network, x: np.ndarray, streams: Streams) -> dict[str, li
             found["pivot"].append((z**2).mean(1) / v)
             a = z
         else:
-            nouns.append(site.noun)
-            z, a = a, site.noun(a)
-            slope = site.noun.slope(z)
+            passed.append(site.layer)
+            z, a = a, site.layer(a)
+            slope = site.layer.slope(z)
             found["activation_mean"].append(a.mean(1))
             found["activation_variance"].append(a.var(1, ddof=1))
             found["activation_second_moment"].append((a**2).mean(1))
             found["derivative_second_moment"].append((slope**2).mean(1))
-            found["saturated_fraction"].append((np.abs(slope) < 0.05 * site.noun.slope_bound()).mean(1))
+            found["saturated_fraction"].append((np.abs(slope) < 0.05 * site.layer.slope_bound()).mean(1))
             found["dead_fraction"].append((a == 0).all(0).mean())
             unit = a / np.linalg.norm(a, axis=1, keepdims=True)
             found["cosine"].append((unit @ unit.T)[np.triu_indices(len(a), 1)].mean())
@@ -116,7 +116,7 @@ def dense_pass(net: vp.Network, x: np.ndarray, streams: Streams) -> dict[str, li
         outer = np.einsum("ko,ki->koi", delta, below[i])
         found["weight_gradient_second_moment"].insert(0, (outer**2).mean((1, 2)))
         if i:
-            delta = (delta @ matrices[i]) * nouns[i - 1].slope(zs[i - 1])
+            delta = (delta @ matrices[i]) * passed[i - 1].slope(zs[i - 1])
     return found
 
 

@@ -1,4 +1,4 @@
-"""The noun Activation: values, slopes, names, errors, equality and pickling."""
+"""The value Activation: values, slopes, names, errors, equality and pickling."""
 
 import pickle
 from dataclasses import replace

@@ -12,7 +12,7 @@ from scipy import integrate
 
 import varprop as vp
 from varprop.theory import finite_width_law, finite_width_predictions, layer_moments, length_map
-from varprop.theory.finite_width.chain import read_chain
+from varprop.theory.finite_width.chain import read_stages
 from varprop.theory.finite_width.moments import forward_moments
 from varprop.theory.finite_width.recursion import local_moments, local_slopes
 
@@ -27,7 +27,7 @@ def rows_of(network, quantity, **kwargs):
 
 def with_excess(network, excess):
     """The chain of a network with weights of the same variance and another kurtosis."""
-    chain = read_chain(network)
+    chain = read_stages(network)
     return replace(chain, stages=tuple(replace(s, weight_excess=excess, gaussian=False) for s in chain.stages))
 
 
@@ -134,7 +134,7 @@ def critical(name):
 )
 def test_reference_recursions(name):
     net, x = critical(name)
-    layers = forward_moments(read_chain(net), x)
+    layers = forward_moments(read_stages(net), x)
     z = layers[-1].preactivation
     found = [z.mean_field, 100 * z.variance, 100 * (z.mean - z.mean_field)]
     np.testing.assert_allclose(found, REFERENCE[name]["value"], rtol=1e-6, atol=1e-12)
@@ -152,7 +152,7 @@ def test_reference_critical_tanh():
     """V / (K^2 l) tends to 2/3."""
     row = REFERENCE["D.nlo.tanh.ratio"]
     net = vp.mlp([1000] * 401, activation="tanh", weights="lecun_normal")
-    z = forward_moments(read_chain(net), np.ones(1000))[399].preactivation
+    z = forward_moments(read_stages(net), np.ones(1000))[399].preactivation
     assert 1000 * z.variance / z.mean_field**2 / 400 == pytest.approx(row["value"], rel=row["tolerance"]["rel"])
 
 

@@ -43,9 +43,11 @@ def test_a_step_from_a_prediction_leads_to_the_next(net, theory):
         if not here:
             continue
         for site, expected in steps(network, theory, quantity, lambda name, place: np.full((3, 1), said[name, place])):
-            if get_theory(theory).finite and site.layer > 1 and not homogeneous(network):
+            if get_theory(theory).finite and site.number > 1 and not homogeneous(network):
                 continue  # there a step from the mean is not the mean of steps
-            np.testing.assert_allclose(expected, np.full((3, 1), said[quantity, (site.layer, site.module)]), rtol=1e-12)
+            np.testing.assert_allclose(
+                expected, np.full((3, 1), said[quantity, (site.number, site.module)]), rtol=1e-12
+            )
             compared += 1
     assert compared >= 2
 

@@ -9,7 +9,7 @@ import varprop as vp
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.floors import Refused, Strict, Units
 from varprop.verification.forms import form_of, is_product
-from varprop.verification.links import Measured
+from varprop.verification.questions import Measured
 
 PLAIN = vp.mlp([6, 4, 5, 3, 4], activation="relu", weights="he_normal")
 BIASED = vp.mlp([6, 4, 5, 3, 4], activation="relu", weights="he_normal", biases={"name": "normal", "std": 0.7})

@@ -111,7 +111,7 @@ def test_he_puts_no_half_where_no_activation_is(test, quantity):
     sim = vp.simulate(net, n_networks=2000, rng=13, executor="serial")
     claim = {"id": "x", "quantity": quantity, "test": test, "theory": "he", "margin": 0.1}
     assert vp.verify(sim, claims=[claim]).verdict[0] == "supported"
-    halved = vp.Network(64, [noun for layer in net.layers for noun in (layer, "linear")][:-1])
+    halved = vp.Network(64, [one for layer in net.layers for one in (layer, "linear")][:-1])
     again = vp.simulate(halved, n_networks=2000, rng=13, executor="serial")
     assert vp.verify(again, claims=[claim]).verdict[0] == "refuted"
 

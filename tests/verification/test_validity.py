@@ -139,8 +139,8 @@ def test_only_two_half_lines_multiply(activation, expected):
 
 
 def test_one_layer_that_does_not_spoils_the_whole():
-    def mixed(*nouns):
-        return vp.Network(4, [noun for pair in nouns for noun in pair])
+    def mixed(*pairs):
+        return vp.Network(4, [layer for pair in pairs for layer in pair])
 
     good, bad = (vp.Dense(4, weights=LAWS[law]) for law in ("normal", "asymmetric"))
     assert validity.is_forward_product(mixed((good, "relu"), (good, "relu")))
@@ -266,12 +266,12 @@ def test_what_the_heaviest_tail_asks_for(weights, biases, networks, why):
 def test_a_pivot_varies_no_more_than_its_laws_kurtosis_says(weights, biases, excess):
     """(2 + kappa) / n where kappa > 0, which one weight alone attains: the variance of w^2, averaged over n units."""
     net = network(weights, biases)
-    for place, _, fans in validity.dense_layers(net):
-        assert validity.pivot_excess(net, place) == pytest.approx(excess / fans[1])
+    for step in net.steps:
+        assert validity.pivot_excess(net, step.place) == pytest.approx(excess / step.units)
 
 
 def test_of_other_pivots_no_bound_is_known():
-    place = next(validity.dense_layers(network("normal")))[0]
+    place = network("normal").steps[0].place
     for weights in ("student 3", {"name": "student_t", "std": 0.5, "df": 4}):
         with pytest.raises(UnsupportedError, match="no bound is known"):
             validity.pivot_excess(network(weights), place)

@@ -9,11 +9,14 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
+from varprop.engine.rules import supported
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.engine.streams import Streams
-from varprop.model.histograms import Histograms, Scale, UnitCounts, UnitQuantity
+from varprop.model.histograms import Histograms, Scale, UnitCounts
 from varprop.model.inputs import real_array
-from varprop.model.network import Network, Place, read_activations
+from varprop.model.network import Network, read_activations
+from varprop.model.quantities import UnitQuantity
+from varprop.model.sites import Place
 from varprop.numerics.streams import block_generator
 
 _PER_DECADE = 20
@@ -107,7 +110,7 @@ def histograms(
         gradient_bins = _Bins("linear", _checked("gradient_edges", gradient_edges))
     counter = _UnitCounter({"activation": activation_bins, "gradient": gradient_bins})
     _sample(plan, counter)
-    has_activations = bool(read_activations(network, "the engine"))
+    has_activations = bool(read_activations(network, "the engine", supported()))
     return Histograms(
         network=network,
         n_networks=plan.n_networks,
@@ -210,7 +213,7 @@ def _sum_of_squares(signal: Signal, networks: int) -> float:
 def _range(network: Network) -> tuple[float, float] | None:
     """Lowest and highest value of a network's activations, None if any is unbounded or there is none."""
     ends = []
-    for phi in set(read_activations(network, "the engine")):
+    for phi in set(read_activations(network, "the engine", supported())):
         with np.errstate(all="ignore"):
             a = phi(_PROBES)
         # What is bounded has reached its bounds, or all but, where the probes end.

@@ -17,7 +17,8 @@ from varprop.engine.signal import Signal, SignalRangeError
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.layers import Dense
-from varprop.model.network import Network, Place, Site, read_dense, read_sites, site_place
+from varprop.model.network import Network, read_sites
+from varprop.model.sites import Place, Site
 from varprop.model.training import Training
 
 Recorded = dict[str, dict[Place, Float64Array]]
@@ -88,7 +89,7 @@ def descend(
         Places at which each asked quantity exists.
     """
     sites = dense_sites(network)
-    start = {site_place(site): draw(site, networks, rng) for site in sites}
+    start = {site.place: draw(site, networks, rng) for site in sites}
     now = {place: LayerParameters(one.weights.copy(), one.biases.copy()) for place, one in start.items()}
     counts = _Counts(now, where)
     training = task.training
@@ -125,17 +126,17 @@ def descend(
 
 def dense_sites(network: Network) -> tuple[Site, ...]:
     """Sites of a network's layers with weights, first to last."""
-    return tuple(site for site, _ in read_dense(network, "gradient descent"))
+    return tuple(site for site in read_sites(network, "gradient descent") if isinstance(site.layer, Dense))
 
 
 def draw(site: Site, networks: int, rng: np.random.Generator) -> LayerParameters:
     """Draw one layer's weights and biases for so many networks."""
-    noun, (fan_in, fan_out) = site.noun, site.fans
-    if not isinstance(noun, Dense):
+    layer, (fan_in, fan_out) = site.layer, site.fans
+    if not isinstance(layer, Dense):
         msg = f"{site.module} has no weights"
         raise TypeError(msg)
-    weights = _sample(noun.weights, networks, (fan_out, fan_in), site.fans, rng)
-    biases = _sample(noun.biases, networks, (fan_out,), site.fans, rng)
+    weights = _sample(layer.weights, networks, (fan_out, fan_in), site.fans, rng)
+    biases = _sample(layer.biases, networks, (fan_out,), site.fans, rng)
     return LayerParameters(np.ascontiguousarray(np.swapaxes(weights, 1, 2)), biases)
 
 
@@ -175,10 +176,10 @@ def forward(network: Network, parameters: Mapping[Place, LayerParameters], input
     passed: list[Passed] = []
     x = np.ascontiguousarray(np.broadcast_to(inputs, (len(next(iter(parameters.values())).weights), *inputs.shape)))
     for site in read_sites(network, "gradient descent"):
-        if isinstance(site.noun, Activation):
-            y = np.asarray(site.noun(x), dtype=np.float64)
+        if isinstance(site.layer, Activation):
+            y = np.asarray(site.layer(x), dtype=np.float64)
         else:
-            own = parameters[site_place(site)]
+            own = parameters[site.place]
             y = product(x, own.weights) + own.biases[:, None, :]
         passed.append(Passed(site, x, y))
         x = y
@@ -187,7 +188,7 @@ def forward(network: Network, parameters: Mapping[Place, LayerParameters], input
 
 def outputs(passed: list[Passed]) -> Float64Array:
     """What the last layer with weights puts out, shape (networks, inputs, outputs): the loss acts on it."""
-    return next(one.y for one in reversed(passed) if isinstance(one.site.noun, Dense))
+    return next(one.y for one in reversed(passed) if isinstance(one.site.layer, Dense))
 
 
 def backward(
@@ -197,13 +198,13 @@ def backward(
     z = outputs(passed)
     # Of the mean over inputs and outputs of (z - target)^2.
     delta = (2.0 / targets.size) * (z - targets)
-    layers = [i for i, one in enumerate(passed) if isinstance(one.site.noun, Dense)]
+    layers = [i for i, one in enumerate(passed) if isinstance(one.site.layer, Dense)]
     found: dict[Place, Gradient] = {}
     for one in reversed(passed[layers[0] : layers[-1] + 1]):
-        if isinstance(one.site.noun, Activation):
-            delta = delta * np.asarray(one.site.noun.slope_given_value(one.x, one.y), dtype=np.float64)
+        if isinstance(one.site.layer, Activation):
+            delta = delta * np.asarray(one.site.layer.slope_given_value(one.x, one.y), dtype=np.float64)
             continue
-        place = site_place(one.site)
+        place = one.site.place
         ones = np.ones((1, 1, delta.shape[1]))
         found[place] = Gradient(product(np.swapaxes(one.x, 1, 2), delta), product(ones, delta)[:, 0], delta)
         if one is not passed[layers[0]]:
@@ -229,8 +230,8 @@ def _loss(passed: list[Passed], task: Task, *, step: int) -> Float64Array:
 def _record_forward(passed: list[Passed], where: Mapping[str, tuple[Place, ...]], found: Recorded) -> None:
     """Variances over the units at the start, with the engine's own reading of them."""
     for one in passed:
-        kind = "activation_variance" if isinstance(one.site.noun, Activation) else "preactivation_variance"
-        if (place := site_place(one.site)) in where.get(kind, ()):
+        kind = "activation_variance" if isinstance(one.site.layer, Activation) else "preactivation_variance"
+        if (place := one.site.place) in where.get(kind, ()):
             found[kind][place] = Signal(one.y).variance()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.engine.descent import Recorded
-from varprop.engine.propagate import Where
-from varprop.engine.readings import SATURATED
+from varprop.engine.readings import SATURATED, Where
 from varprop.engine.signal import SignalRangeError
 from varprop.engine.streams import Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
-from varprop.model.network import Network, Place, Site, read_sites, site_place
+from varprop.model.network import Network, read_chain, read_sites
 from varprop.model.quantities import QUANTITIES
+from varprop.model.sites import Place, Step
 
 NORMS = (
     "preactivation_second_moment",
@@ -46,19 +47,11 @@ class _Slopes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
-    """One layer with weights and what follows it, without or with an activation."""
-
-    site: Site
-    variance: float
-    activation: Site | None
-    slopes: _Slopes
-
-
-@dataclass(frozen=True, slots=True)
 class _Norms:
-    """A stage's signals in a tile: squared norms before it, of z above and below 0, of a; and the units above 0."""
+    """A step's signals in a tile: squared norms before it, of z above and below 0, of a; and the units above 0."""
 
+    step: Step
+    slopes: _Slopes
     below: Float64Array
     up: Float64Array
     down: Float64Array
@@ -72,12 +65,12 @@ def why_not_norms(network: Network, n_inputs: int) -> str:
         return f"there are {n_inputs} inputs, and it takes one"
     previous: object = None
     for site in read_sites(network, "method 'norms'"):
-        noun = site.noun
-        if isinstance(noun, Dense) and not (noun.weights.gaussian and noun.biases.name == "zeros"):
-            return f"layer {site.layer} has {noun.weights.label} and biases {noun.biases.label}, not Gaussian weights alone"
-        if isinstance(noun, Activation) and not (noun.homogeneous and isinstance(previous, Dense)):
-            return f"{noun.label} is not two half lines through 0 after a layer with weights"
-        previous = noun
+        layer = site.layer
+        if isinstance(layer, Dense) and not (layer.weights.gaussian and layer.biases.name == "zeros"):
+            return f"layer {site.number} has {layer.weights.label} and biases {layer.biases.label}, not Gaussian weights alone"
+        if isinstance(layer, Activation) and not (layer.homogeneous and isinstance(previous, Dense)):
+            return f"{layer.label} is not two half lines through 0 after a layer with weights"
+        previous = layer
     return ""
 
 
@@ -107,63 +100,51 @@ def sample_norms(network: Network, square: float, streams: Streams, *, networks:
     """
     recorded: dict[str, dict[Place, Float64Array]] = {name: {} for name in where}
     rng, signals = streams.rng, np.full(networks, square)
-    chain: list[tuple[_Stage, _Norms]] = []
+    chain: list[_Norms] = []
     with np.errstate(over="ignore", under="ignore"):  # looked for in _hold
-        for stage in _stages(network):
-            norms = _forward(stage, signals, rng)
+        for step in read_chain(network, "method 'norms'"):
+            norms = _forward(step, signals, rng)
             reached = signals > 0
-            _hold(norms.up, reached & (norms.positive > 0), stage.site.layer)
-            _hold(norms.down, reached & (norms.positive < stage.site.fans[1]), stage.site.layer)
-            chain.append((stage, norms))
-            _read_forward(stage, norms, where, recorded)
+            _hold(norms.up, reached & (norms.positive > 0), step.number)
+            _hold(norms.down, reached & (norms.positive < step.units), step.number)
+            chain.append(norms)
+            _read_forward(norms, where, recorded)
             signals = norms.after
         if any(QUANTITIES[name].place == "gradient" for name in where):
             _backward(chain, streams, where, recorded)
     return recorded
 
 
-def _stages(network: Network) -> list[_Stage]:
-    found: list[_Stage] = []
-    for site in read_sites(network, "method 'norms'"):
-        noun = site.noun
-        if isinstance(noun, Dense):
-            found.append(_Stage(site, noun.weights.variance(*site.fans), None, _Slopes(1.0, 1.0, 1.0)))
-        elif isinstance(noun, Activation):
-            above, below = noun(np.array([1.0, -1.0]))
-            slopes = _Slopes(float(above), -float(below), float(noun.slope(np.zeros(1))[0]))
-            found[-1] = _Stage(found[-1].site, found[-1].variance, site, slopes)
-    return found
-
-
-def _forward(stage: _Stage, below: Float64Array, rng: np.random.Generator) -> _Norms:
-    units = stage.site.fans[1]
-    v = stage.variance * below
-    positive = rng.binomial(units, 0.5, size=len(below)).astype(np.float64)
+def _forward(step: Step, below: Float64Array, rng: np.random.Generator) -> _Norms:
+    above, under = step.activation(np.array([1.0, -1.0]))
+    slopes = _Slopes(float(above), -float(under), float(step.activation.slope(np.zeros(1))[0]))
+    v = step.weight_variance * below
+    positive = rng.binomial(step.units, 0.5, size=len(below)).astype(np.float64)
     up = v * (2 * rng.standard_gamma(positive / 2))
-    down = v * (2 * rng.standard_gamma((units - positive) / 2))
-    after = stage.slopes.up**2 * up + stage.slopes.down**2 * down
-    return _Norms(below, up, down, after, positive)
+    down = v * (2 * rng.standard_gamma((step.units - positive) / 2))
+    after = slopes.up**2 * up + slopes.down**2 * down
+    return _Norms(step, slopes, below, up, down, after, positive)
 
 
 def _backward(
-    chain: list[tuple[_Stage, _Norms]], streams: Streams, where: Where, recorded: dict[str, dict[Place, Float64Array]]
+    chain: list[_Norms], streams: Streams, where: Where, recorded: dict[str, dict[Place, Float64Array]]
 ) -> None:
     """Walk back from the readout, a standard normal vector, with its squared norm and its product c with z."""
-    last, top = chain[-1]
+    top = chain[-1]
     networks, rng = len(top.after), streams.rng
     along = streams.standard_normal((networks,), np.float64).astype(np.float64, copy=False)
     c: Float64Array = np.sqrt(top.up + top.down) * along
-    gradient = along**2 + 2 * rng.standard_gamma((last.site.fans[1] - 1) / 2, size=networks)
-    _read_backward(last, top, gradient, where, recorded)
-    for (above, _), (stage, norms) in zip(reversed(chain), reversed(chain[:-1]), strict=False):
-        gradient = _step_back(stage, norms, above.variance * gradient, c, streams)
-        _hold(gradient, (norms.after > 0) & (c != 0), stage.site.layer)
-        _read_backward(stage, norms, gradient, where, recorded)
+    gradient = along**2 + 2 * rng.standard_gamma((top.step.units - 1) / 2, size=networks)
+    _read_backward(top, gradient, where, recorded)
+    for above, norms in itertools.pairwise(reversed(chain)):
+        gradient = _step_back(norms, above.step.weight_variance * gradient, c, streams)
+        _hold(gradient, (norms.after > 0) & (c != 0), norms.step.number)
+        _read_backward(norms, gradient, where, recorded)
 
 
-def _step_back(stage: _Stage, norms: _Norms, fresh: Float64Array, c: Float64Array, streams: Streams) -> Float64Array:
+def _step_back(norms: _Norms, fresh: Float64Array, c: Float64Array, streams: Streams) -> Float64Array:
     """Squared norm of the next gradient; ``fresh`` is sigma^2 |delta|^2."""
-    s, t, units = stage.slopes.up, stage.slopes.down, stage.site.fans[1]
+    s, t, units = norms.slopes.up, norms.slopes.down, norms.step.units
     rng, shape = streams.rng, norms.after.shape
     rest = np.zeros(shape)
     for slope, count in ((s, norms.positive), (t, units - norms.positive)):
@@ -178,10 +159,10 @@ def _step_back(stage: _Stage, norms: _Norms, fresh: Float64Array, c: Float64Arra
         b = np.where(both, streams.standard_normal(shape, np.float64), 0.0) * np.sqrt(fresh / after) * (s * t)
         up, down = up - b * np.sqrt(norms.down), down + b * np.sqrt(norms.up)
     gradient = np.where(alive, up**2 + down**2 + fresh * rest, 0.0)
-    if stage.slopes.at_zero != 0:  # a layer that got nothing has that slope everywhere
+    if norms.slopes.at_zero != 0:  # a layer that got nothing has that slope everywhere
         nothing = norms.below == 0
         every = 2 * rng.standard_gamma(units / 2, size=len(gradient))
-        gradient = np.where(nothing, stage.slopes.at_zero**2 * fresh * every, gradient)
+        gradient = np.where(nothing, norms.slopes.at_zero**2 * fresh * every, gradient)
     return gradient
 
 
@@ -192,9 +173,10 @@ def _hold(values: Float64Array, positive: NDArray[np.bool_], layer: int) -> None
         raise SignalRangeError(msg)
 
 
-def _read_forward(stage: _Stage, norms: _Norms, where: Where, recorded: dict[str, dict[Place, Float64Array]]) -> None:
-    units, place = stage.site.fans[1], site_place(stage.site)
-    total, v = norms.up + norms.down, stage.variance * norms.below
+def _read_forward(norms: _Norms, where: Where, recorded: dict[str, dict[Place, Float64Array]]) -> None:
+    step, slopes = norms.step, norms.slopes
+    units, place = step.units, step.place
+    total, v = norms.up + norms.down, step.weight_variance * norms.below
     found = {
         "preactivation_second_moment": total / units,
         "conditional_variance": v,
@@ -203,9 +185,9 @@ def _read_forward(stage: _Stage, norms: _Norms, where: Where, recorded: dict[str
     for name, value in found.items():
         if place in where.get(name, ()):
             recorded[name][place] = value[:, None]
-    if stage.activation is None:
+    if step.activation_site is None:
         return
-    place, slopes = site_place(stage.activation), stage.slopes
+    place = step.activation_site.place
     if place in where.get("activation_second_moment", ()):
         recorded["activation_second_moment"][place] = (norms.after / units)[:, None]
     if place in where.get("saturated_fraction", ()):
@@ -218,10 +200,9 @@ def _read_forward(stage: _Stage, norms: _Norms, where: Where, recorded: dict[str
 
 
 def _read_backward(
-    stage: _Stage, norms: _Norms, gradient: Float64Array, where: Where, recorded: dict[str, dict[Place, Float64Array]]
+    norms: _Norms, gradient: Float64Array, where: Where, recorded: dict[str, dict[Place, Float64Array]]
 ) -> None:
-    fan_in, units = stage.site.fans
-    place = site_place(stage.site)
+    (fan_in, units), place = norms.step.site.fans, norms.step.place
     if place in where.get("gradient_second_moment", ()):
         recorded["gradient_second_moment"][place] = (gradient / units)[:, None]
     if place in where.get("weight_gradient_second_moment", ()):

@@ -18,12 +18,13 @@ from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
 from varprop.engine.propagate import places
-from varprop.engine.rules import is_undrawn
+from varprop.engine.rules import engine_sites, is_undrawn, supported
 from varprop.engine.segments import least_bytes
 from varprop.model.inputs import check_inputs
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place, check_network, read_dense, read_sites
+from varprop.model.network import Network, check_network, read_steps
 from varprop.model.quantities import check_quantities
+from varprop.model.sites import Place
 from varprop.numerics.normals import NormalsName, choose_normals
 from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
 
@@ -245,7 +246,7 @@ def _method(network: Network, method: str, *, n_inputs: int) -> Method:
             msg = f"method 'norms' cannot sample this network: {why}; use 'auto'"
             raise UnsupportedError(msg)
         return "norms"
-    undrawn = any(is_undrawn(layer.weights, n_inputs) for _, layer in read_dense(network, "the engine"))
+    undrawn = any(is_undrawn(step.weights, n_inputs) for step in read_steps(network, "the engine", supported()))
     return "matrix-free" if undrawn and method == "auto" else "dense"
 
 
@@ -255,7 +256,7 @@ def block_sizes(network: Network, *, n_inputs: int = 1, dense: bool = False) -> 
     A tile is what is computed at once, so that its arrays stay in cache; a block is a whole number of tiles.
     """
     check_memory(
-        least_bytes(read_sites(network, "the engine"), inputs=n_inputs, dense=dense, itemsize=8),
+        least_bytes(engine_sites(network), inputs=n_inputs, dense=dense, itemsize=8),
         n_inputs,
         "narrower layers, fewer inputs, or Gaussian weights with method='auto'",
     )
@@ -290,8 +291,8 @@ def round_sizes(fits: int, cost: int, layers: int = 1) -> tuple[int, int]:
 def sizes(network: Network, n_inputs: int, *, dense: bool) -> tuple[int, int]:
     """Entries of the weight matrices that are drawn for one network, and numbers in all its signals one way."""
     drawn = sum(
-        site.fans[0] * site.fans[1]
-        for site, layer in read_dense(network, "the engine")
-        if dense or not is_undrawn(layer.weights, n_inputs)
+        step.fan_in * step.units
+        for step in read_steps(network, "the engine", supported())
+        if dense or not is_undrawn(step.weights, n_inputs)
     )
     return drawn, n_inputs * sum(network.widths)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from varprop.engine.rules import is_undrawn
 from varprop.model.layers import Dense
-from varprop.model.network import Site
+from varprop.model.sites import Site
 
 # What a tile may keep for its way back: 170 layers of a full tile. Beyond that the way there is gone twice, which takes
 # about a third of the time more.
@@ -44,12 +44,13 @@ def least_bytes(sites: Sequence[Site], *, inputs: int, dense: bool, itemsize: in
 
 def _beginning(sites: Sequence[Site], inputs: int, itemsize: int) -> int:
     """What is kept of one network where a segment begins."""
-    return inputs * (max(site.output_shape[0] for site in sites) * itemsize + _PER_INPUT)
+    return inputs * (max(math.prod(site.output_shape) for site in sites) * itemsize + _PER_INPUT)
 
 
 def _bytes(site: Site, inputs: int, itemsize: int, *, dense: bool) -> int:
     """What stays of a site, in one network, until the way back has passed it: output, slope, a matrix that was drawn."""
-    size = inputs * (2 * itemsize * site.output_shape[0] + _PER_INPUT)
-    if isinstance(site.noun, Dense) and (dense or not is_undrawn(site.noun.weights, inputs)):
+    size = inputs * (2 * itemsize * math.prod(site.output_shape) + _PER_INPUT)
+    size += sum(_bytes(inner, inputs, itemsize, dense=dense) for _, part in site.parts for inner in part)
+    if isinstance(site.layer, Dense) and (dense or not is_undrawn(site.layer.weights, inputs)):
         size += itemsize * site.fans[0] * site.fans[1]
     return size

@@ -20,9 +20,10 @@ from varprop.engine.norms import sample_norms
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
 from varprop.engine.streams import Streams
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Measurements, Samples, Simulation
+from varprop.model.sites import Place
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.streams import block_generator
 

@@ -14,8 +14,8 @@ from varprop._typing import Float64Array
 from varprop.engine.executors import ExecutorLike, run_tasks
 from varprop.engine.plan import Plan
 from varprop.engine.simulate import give_back_the_heap, run_block, sample, simulation_of
-from varprop.model.network import Place
 from varprop.model.simulation import Samples, Simulation
+from varprop.model.sites import Place
 
 _IN_MEMORY = 2**23  # numbers, 64 MB: what is less is not worth a file
 _PIECE = 2**21  # numbers that are read at once, 16 MB

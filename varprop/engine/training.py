@@ -23,9 +23,10 @@ from varprop.engine.plan import (
 from varprop.engine.propagate import places
 from varprop.engine.simulate import sample
 from varprop.model.inputs import real_array
-from varprop.model.network import Network, Place, site_place
+from varprop.model.network import Network
 from varprop.model.quantities import TRAINING_QUANTITIES, check_quantities
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.model.training import Training
 from varprop.numerics.streams import DRAWS_VERSION, root_sequence, teacher_generator
 
@@ -203,4 +204,4 @@ def _places(network: Network, quantity: str, *, inputs: int) -> tuple[Place, ...
         sites = sites[-1:]
     if quantity == "loss_gradient_variance":
         sites = tuple(site for site in sites if site.output_shape != (1,))
-    return tuple(site_place(site) for site in sites)
+    return tuple(site.place for site in sites)

@@ -1,1 +1,1 @@
-"""The nouns: activations, initializers, layers, networks, and what a sampler returns."""
+"""What a network is made of: activations, initializers, layers, networks, and what a sampler returns."""

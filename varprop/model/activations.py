@@ -1,4 +1,4 @@
-"""The noun Activation, and how one is found by name."""
+"""The value Activation, and how one is found by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from varprop._typing import ArrayFn, FloatArray
 from varprop.model import names
 from varprop.model.catalogue import CATALOGUE
 from varprop.model.formulas import NO_FORMULAS, GaussianFormulas, bind
+from varprop.model.layers import Layer
 from varprop.model.moments import GaussianMoments
 from varprop.model.names import finite_number
 from varprop.model.slopes import by_differences, sampled_by_differences
@@ -40,7 +41,7 @@ _TO_BE_FOUND: tuple[float, ...] = _ToBeFound()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Activation(GaussianMoments):
+class Activation(GaussianMoments, Layer):
     r"""A pointwise nonlinearity phi and what is known of it in closed form.
 
     Parameters
@@ -132,6 +133,8 @@ class Activation(GaussianMoments):
     formulas: GaussianFormulas = NO_FORMULAS
     slope_from_value: Callable[[FloatArray, FloatArray], FloatArray] | None = None
 
+    records = frozenset({"activation"})
+
     def __post_init__(self) -> None:
         names.check_name("activation", self.name)
         for role in ("value", "derivative", "slope_from_value"):
@@ -194,9 +197,15 @@ class Activation(GaussianMoments):
         r"""Supremum of \|phi'\|: ``max_slope``, or else the largest found on \|z\| <= 64, to about six digits."""
         return _largest_slope(self) if self.max_slope is None else self.max_slope
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the output for one input: the same, whatever it is."""
-        return input_shape
+    def lacks(self, quantity: str) -> bool:
+        """The slope's second moment takes a phi that does not jump, saturation a steepest slope: step has none but 0, exp none at all."""
+        if quantity == "saturated_fraction":
+            return not 0 < self.slope_bound() < math.inf
+        return quantity == "derivative_second_moment" and bool(self.jumps)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and parameters."""
+        return {"activation": {"name": self.name, "parameters": dict(self.parameters)}}
 
 
 ActivationLike = Activation | str | Mapping[str, Any] | ArrayFn

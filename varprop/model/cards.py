@@ -37,9 +37,9 @@ def card(
     return "".join([*parts, "</div>"])
 
 
-def count(number: int, noun: str) -> str:
-    """A number with thousands separated and its noun: ``1 layer``, ``2,000 networks``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, word: str) -> str:
+    """A number with thousands separated and what it counts: ``1 layer``, ``2,000 networks``."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def _row(tag: str, cells: Iterable[object]) -> str:

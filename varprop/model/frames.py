@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from varprop._arguments import quoted
 from varprop._typing import Float64Array
-from varprop.model.activations import Activation
 from varprop.model.inputs import check_size
-from varprop.model.layers import Dense
 from varprop.model.modules import ModuleNetwork
-from varprop.model.network import Network, read_sites
+from varprop.model.network import Network, read_leaves
 from varprop.model.quantities import ALL_QUANTITIES, Quantity, check_quantities
 
 if TYPE_CHECKING:
@@ -288,16 +286,15 @@ def _layers(
 
 def _where(network: Network, quantity: Quantity) -> list[_Place]:
     """Everywhere that a network has a quantity."""
-    kind = Activation if quantity.place == "activation" else Dense
-    sites = read_sites(network, "a frame of measurements")
-    found = [(site.layer, site.module) for site in sites if isinstance(site.noun, kind)]
+    sites = read_leaves(network, "a frame of measurements")
+    found = [site.place for site in sites if quantity.place in site.layer.records]
     return found[-1:] if quantity.place == "loss" else found
 
 
-def _order(place: _Place) -> tuple[int, int, int, str]:
-    """Sort by layer, then by module, numbers before names."""
+def _order(place: _Place) -> tuple[int, list[tuple[int, int, str]]]:
+    """Sort by layer, then by module, the numbers in a path before the names."""
     layer, module = place
-    return (layer, 0, int(module), "") if module.isdigit() else (layer, 1, 0, module)
+    return layer, [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in module.split(".")]
 
 
 def _listed(names: Iterable[object], most: int = 12) -> str:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
+from varprop.model.quantities import UnitQuantity
+from varprop.model.sites import Place
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Scale = Literal["linear", "log"]
-UnitQuantity = Literal["activation", "gradient"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

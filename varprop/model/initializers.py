@@ -1,4 +1,4 @@
-"""The noun Initializer, and how one is found by name."""
+"""The value Initializer, and how one is found by name."""
 
 from __future__ import annotations
 
@@ -81,6 +81,10 @@ class Initializer:
     def label(self) -> str:
         """Name and parameters, as in tables: ``normal(std=0.05)``."""
         return names.label(self.name, self.parameters)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and parameters as plain data."""
+        return {"name": self.name, "parameters": dict(self.parameters)}
 
     @property
     def gaussian(self) -> bool:

@@ -1,15 +1,16 @@
-"""Layers with weights, and the error for a noun that some part of varprop has no rule for."""
+"""What a layer is, the fully connected one, and the error for a layer that some part of varprop has no rule for."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from varprop._arguments import quoted
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
+from varprop.model.quantities import QuantityPlace
 
 
 class UnsupportedError(TypeError):
@@ -20,12 +21,66 @@ def refuse_layer(reader: str, layer: object, known: Iterable[type], *, module: s
     """Refuse a layer of a type that a part of varprop has no rule for."""
     where = f" (module {module})" if module else ""
     names = " and ".join(kind.__name__ for kind in known)
-    msg = f"{reader} has no rule for a layer of type {type(layer).__name__}{where}; it knows {names}"
+    knows = f"; it knows {names}" if names else ""
+    msg = f"{reader} has no rule for a layer of type {type(layer).__name__}{where}{knows}"
     raise UnsupportedError(msg)
 
 
+class Layer:
+    """What stands at one place of a network: a frozen value, which may hold other layers.
+
+    A type of layer is a class of its own below this one, a rule of the engine (`varprop.engine.rules.forward`) and a rule of
+    theory (`varprop.theory.state.advance`). It says what it is made of; everything else follows from that.
+
+    Attributes
+    ----------
+    has_weights : bool
+        Whether it has weights of its own, and so a number.
+    records : frozenset of str
+        The places of quantities (`varprop.model.quantities.Quantity.place`) that are measured at it.
+    """
+
+    __slots__ = ()
+    has_weights: ClassVar[bool] = False
+    records: ClassVar[frozenset[QuantityPlace]] = frozenset()
+
+    @property
+    def label(self) -> str:
+        """Short text for tables: the name of its class, unless it has another."""
+        return type(self).__name__.lower()
+
+    @property
+    def parts(self) -> Mapping[str, tuple[Layer, ...]]:
+        """The layers that it holds, by the name that is part of their path; each part is fed what the layer itself is."""
+        return {}
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for one input: the same, unless it has another. Raises ValueError for one that does not fit."""
+        return input_shape
+
+    def fans(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
+        """(fan_in, fan_out) of its weights."""
+        msg = f"{self.label} has no weights of its own, and so no fans; it is fed shape {input_shape}"
+        raise UnsupportedError(msg)
+
+    def lacks(self, quantity: str) -> bool:  # noqa: ARG002 - for those that do
+        """Tell whether a quantity that is measured at such layers does not exist at this one, whatever its size."""
+        return False
+
+    def describe(self) -> dict[str, Any]:
+        """Return the content as plain data, by which stored samples are found again."""
+        refuse_layer("the description of a network", self, ())
+
+
+def shape_after(layers: Iterable[Layer], input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that one input has after some layers."""
+    for layer in layers:
+        input_shape = layer.output_shape(input_shape)
+    return input_shape
+
+
 @dataclass(frozen=True, slots=True, init=False)
-class Dense:
+class Dense(Layer):
     """A fully connected layer: z = W a + b.
 
     Parameters
@@ -53,6 +108,8 @@ class Dense:
     units: int
     weights: Initializer
     biases: Initializer
+    has_weights = True
+    records = frozenset({"preactivation", "gradient", "weights", "loss"})
 
     def __init__(self, units: int, *, weights: InitializerLike, biases: InitializerLike = "zeros") -> None:
         object.__setattr__(self, "units", check_width(units, "units"))
@@ -83,6 +140,20 @@ class Dense:
         """Short text for tables."""
         biases = "" if self.biases.name == "zeros" else f", biases={self.biases.label}"
         return f"Dense({self.units}, {self.weights.label}{biases})"
+
+    def fans(self, input_shape: tuple[int, ...]) -> tuple[int, int]:
+        """(fan_in, fan_out) of W."""
+        return input_shape[0], self.units
+
+    def lacks(self, quantity: str) -> bool:
+        """A conditional variance takes laws whose variance is known."""
+        return quantity in {"conditional_variance", "pivot"} and not (
+            self.weights.has_variance and self.biases.has_variance
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Units and laws."""
+        return {"dense": self.units, "weights": self.weights.describe(), "biases": self.biases.describe()}
 
 
 def check_width(value: object, what: str) -> int:

@@ -1,4 +1,4 @@
-"""How the nouns are named: labels, and what is said of a name or a parameter that does not exist."""
+"""How things are named: labels, and what is said of a name or a parameter that does not exist."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,38 +12,12 @@ from varprop._arguments import checked, items_of
 from varprop.model.activations import Activation, ActivationLike, as_activation
 from varprop.model.cards import card, count
 from varprop.model.initializers import Initializer, InitializerLike
-from varprop.model.layers import Dense, check_width, refuse_layer
+from varprop.model.layers import Dense, Layer, UnsupportedError, check_width, refuse_layer
 from varprop.model.names import in_turn
+from varprop.model.sites import Site, Step, holders_of, leaves_of, sites_of, steps_of
 
-Layer = Dense | Activation
-Place = tuple[int, str]
-"""(layer, module): where a column of an array of values was measured."""
 MAX_LAYERS = 2**16
 """Weight layers of one network; more are a slip of the keyboard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One entry of a network's layers, where it stands, and the shapes on both sides of it.
-
-    ``module`` is its path, ``layer`` the number of weight layers up to and including it (0 before the first).
-    """
-
-    module: str
-    layer: int
-    noun: Layer
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-
-    @property
-    def fans(self) -> tuple[int, int]:
-        """(fan_in, fan_out) of a dense layer."""
-        return self.input_shape[0], self.output_shape[0]
-
-
-def site_place(site: Site) -> Place:
-    """(layer, module) of a network's site."""
-    return site.layer, site.module
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -53,8 +28,8 @@ class Network:
     ----------
     input_shape : int or tuple of int
         Shape of one input; an int means a flat one. ``input_size`` is another name for an int.
-    layers : sequence of Dense and Activation
-        First to last. A name or a plain function stands for the activation.
+    layers : sequence of Layer
+        First to last: `Dense`, `Activation`, or what may hold other layers. A name or a plain function stands for the activation.
 
     Raises
     ------
@@ -78,7 +53,7 @@ class Network:
     def __init__(
         self,
         input_shape: int | Sequence[int] | None = None,
-        layers: Sequence[Dense | ActivationLike] = (),
+        layers: Sequence[Layer | ActivationLike] = (),
         *,
         input_size: int | None = None,
     ) -> None:
@@ -90,12 +65,12 @@ class Network:
         shape = items_of("input_shape", given, most=32, example="256") if several else (given,)
         object.__setattr__(self, "input_shape", tuple(check_width(size, "input_shape") for size in shape))
         wanted = items_of("layers", layers, most=2 * MAX_LAYERS, example="[Dense(64, ...), 'relu']", ordered=True)
-        nouns = tuple(layer if isinstance(layer, Dense) else as_activation(layer) for layer in wanted)
-        object.__setattr__(self, "layers", nouns)
+        found = tuple(layer if isinstance(layer, Layer) else as_activation(layer) for layer in wanted)
+        object.__setattr__(self, "layers", found)
+        object.__setattr__(self, "sites", sites_of(self.input_shape, found))
         if not self.depth:
-            msg = f"a network needs at least one layer with weights, got {len(nouns)} layers without"
+            msg = f"a network needs at least one layer with weights, got {len(found)} layers without"
             raise ValueError(msg)
-        object.__setattr__(self, "sites", sites_of(self.input_shape, nouns))
 
     def __repr__(self) -> str:
         return f"Network({self.label})"
@@ -104,23 +79,34 @@ class Network:
         return _card(self)
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """One entry per layer with weights: what feeds it, and the activations after it."""
+        return steps_of(self.sites)
+
+    @property
     def depth(self) -> int:
         """Number of layers with weights."""
-        return sum(isinstance(layer, Dense) for layer in self.layers)
+        return self.sites[-1].number if self.sites else 0
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether no layer holds others."""
+        return not any(site.parts for site in self.sites)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of the input and of every layer with weights."""
-        return (self.input_shape[0], *(layer.units for layer in self.layers if isinstance(layer, Dense)))
+        return (self.input_shape[0], *(site.fans[1] for site in leaves_of(self.sites) if site.layer.has_weights))
 
     @property
     def label(self) -> str:
-        """Activations, laws and widths in one short text, for tables."""
-        activations = in_turn(layer.label for layer in self.layers if not isinstance(layer, Dense))
-        weights = in_turn(layer.weights.label for layer in self.layers if isinstance(layer, Dense))
-        biases = in_turn(layer.biases.label for layer in self.layers if isinstance(layer, Dense))
+        """Activations, laws and widths in one short text, for tables; then the layers that hold others."""
+        activations = in_turn(site.layer.label for site in leaves_of(self.sites) if not site.layer.has_weights)
+        weights = in_turn(step.weights.label for step in self.steps)
+        biases = in_turn(step.biases.label for step in self.steps)
+        held = Counter(site.layer.label for site in holders_of(self.sites))
         parts = [activations, weights, "" if biases == "zeros" else f"biases {biases}", widths_label(self.widths)]
-        return ", ".join(part for part in parts if part)
+        return ", ".join([*filter(None, parts), *(f"{number} x {label}" for label, number in held.items())])
 
     def describe(self) -> dict[str, Any]:
         """Return the content as plain data: what a stored sample is keyed by, and what a manifest shows.
@@ -128,31 +114,7 @@ class Network:
         Two networks with the same description have the same law; a user's own function or law is known here by
         its name and parameters alone.
         """
-        return {"input_shape": list(self.input_shape), "layers": [_describe(layer) for layer in self.layers]}
-
-
-def sites_of(input_shape: tuple[int, ...], layers: Iterable[Layer]) -> tuple[Site, ...]:
-    """Find out where every layer stands; a shape that does not fit its neighbour is refused."""
-    found: list[Site] = []
-    shape, depth = input_shape, 0
-    for index, layer in enumerate(layers):
-        depth += isinstance(layer, Dense)
-        after = layer.output_shape(shape)
-        found.append(Site(str(index), depth, layer, shape, after))
-        shape = after
-    return tuple(found)
-
-
-def _describe(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, Dense):
-        return {"dense": layer.units, "weights": _named(layer.weights), "biases": _named(layer.biases)}
-    if not isinstance(layer, Activation):
-        refuse_layer("the description of a network", layer, (Dense, Activation))
-    return {"activation": _named(layer)}
-
-
-def _named(noun: Activation | Initializer) -> dict[str, Any]:
-    return {"name": noun.name, "parameters": dict(noun.parameters)}
+        return {"input_shape": list(self.input_shape), "layers": [layer.describe() for layer in self.layers]}
 
 
 def widths_label(widths: Sequence[int]) -> str:
@@ -198,7 +160,7 @@ def mlp(
     ValueError
         If there are fewer than two widths or more than 65,537, a width is not a positive integer, or a name is unknown.
     TypeError
-        If ``widths`` is no list, or a noun is none.
+        If ``widths`` is no list, or an activation or a law is none.
 
     Examples
     --------
@@ -209,28 +171,42 @@ def mlp(
     if len(widths) < 2:
         msg = f"widths needs the input's size and at least one layer, got {widths}; write for example [256, 256]"
         raise ValueError(msg)
-    noun = as_activation(activation)
+    phi = as_activation(activation)
     sizes = [check_width(units, "widths") for units in widths[1:]]
     dense = {units: Dense(units, weights=weights, biases=biases) for units in dict.fromkeys(sizes)}
-    layers: list[Layer] = [layer for units in sizes for layer in (dense[units], noun)]
+    layers: list[Layer] = [layer for units in sizes for layer in (dense[units], phi)]
     return Network(check_width(widths[0], "widths"), layers)
 
 
 # ---- how the parts of varprop read layers --------------------------------------------------------------------------
 # A part that looks for the layers it knows and passes over the others answers about another network than it was asked about.
-# So no part walks `Network.layers` on its own, and each refuses a type of layer that it has no rule for.
+# So no part walks `Network.layers` on its own, and each refuses a type of layer that it has no rule for. Layers that hold
+# others are looked into by those for whom it does not matter how layers are put together; the others know none of them.
 
-_KNOWN = (Dense, Activation)
+KNOWN: tuple[type, ...] = (Dense, Activation)
 
 
-def read_sites(network: Network, reader: str) -> tuple[Site, ...]:
-    """Sites of a network, for a part of varprop that knows dense layers and activations."""
+def read_sites(network: Network, reader: str, known: tuple[type, ...] = KNOWN) -> tuple[Site, ...]:
+    """Sites of a network, for a part of varprop that follows the signal through layers of these types."""
     check_network(network, reader)
-    sites = network.sites
+    _check_types(network.sites, reader, known)
+    return network.sites
+
+
+def _check_types(sites: Iterable[Site], reader: str, known: tuple[type, ...]) -> None:
     for site in sites:
-        if not isinstance(site.noun, _KNOWN):
-            refuse_layer(reader, site.noun, _KNOWN, module=site.module)
-    return sites
+        if not isinstance(site.layer, known):
+            refuse_layer(reader, site.layer, known, module=site.module)
+        for _, part in site.parts:
+            _check_types(part, reader, known)
+
+
+def read_leaves(network: Network, reader: str, known: tuple[type, ...] = KNOWN) -> tuple[Site, ...]:
+    """Sites of the layers that hold no others, depth first, however they are put together."""
+    check_network(network, reader)
+    leaves = tuple(leaves_of(network.sites))
+    _check_types(leaves, reader, known)
+    return leaves
 
 
 def check_network(network: object, reader: str) -> None:
@@ -240,14 +216,30 @@ def check_network(network: object, reader: str) -> None:
         raise TypeError(msg)
 
 
-def read_dense(network: Network, reader: str) -> tuple[tuple[Site, Dense], ...]:
-    """Dense layers and where they stand; parameters and errors as of `read_sites`."""
-    return tuple((site, site.noun) for site in read_sites(network, reader) if isinstance(site.noun, Dense))
+def read_steps(network: Network, reader: str, known: tuple[type, ...] = KNOWN) -> tuple[Step, ...]:
+    """Layers with weights; parameters and errors as of `read_leaves`."""
+    read_leaves(network, reader, known)
+    return network.steps
 
 
-def read_activations(network: Network, reader: str) -> tuple[Activation, ...]:
-    """Activations in order; parameters and errors as of `read_sites`."""
-    return tuple(site.noun for site in read_sites(network, reader) if isinstance(site.noun, Activation))
+def read_activations(network: Network, reader: str, known: tuple[type, ...] = KNOWN) -> tuple[Activation, ...]:
+    """Activations in order; parameters and errors as of `read_leaves`."""
+    return tuple(site.layer for site in read_leaves(network, reader, known) if isinstance(site.layer, Activation))
+
+
+def read_chain(network: Network, reader: str = "a chain of layers", *, lead: bool = False) -> tuple[Step, ...]:
+    """Layers with weights and at most one activation after each, none before the first unless there may be a lead."""
+    sites, steps = read_sites(network, reader), network.steps
+    wrong = [(site, "another activation") for step in steps for site in step.after[1:]]
+    if not lead:
+        wrong += [(site, "no layer with weights") for site in sites[:1] if not site.number]
+    for site, follows in wrong:
+        msg = (
+            f"module {site.module} ({site.layer.label}) follows {follows}; {reader} takes at most one between two layers with "
+            "weights: put a Dense between them or write them as one Activation"
+        )
+        raise UnsupportedError(msg)
+    return steps
 
 
 # ---- what a notebook shows ---------------------------------------------------------------------------------------
@@ -255,12 +247,11 @@ def read_activations(network: Network, reader: str) -> tuple[Activation, ...]:
 
 def _card(network: Network) -> str:
     """What a notebook shows of a network: for its layers with weights the fans, the law and its variance; layers alike share a row."""
+    before = [site.layer.label for site in read_leaves(network, "a card") if site.number == 0]
     rows = []
-    for (_, fans, *said), alike in itertools.groupby(_blocks(network), key=lambda block: (None, *block[1:])):
-        layers = [block[0] for block in alike]
-        span = f"{layers[0]}" if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
-        rows.append((span, *fans, *said))
-    before = [site.noun.label for site in read_sites(network, "a card") if site.layer == 0]
+    for said, alike in itertools.groupby(network.steps, key=_told):
+        numbers = [step.number for step in alike]
+        rows.append((f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}", *said))
     facts = {"label": network.label, "input": " x ".join(map(str, network.input_shape))}
     if before:
         facts["before layer 1"] = ", ".join(before)
@@ -268,22 +259,11 @@ def _card(network: Network) -> str:
     return card(f"Network of {count(network.depth, 'layer')} with weights", facts, columns, rows)
 
 
-_Block = tuple[int, tuple[int, int], str, str, str, str]
-"""Of a layer with weights: its number, fans, law, variance, law of the biases, and what follows it."""
-
-
-def _blocks(network: Network) -> Iterator[_Block]:
-    for layer, group in itertools.groupby(read_sites(network, "a card"), key=lambda site: site.layer):
-        if layer:
-            yield _block(layer, *group)
-
-
-def _block(layer: int, dense: Site, *after: Site) -> _Block:
-    noun = dense.noun
-    assert isinstance(noun, Dense)  # noqa: S101 - a layer's number counts them
-    variance = f"{noun.weights.variance(*dense.fans):.4g}" if noun.weights.has_variance else "not stated"
-    then = ", ".join(site.noun.label for site in after if isinstance(site.noun, Activation))
-    return layer, dense.fans, _law(noun.weights), variance, _law(noun.biases), then
+def _told(step: Step) -> tuple[object, ...]:
+    """Fans, law, variance and law of the biases of a layer, and what follows it."""
+    weights, biases = step.weights, step.biases
+    variance = f"{step.weight_variance:.4g}" if weights.has_variance else "not stated"
+    return *step.site.fans, _law(weights), variance, _law(biases), ", ".join(site.layer.label for site in step.after)
 
 
 def _law(law: Initializer) -> str:

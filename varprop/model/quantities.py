@@ -11,6 +11,7 @@ from varprop._arguments import quoted
 from varprop.model.names import hint
 
 QuantityPlace = Literal["preactivation", "activation", "gradient", "weights", "loss"]
+UnitQuantity = Literal["activation", "gradient"]
 
 _ANY = (-math.inf, math.inf)
 _SHARE = (0.0, 1.0)

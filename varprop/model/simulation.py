@@ -15,8 +15,9 @@ from varprop.model.cards import card, count
 from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES, check_quantities
+from varprop.model.sites import Place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Place
+from varprop.model.sites import Place
 from varprop.numerics.averages import mean_of_present
 from varprop.numerics.moments import Moments
 from varprop.numerics.quantiles import Quantiles

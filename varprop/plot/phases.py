@@ -10,7 +10,7 @@ import numpy as np
 
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
-from varprop.model.network import Network, read_activations, read_dense
+from varprop.model.network import Network, read_activations, read_steps
 from varprop.plot.axes import house_style, new_axes, panel_grid, panel_title
 from varprop.plot.labels import label_points
 from varprop.plot.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
@@ -230,16 +230,18 @@ def phase_points(networks: Mapping[str, Network]) -> tuple[pd.DataFrame, dict[st
     rows, left_out = [], {}
     for label, network in networks.items():
         activations = {phi.label for phi in read_activations(network, READER)}
-        dense = [(layer, site.fans) for site, layer in read_dense(network, READER)]
-        if len(activations) != 1:
+        steps = read_steps(network, READER)
+        if not network.is_chain:
+            left_out[label] = "its layers are no chain, which the diagram is of"
+        elif len(activations) != 1:
             left_out[label] = f"it has {count(len(activations), 'different activation')}"
-        elif not all(noun.weights.has_variance and noun.biases.has_variance for noun, _ in dense):
+        elif not all(step.weights.has_variance and step.biases.has_variance for step in steps):
             left_out[label] = "the variance of its weights is not known"
         elif any(phi.jumps for phi in read_activations(network, READER)):
             left_out[label] = "its activation jumps, so that it is chaotic whatever the variances"
         else:
-            weights = np.array([fans[0] * noun.weights.variance(*fans) for noun, fans in dense])
-            biases = np.array([noun.biases.variance(*fans) for noun, fans in dense])
+            weights = np.array([step.gain for step in steps])
+            biases = np.array([step.bias_variance for step in steps])
             spread = {"weight_low": weights.min(), "weight_high": weights.max(), "bias_variance": biases.mean()}
             told = {"configuration": label, "activation": activations.pop(), "weight_variance": weights.mean()}
             rows.append(told | spread)

@@ -12,7 +12,7 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.histograms import Histograms, UnitCounts
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, read_sites
+from varprop.model.network import Network, read_leaves
 from varprop.model.simulation import Simulation
 from varprop.numerics.averages import mean_of_present
 from varprop.plot.axes import house_style, legend_above, named_above, new_axes, panel_grid, panel_title, set_round_ticks
@@ -261,7 +261,7 @@ class Ridge:
 def ridges(simulation: Simulation, quantity: str, *, layers: int = LAYERS) -> list[Ridge]:
     """Find how a second moment is distributed over networks, one layer in memory at a time."""
     if isinstance(simulation.network, Network):
-        read_sites(simulation.network, "a law between networks")
+        read_leaves(simulation.network, "a law between networks")
     places = simulation.places(quantity)
     shown = min(layers, len(places))
     approximations = _approximations(simulation, quantity)

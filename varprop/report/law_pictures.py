@@ -13,7 +13,7 @@ from varprop.model.activations import Activation
 from varprop.model.histograms import Histograms, UnitCounts
 from varprop.model.layers import UnsupportedError
 from varprop.model.names import in_turn
-from varprop.model.network import Network, read_activations, read_dense, read_sites, widths_label
+from varprop.model.network import Network, read_activations, read_leaves, read_steps, widths_label
 from varprop.model.simulation import Simulation
 from varprop.numerics.streams import named_generator
 from varprop.plot.exact_laws import LEVEL, QUANTITY, Panel, exact_law_figure
@@ -74,7 +74,7 @@ def _panel(label: str, simulation: Simulation) -> Panel | None:
         return None
     place = simulation.places(QUANTITY)[-1]
     if isinstance(simulation.network, Network):
-        read_sites(simulation.network, "a law between networks")
+        read_leaves(simulation.network, "a law between networks")
     try:
         law = finite_width_law(simulation.architecture, place[0], quantity=QUANTITY, inputs=simulation.inputs)
         law.ppf(np.array([0.5]))
@@ -233,11 +233,11 @@ def phase_tables(points: pd.DataFrame, networks: Mapping[str, Network]) -> dict[
     widest = max(4.0, 1.2 * float(points["weight_high"].max()))
     highest = max(0.5, 1.5 * float(points["bias_variance"].max()))
     weights, biases = np.linspace(widest / _GRID[0], widest, _GRID[0]), np.linspace(0.0, highest, _GRID[1])
-    nouns = {
+    activations = {
         name: _activation(networks[label])
         for label, name in zip(points["configuration"], points["activation"], strict=True)
     }
-    return {name: phase_diagram(phi, weights, biases, correlations=False) for name, phi in nouns.items()}
+    return {name: phase_diagram(phi, weights, biases, correlations=False) for name, phi in activations.items()}
 
 
 def phase_pictures(networks: Mapping[str, Network]) -> list[Picture]:
@@ -315,8 +315,8 @@ def point_names(networks: Mapping[str, Network]) -> dict[str, str]:
     """Call each network by its weights, and by what else of it is not the same in all."""
     parts = {
         label: {
-            "weights": in_turn(layer.weights.label for _, layer in read_dense(network, READER)),
-            "biases": "biases " + in_turn(layer.biases.label for _, layer in read_dense(network, READER)),
+            "weights": in_turn(step.weights.label for step in read_steps(network, READER)),
+            "biases": "biases " + in_turn(step.biases.label for step in read_steps(network, READER)),
             "widths": widths_label(network.widths),
         }
         for label, network in networks.items()

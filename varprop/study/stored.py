@@ -12,9 +12,9 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.engine.plan import Block, Plan
 from varprop.engine.simulate import BlockValues, keeps_inputs
-from varprop.model.network import Place
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
+from varprop.model.sites import Place
 from varprop.study.errors import Problem, StudyError
 from varprop.study.manifest import other_draws, read_manifest
 from varprop.study.store import DamagedPartError, part_path, read_part

@@ -14,7 +14,7 @@ from varprop._arguments import checked, items_of, quoted
 from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, read_activations, read_dense, read_sites
+from varprop.model.network import Network, read_activations, read_sites, read_steps
 from varprop.model.simulation import Simulation
 from varprop.stats.means import mean_outcome
 from varprop.study.run import Run
@@ -23,8 +23,7 @@ from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
 from varprop.verification.compare import gather
 from varprop.verification.findings import Evidence
-from varprop.verification.links import Measured
-from varprop.verification.questions import Question, SampleTable, Summed, ask
+from varprop.verification.questions import Measured, Question, SampleTable, Summed, ask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,15 +155,15 @@ def points_of(simulations: Sequence[Simulation], variable: Variable) -> list[Poi
 
 def value_in(network: Network, variable: Variable) -> float:
     """Value of a swept variable in a network, the same in all its layers."""
-    dense = [(layer, site.fans) for site, layer in read_dense(network, _READER)]
+    steps = read_steps(network, _READER)
     if variable == "depth":
         return float(network.depth)
     if variable == "width":
         values = [float(units) for units in network.widths]
     elif variable == "weight_variance":
-        values = [fans[0] * noun.weights.variance(*fans) for noun, fans in dense]
+        values = [step.gain for step in steps]
     elif variable == "bias_variance":
-        values = [noun.biases.variance(*fans) for noun, fans in dense]
+        values = [step.bias_variance for step in steps]
     else:
         msg = f"variable must be 'weight_variance', 'bias_variance', 'depth' or 'width', got {quoted(variable)}"
         raise ValueError(msg)
@@ -212,7 +211,8 @@ def _measured(point: Point, quantities: Sequence[str], first: int) -> Iterator[d
     recorded = [quantity for quantity in quantities if quantity in simulation.quantities]
     gains = [Claim(id=q, quantity=q, test="directional", above=1.0, layers=layers) for q in recorded if q in GAINS]
     found = dict(zip(gains, gather(gains, simulation, called=point.series), strict=True))
-    levels = [quantity for quantity in recorded if quantity not in GAINS]
+    reached = {quantity: max(simulation.layers(quantity)) >= layers[0] for quantity in recorded}
+    levels = [quantity for quantity in recorded if quantity not in GAINS and reached[quantity]]
     questions = [_mean_level(quantity, layers) for quantity in levels]
     answers = ask(questions, simulation)
     means = dict(zip(levels, answers, strict=True))
@@ -261,8 +261,12 @@ def _curve(points: Sequence[Point], variable: Variable) -> Iterator[tuple[float,
 
 def _homogeneous(point: Point) -> bool:
     """Tell whether gains are a straight line on a log scale, and everything else is constant."""
-    nouns = [site.noun for site in read_sites(point.simulation.architecture, _READER)]
-    return all(noun.biases.name == "zeros" if isinstance(noun, Dense) else noun.homogeneous for noun in nouns)
+    network = point.simulation.architecture
+    return (
+        network.is_chain
+        and all(step.biases.name == "zeros" for step in read_steps(network, _READER))
+        and all(phi.homogeneous for phi in read_activations(network, _READER))
+    )
 
 
 def with_variance(network: Network, variable: Variable, value: float) -> Network:
@@ -272,10 +276,10 @@ def with_variance(network: Network, variable: Variable, value: float) -> Network
     else:
         laws = {"biases": get_initializer("normal", std=math.sqrt(value))}
     layers = [
-        Dense(noun.units, **({"weights": noun.weights, "biases": noun.biases} | laws))
-        if isinstance(noun, Dense)
-        else noun
-        for noun in (site.noun for site in read_sites(network, _READER))
+        Dense(layer.units, **({"weights": layer.weights, "biases": layer.biases} | laws))
+        if isinstance(layer, Dense)
+        else layer
+        for layer in (site.layer for site in read_sites(network, _READER))
     ]
     return Network(network.input_shape, layers)
 

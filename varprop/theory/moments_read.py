@@ -8,7 +8,7 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
-from varprop.model.network import Site
+from varprop.model.sites import Site
 from varprop.theory.rules import Theory
 from varprop.theory.state import State, pairs_of
 
@@ -26,19 +26,19 @@ PREACTIVATION: dict[str, Say] = {
 
 
 def _activation_mean(site: Site, state: State, theory: Theory) -> Float64Array | None:
-    return None if theory.mean is None else theory.mean(site.noun, state.q)  # type: ignore[arg-type]
+    return None if theory.mean is None else theory.mean(site.layer, state.q)  # type: ignore[arg-type]
 
 
 def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Array | None:
     if theory.carries == "variance":
         return state.carried
-    return None if theory.variance is None else theory.variance(site.noun, state.q)  # type: ignore[arg-type]
+    return None if theory.variance is None else theory.variance(site.layer, state.q)  # type: ignore[arg-type]
 
 
 def _derivative_second_moment(site: Site, state: State, theory: Theory) -> Float64Array | None:
-    if theory.backward is None or theory.constant or not isinstance(site.noun, Activation) or site.noun.jumps:
+    if theory.backward is None or theory.constant or not isinstance(site.layer, Activation) or site.layer.jumps:
         return None
-    return theory.backward(site.noun, state.q)
+    return theory.backward(site.layer, state.q)
 
 
 def _cosine(_site: Site, state: State, _theory: Theory) -> Float64Array | None:

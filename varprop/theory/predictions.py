@@ -15,13 +15,13 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.inputs import check_inputs, real_array
-from varprop.model.layers import Dense
-from varprop.model.network import Network, Site, check_network, read_sites
+from varprop.model.network import Network, check_network, read_leaves
 from varprop.model.quantities import QUANTITIES
+from varprop.model.sites import Site
 from varprop.theory.finite_width.predictions import finite_width_predictions
 from varprop.theory.moments_read import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
-from varprop.theory.state import State, needs_slope, pairs_of, walk
+from varprop.theory.state import GradientState, State, Walk, needs_slope, pairs_of, supported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,9 +128,9 @@ def input_mean_product(inputs: ArrayLike | int | None) -> Float64Array | None:
 
 def _warn_of_jumps(network: Network, names: list[str]) -> None:
     """Say why gradients are missing, where they are."""
-    sites = read_sites(network, "theory")
-    between = (site.noun for site in sites if 0 < site.layer < network.depth)
-    jumping = {noun.label: None for noun in between if isinstance(noun, Activation) and noun.jumps}
+    sites = read_leaves(network, "theory", supported())
+    between = (site.layer for site in sites if 0 < site.number < network.depth)
+    jumping = {layer.label: None for layer in between if isinstance(layer, Activation) and layer.jumps}
     for name in names:
         if jumping and needs_slope(get_theory(name)):
             msg = (
@@ -148,57 +148,60 @@ def predictions(
     ``mean_square`` is that of each input, shape (inputs,); ``mean_product``, shape (pairs,), that of each pair of them,
     if cosines are wanted.
     """
-    walked = list(walk(network, theory, mean_square, mean_product))
-    first = next(i for i, (site, _) in enumerate(walked) if isinstance(site.noun, Dense))
-    found: list[Prediction] = []
-    for i, (site, state) in enumerate(walked):
-        # "Preserved" says of every place what is true of the first of its kind.
-        kind = Dense if isinstance(site.noun, Dense) else Activation
-        reference = next((s for s in walked[first:] if isinstance(s[0].noun, kind)), (site, state))
-        said_at, said = reference if theory.constant and i > first else (site, state)
-        family = PREACTIVATION if kind is Dense else ACTIVATION
-        for quantity, say in family.items():
-            value = say(said_at, said, theory)
-            if value is None or _too_narrow(quantity, site):
-                continue
-            exact = state.exact and quantity not in NEVER_EXACT and (not theory.constant or i == first)
-            found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), exact))
+    walk = _Predicting(theory)
+    way = walk.over(network, State(mean_square, mean_square, shared=mean_product))
     if theory.backward is not None:
-        found += _gradients(walked, theory, mean_square)
+        way(GradientState(np.ones_like(mean_square)))
     order = {name: i for i, name in enumerate(QUANTITIES)}
-    return sorted(found, key=lambda p: order[p.quantity])
+    return sorted(walk.found, key=lambda p: (order[p.quantity], p.layer))
 
 
-def _too_narrow(quantity: str, site: Site) -> bool:
-    """Tell whether a variance over units has no row, for want of a second unit."""
-    return quantity.endswith("_variance") and quantity != "conditional_variance" and site.output_shape == (1,)
+class _Predicting(Walk):
+    """Writes down what the theory says of every quantity wherever it is measured."""
 
+    def __init__(self, theory: Theory) -> None:
+        super().__init__(theory)
+        self.found: list[Prediction] = []
+        self._kept: dict[str, tuple[Site, State]] = {}
+        self._kept_gradient: GradientState | None = None
 
-def _gradients(walked: list[tuple[Site, State]], theory: Theory, mean_square: Float64Array) -> list[Prediction]:
-    """Walk back from the readout, a standard normal vector on the last pre-activation."""
-    dense = [i for i, (site, _) in enumerate(walked) if isinstance(site.noun, Dense)]
-    below = [mean_square, *(state.carried for _, state in walked)]
-    found: list[Prediction] = []
-    delta, exact = np.ones_like(mean_square), True
-    for i in range(dense[-1], dense[0] - 1, -1):
-        site, state = walked[i]
-        if i in dense:
-            said = {
-                "gradient_mean": np.zeros_like(delta),
-                "gradient_variance": delta,
-                "gradient_second_moment": delta,
-                "weight_gradient_second_moment": None if theory.constant else delta * below[i],
-            }
-            exact_below = i == 0 or walked[i - 1][1].exact
-            for quantity, value in said.items():
-                if value is None or _too_narrow(quantity, site):
-                    continue
-                right = exact and (exact_below or quantity != "weight_gradient_second_moment")
-                found.append(Prediction(site.layer, site.module, quantity, float(np.mean(value)), right))
-        if state.backward is None:
-            break
-        if not theory.constant:
-            delta = delta * state.backward()
-        # What is kept by decree is exact at the last layer alone.
-        exact = exact and state.backward_exact and not theory.constant
-    return found[::-1]
+    def seen(self, site: Site, _before: State, state: State) -> State:
+        """Read all forward quantities off the state."""
+        for place, family in (("preactivation", PREACTIVATION), ("activation", ACTIVATION)):
+            if place not in site.layer.records:
+                continue
+            at, said, exact = site, state, state.exact
+            if self.theory.constant:
+                # "Preserved" says of every place what is true of the first of its kind, and is right there in the first of all.
+                exact = exact and state.passed == 1 and not self._kept
+                if state.passed:
+                    at, said = self._kept.setdefault(place, (site, state))
+            for quantity, say in family.items():
+                value = say(at, said, self.theory)
+                if value is not None and site.measures(quantity, place):
+                    self._add(site, quantity, value, exact=exact and quantity not in NEVER_EXACT)
+        return state
+
+    def seen_back(self, site: Site, below: State, gradient: GradientState) -> GradientState:
+        """Read all quantities of the gradient; the readout is a standard normal vector on what the last layer puts out."""
+        constant = self.theory.constant
+        if constant:  # every gradient is that of the last layer
+            self._kept_gradient = self._kept_gradient or gradient
+            gradient = GradientState(self._kept_gradient.square, gradient.exact)
+        square = gradient.square
+        if np.isnan(square).all():
+            return gradient
+        said = {
+            "gradient_mean": np.zeros_like(square),
+            "gradient_variance": square,
+            "gradient_second_moment": square,
+            "weight_gradient_second_moment": None if constant else square * below.carried,
+        }
+        for quantity, value in said.items():
+            if value is not None and site.measures(quantity, "gradient"):
+                right = below.exact or quantity != "weight_gradient_second_moment"
+                self._add(site, quantity, value, exact=gradient.exact and right)
+        return gradient
+
+    def _add(self, site: Site, quantity: str, value: Float64Array, *, exact: bool) -> None:
+        self.found.append(Prediction(site.number, site.module, quantity, float(np.mean(value)), exact))

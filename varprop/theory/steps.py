@@ -7,33 +7,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import Activation
-from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Place, Site, read_dense, read_sites, site_place
-from varprop.theory.finite_width.steps import measured_steps
+from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network, read_sites, read_steps
+from varprop.model.quantities import QUANTITIES
+from varprop.model.sites import Place, Site
+from varprop.theory.finite_width.steps import MeasuredSteps, measured_steps
 from varprop.theory.moments_read import ACTIVATION, PREACTIVATION
 from varprop.theory.rules import THEORIES, Theory
-from varprop.theory.state import State, advance, check_centred
+from varprop.theory.state import GradientState, State, Walk, check_centred, supported
 
 MeasuredAt = Callable[[str, Place], Float64Array]
 """What a quantity was measured to be at a place, shape (networks, inputs)."""
-Step = tuple[Site, Float64Array]
+Expected = tuple[Site, Float64Array]
 """Where a step ends, and what the theory expects there of each network and input, shape (networks, inputs)."""
-
-
-Rule = Callable[[Site, State], State]
-"""From a site and the state before it to the state after it, as a theory has it."""
 
 
 def expected_steps(
     network: Network, theory: Theory, quantity: str, measured: MeasuredAt, *, inputs: Float64Array
-) -> Iterator[Step]:
+) -> Iterator[Expected]:
     r"""Yield what a theory expects of a quantity at every place that a step leads to, in the order of the signal.
 
     Notes
@@ -48,103 +46,112 @@ def expected_steps(
     check_centred(network)
     if quantity == "pivot":
         return _pivots(network, measured)
-    rule = measured_steps(network, theory, inputs) if theory.finite else _Advancing(theory)
-    if quantity == "gradient_second_moment":
-        return _backward(network, theory, rule, measured)
-    if theory.constant:
-        return _kept(network, quantity, measured)
-    return _forward(network, theory, quantity, rule, measured)
+    back = quantity == "gradient_second_moment"
+    if theory.constant:  # what several layers feed has no one before it
+        read_sites(network, f"a step of theory {quoted(theory.name)}")
+        if not back:
+            return _kept(network, quantity, measured)
+    if back and theory.backward is None:
+        raise UnsupportedError(_silence(theory, quantity))
+    own = measured_steps(network, inputs) if theory.finite else None
+    stepping = (_Backward if back else _Forward)(network, theory, quantity, measured, own)
+    way = stepping.over(network, _start(inputs))
+    if back:
+        way(GradientState(np.full(1, np.nan)))  # what the readout sends back is measured nowhere
+        stepping.found.sort(key=lambda step: -step[0].number)
+    return iter(stepping.found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Advancing:
-    """The rule of theories that take a measured state as they take a predicted one."""
-
-    theory: Theory
-
-    def __call__(self, site: Site, state: State) -> State:
-        return advance(site.noun, state, site, self.theory)
+def _start(inputs: Float64Array) -> State:
+    square = np.mean(np.square(inputs), axis=tuple(range(1, inputs.ndim)))
+    return State(square, square)
 
 
-def _pivots(network: Network, measured: MeasuredAt) -> Iterator[Step]:
-    for site, _ in read_dense(network, "theory"):
-        yield site, np.ones_like(measured("pivot", site_place(site)))
+def _pivots(network: Network, measured: MeasuredAt) -> Iterator[Expected]:
+    for step in read_steps(network, "theory", supported()):
+        yield step.site, np.ones_like(measured("pivot", step.place))
 
 
-def _forward(network: Network, theory: Theory, quantity: str, rule: Rule, measured: MeasuredAt) -> Iterator[Step]:
-    sites = read_sites(network, "theory")
-    kind, say = (Activation, ACTIVATION[quantity]) if quantity in ACTIVATION else (Dense, PREACTIVATION[quantity])
-    for end, site in enumerate(sites):
-        start = _start(sites, end, theory)
-        if start is None or not isinstance(site.noun, kind):
-            continue
-        state = _measured_state(sites[start], theory, measured)
-        for passed in sites[start + 1 : end + 1]:
-            state = rule(passed, state)
-        said = say(site, state, theory)
-        if said is None:
-            raise UnsupportedError(_silence(theory, quantity))
-        yield site, said
-
-
-def _start(sites: tuple[Site, ...], end: int, theory: Theory) -> int | None:
-    """Where a step begins; None if nothing random was measured before it."""
-    before = range(end - 1, -1, -1)
-    if theory.carries == "variance":
-        return next((i for i in before[:1] if sites[i].layer), None)
-    return next((i for i in before if isinstance(sites[i].noun, Dense)), None)
-
-
-def _measured_state(site: Site, theory: Theory, measured: MeasuredAt) -> State:
-    """The state after a site, with what was measured there in the place of what the theory carries on."""
-    follows = isinstance(site.noun, Activation)
-    if theory.carries == "variance":
-        found = measured("activation_variance" if follows else "preactivation_variance", site_place(site))
-    else:
-        found = measured("conditional_variance", site_place(site))
-    return State(found, found, activations=int(follows))
-
-
-def _kept(network: Network, quantity: str, measured: MeasuredAt) -> Iterator[Step]:
+def _kept(network: Network, quantity: str, measured: MeasuredAt) -> Iterator[Expected]:
     """What the layer before has: of z the conditional variance, which varies less; of a what it hands on."""
-    sites = read_sites(network, "theory")
-    for end, site in enumerate(sites):
-        dense = [i for i in range(end + 1) if isinstance(sites[i].noun, Dense)]
-        if len(dense) < 2:
+    for before, step in itertools.pairwise(network.steps):
+        if quantity in PREACTIVATION:
+            yield step.site, measured("conditional_variance", before.place)
             continue
-        if isinstance(site.noun, Dense) and quantity in PREACTIVATION:
-            yield site, measured("conditional_variance", site_place(sites[dense[-2]]))
-        elif isinstance(site.noun, Activation) and quantity in ACTIVATION:
-            before = sites[dense[-1] - 1]
-            bare = isinstance(before.noun, Dense)
-            name = quantity.replace("activation", "preactivation") if bare else quantity
-            yield site, measured(name, site_place(before))
+        last = before.after[-1] if before.after else before.site
+        name = quantity if before.after else quantity.replace("activation", "preactivation")
+        for site in step.after:
+            yield site, measured(name, last.place)
 
 
-def _backward(network: Network, theory: Theory, rule: Rule, measured: MeasuredAt) -> Iterator[Step]:
-    sites = read_sites(network, "theory")
-    dense = [i for i, site in enumerate(sites) if isinstance(site.noun, Dense)]
-    for end, start in reversed(list(itertools.pairwise(dense))):
-        above = measured("gradient_second_moment", site_place(sites[start]))
-        yield sites[end], above if theory.constant else _factor(sites[end : start + 1], theory, rule, measured) * above
+class _Stepping(Walk):
+    """A walk on which what was measured at a place takes over from what the theory says there."""
+
+    def __init__(
+        self, network: Network, theory: Theory, quantity: str, measured: MeasuredAt, own: MeasuredSteps | None
+    ) -> None:
+        super().__init__(theory)
+        self._own = own
+        self.quantity, self.place, self.measured = quantity, QUANTITIES[quantity].place, measured
+        self.found: list[Expected] = []
+        # What nothing starts from is not read.
+        self._starts = {source.module for step in network.steps for source in step.sources}
+        if theory.carries == "variance":
+            self._starts -= {step.site.module for step in network.steps if step.after}
+
+    def after(self, site: Site, state: State) -> State:
+        """The state after one layer, as finite width has it if that is the theory."""
+        after = super().after(site, state)
+        return after if self._own is None else self._own(site, after)
+
+    def measured_state(self, site: Site, state: State) -> State:
+        """The state with the last conditional variance in the place of q; in the textbook wording, whatever variance there is."""
+        preactivation = "preactivation" in site.layer.records
+        textbook = self.theory.carries == "variance"
+        if preactivation and (self.place == "activation" or site.module in self._starts):
+            name = "preactivation_variance" if textbook else "conditional_variance"
+        elif textbook and "activation" in site.layer.records:
+            name = "activation_variance"
+        else:
+            return state
+        found = self.measured(name, site.place)
+        return replace(state, carried=found, q=found)
 
 
-def _factor(sites: tuple[Site, ...], theory: Theory, rule: Rule, measured: MeasuredAt) -> Float64Array:
-    """What the gradient's mean square is multiplied with, going back from the last of these sites to the first."""
-    if theory.backward is None:
-        raise UnsupportedError(_silence(theory, "gradient_second_moment"))
-    state = _measured_state(sites[0], theory, measured)
-    factors = []
-    for passed in sites[1:]:
-        state = rule(passed, state)
-        if state.backward is None:
-            msg = f"theory {quoted(theory.name)} has no gradients below {passed.noun.label}, which jumps: phi' has no second moment"
-            raise UnsupportedError(msg)
-        factors.append(state.backward)
-    factor = factors.pop()()
-    while factors:
-        factor = factor * factors.pop()()
-    return factor
+class _Forward(_Stepping):
+    """Steps of what is measured on the way there."""
+
+    returns = False
+
+    def seen(self, site: Site, before: State, state: State) -> State:
+        """Take what the theory expects here, if anything random was measured before."""
+        if before.passed and self.place in site.layer.records:
+            said = (ACTIVATION if self.place == "activation" else PREACTIVATION)[self.quantity](
+                site, state, self.theory
+            )
+            if said is None:
+                raise UnsupportedError(_silence(self.theory, self.quantity))
+            self.found.append((site, said))
+        return self.measured_state(site, state) if state.passed else state
+
+
+class _Backward(_Stepping):
+    """Steps of gradients."""
+
+    def seen(self, site: Site, _before: State, state: State) -> State:
+        """Start from what was measured, wherever the slope depends on it."""
+        return self.measured_state(site, state) if state.passed and not self.theory.constant else state
+
+    def seen_back(self, site: Site, below: State, gradient: GradientState) -> GradientState:
+        """Take what the theory expects here, if any gradient was measured above."""
+        if not np.isnan(gradient.square).all():
+            self.found.append((site, gradient.square))
+        return GradientState(self.measured(self.quantity, site.place)) if below.passed else gradient
+
+    def blocked(self, layer: Activation, _gradient: GradientState) -> GradientState:
+        """Refuse."""
+        msg = f"theory {quoted(self.theory.name)} has no gradients below {layer.label}, which jumps: phi' has no second moment"
+        raise UnsupportedError(msg)
 
 
 def _silence(theory: Theory, quantity: str) -> str:

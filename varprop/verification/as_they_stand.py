@@ -12,9 +12,10 @@ import numpy as np
 
 from varprop.model.activations import Activation
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place, read_sites, site_place
+from varprop.model.network import Network, read_chain, read_leaves
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats.capital import MeanScale, capital_means
 from varprop.stats.means import absent_note
 from varprop.stats.outcome import Outcome
@@ -22,11 +23,11 @@ from varprop.stats.positive import ASSUMES, either, growth_bets, means_as_they_s
 from varprop.stats.skewed import skewed_ratio
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
+from varprop.theory.state import State, Walk
 from varprop.verification import validity
 from varprop.verification.findings import UndecidableError, join_notes, judging
 from varprop.verification.forms import CARRIER, mean_over_inputs
-from varprop.verification.links import Measured, links
-from varprop.verification.questions import Ends, Question, SampleTable, Summed
+from varprop.verification.questions import Ends, Measured, Question, SampleTable, Summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,10 @@ def columns_of(
     """
     if not isinstance(network, Network):
         return [StandingColumn(quantity, place, *ALL_QUANTITIES[quantity].ends) for place in places]
-    sites = read_sites(network, "a mean as it stands")
+    sites = read_leaves(network, "a mean as it stands")
     bounded = _bounded_variances(network) if CARRIER in recorded else {}
-    activations = {site_place(site): site.noun for site in sites if isinstance(site.noun, Activation)}
-    units = {site_place(site): site.output_shape[0] for site in sites}
+    activations = {site.place: site.layer for site in sites if isinstance(site.layer, Activation)}
+    units = {site.place: site.output_shape[0] for site in sites}
     found = []
     for place in places:
         if quantity in {"preactivation_second_moment", "preactivation_variance"} and place in bounded:
@@ -93,19 +94,19 @@ def _squares(low: float, high: float) -> tuple[float, float]:
 def _bounded_variances(network: Network) -> dict[Place, tuple[float, float]]:
     """Ends of the conditional variance of each layer that follows a bounded activation and has independent weights."""
     try:
-        chain = links(network)
+        chain = read_chain(network)
     except UnsupportedError:
         return {}
-    if not all(link.noun.weights.iid and link.noun.biases.iid for link in chain):
+    if not all(step.weights.iid and step.biases.iid for step in chain):
         return {}
-    if any(law.mean(*link.site.fans) != 0.0 for link in chain for law in (link.noun.weights, link.noun.biases)):
+    if any(law.mean(*step.site.fans) != 0.0 for step in chain for law in (step.weights, step.biases)):
         return {}
-    found = {}
-    for before, link in itertools.pairwise(chain):
-        low, high = _squares(*before.activation.value_range) if before.activation_site is not None else (0.0, math.inf)
-        gain = link.site.fans[0] * link.weight_variance
-        if math.isfinite(high) and gain > 0.0:
-            found[site_place(link.site)] = (link.bias_variance + gain * low, link.bias_variance + gain * high)
+    found, rules = {}, Walk(get_theory("mean-field"))
+    for before, step in itertools.pairwise(chain):
+        ends = np.array(_squares(*before.activation.value_range))
+        if before.activation_site is not None and np.isfinite(ends).all() and step.weight_variance > 0.0:
+            low, high = rules.after(step.site, State(ends, ends)).carried.tolist()
+            found[step.place] = low, high
     return found
 
 

@@ -11,9 +11,10 @@ from typing import Any, Literal, TypeVar, get_args
 
 from varprop._arguments import check_fields, quoted
 from varprop.model.names import hint
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats.equivalence import MARGINS, Decision
 from varprop.theory import get_theory
 from varprop.verification.findings import Evidence

@@ -10,8 +10,9 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import ModuleNetwork
-from varprop.model.network import Network, Place, site_place
+from varprop.model.network import Network, read_steps
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.numerics.averages import mean_of_present
 from varprop.stats import equivalence
 from varprop.stats.floors import Floor, FloorLaw, Skewed
@@ -20,9 +21,8 @@ from varprop.theory.steps import expected_steps
 from varprop.verification import validity
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers, beyond, join_notes
-from varprop.verification.links import Measured
 from varprop.verification.modules import module_steps
-from varprop.verification.questions import SampleTable, Summed
+from varprop.verification.questions import Measured, SampleTable, Summed
 
 
 def places_of(claim: Claim, simulation: Simulation) -> list[Place]:
@@ -53,18 +53,19 @@ def step_floors(claim: Claim, simulation: Simulation, ratios: Summed) -> list[Fl
     """From where on the t test of each column of steps is believed.
 
     A step of pre-activations or gradients goes from one layer to another, the narrower of which counts. Of a model of which the
-    modules alone are known, the sample's skewness has to tell.
+    modules alone are known, and where layers hold others, through which no steps were measured, the sample's skewness has to tell.
     """
     network = simulation.network
-    if not isinstance(network, Network):
+    if not isinstance(network, Network) or not (network.is_chain or claim.quantity == "pivot"):
         return [Skewed(skewness) for skewness in ratios.moments.skewness.tolist()]
-    widths = {place[0]: fans[1] for place, _, fans in validity.dense_layers(network)}
-    neighbour = {"gradient": 1, "preactivation": -1}.get(claim.quantity.split("_", maxsplit=1)[0], 0)
+    steps = read_steps(network, "steps")
+    widths = {step.number: step.units for step in steps}
+    fed = [(source.number, step.number) for step in steps for source in step.sources]
+    ends = {"gradient": fed, "preactivation": [(above, below) for below, above in fed]}
+    neighbour = dict(ends.get(claim.quantity.split("_", maxsplit=1)[0], ()))
     tails = validity.heaviest_tail(network)
     return [
-        validity.law_floor(
-            tails, min(widths[layer], widths.get(layer + neighbour, widths[layer])), law=_law_of(claim, layer)
-        )
+        validity.law_floor(tails, min(widths[layer], widths[neighbour.get(layer, layer)]), law=_law_of(claim, layer))
         for layer, _ in ratios.places
     ]
 
@@ -160,10 +161,10 @@ def step_ratios(simulation: Simulation, theory: Theory, quantity: str) -> tuple[
     ratios, places = [], []
     network, inputs = simulation.architecture, simulation.inputs
     for site, expected in expected_steps(network, theory, quantity, measured.at, inputs=inputs):
-        value = measured.at(quantity, site_place(site))
+        value = measured.at(quantity, site.place)
         ratio = np.divide(value, expected, out=np.full(value.shape, np.nan), where=expected > 0)
         ratios.append(mean_of_present(ratio))
-        places.append(site_place(site))
+        places.append(site.place)
     if not ratios:
         msg = f"{simulation.network.label} has no step of {quantity}; it needs more layers"
         raise ValueError(msg)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from varprop.model.network import Place
+from varprop.model.sites import Place
 from varprop.stats import equivalence
 from varprop.stats.chances import chance_to_decide
 from varprop.stats.equivalence import Direction

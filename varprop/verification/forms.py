@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network, Place, read_activations, site_place
+from varprop.model.network import Network, read_activations, read_chain
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place, Step
 from varprop.stats.influence import LogMeans, log_means
 from varprop.stats.profiles import Composite, Profile, known, running, single, with_biases
 from varprop.verification import validity
 from varprop.verification.findings import judging
-from varprop.verification.links import Link, Measured, links
-from varprop.verification.questions import SampleTable, Summed
+from varprop.verification.questions import Measured, SampleTable, Summed
 
 CARRIER = "conditional_variance"
 
@@ -74,7 +74,7 @@ def _follows(simulation: Simulation, network: Network, quantity: str) -> bool:
     """Whether the laws let a quantity's means follow from steps."""
     forward, backward = validity.is_forward_affine(network), validity.is_backward_product(network)
     plain, several = validity.is_forward_product(network), len(simulation.inputs) > 1
-    if not forward or any(link.weight_variance == 0.0 for link in links(network)):
+    if not forward or any(step.weight_variance == 0.0 for step in read_chain(network)):
         return False  # no gradient is told without what its laws ask for forward, too
     return {
         "preactivation_second_moment": forward and not plain,
@@ -111,10 +111,10 @@ def _without_biases(simulation: Simulation) -> bool:
 
 def _last_steps(network: Network, quantity: str) -> Form:
     """A quantity at layer l as E[v_l] times the mean of its ratio to v_l, which has the same law in all networks."""
-    chain = links(network)
+    chain = read_chain(network)
     carriers = _Carriers(network)
-    places = tuple(place for link in chain if (place := _place(link, quantity)) is not None)
-    at = [i for i, link in enumerate(chain) if _place(link, quantity) is not None]
+    places = tuple(place for step in chain if (place := _place(step, quantity)) is not None)
+    at = [i for i, step in enumerate(chain) if _place(step, quantity) is not None]
 
     def table(piece: Simulation) -> Float64Array:
         measured = Measured(piece)
@@ -134,8 +134,8 @@ class _Carriers:
     """The conditional variances of all layers: their own ratios without biases, else what each layer keeps of them."""
 
     def __init__(self, network: Network) -> None:
-        self._chain = links(network)
-        self._places = [site_place(link.site) for link in self._chain]
+        self._chain = read_chain(network)
+        self._places = [step.place for step in self._chain]
         self._plain = validity.is_forward_product(network)
         self.count = len(self._chain)
         """Columns of `steps`, as many as layers."""
@@ -149,7 +149,7 @@ class _Carriers:
         if self._plain:
             return np.hstack([v[:, :1], _over(v[:, 1:], v[:, :-1])])
         kept = np.stack(
-            [mean_over_inputs(_signal(measured, link)) for link in self._chain[:-1]] or [v[:, 0][:0]], axis=1
+            [mean_over_inputs(_signal(measured, step)) for step in self._chain[:-1]] or [v[:, 0][:0]], axis=1
         )
         return np.hstack([v[:, :1], _over(kept, v[:, :-1])]) if len(self._chain) > 1 else v[:, :1]
 
@@ -162,14 +162,14 @@ class _Carriers:
             means,
             columns[1:],
             start=float(means.moments.mean[first]),
-            gains=[link.site.fans[0] * link.weight_variance for link in self._chain[1:]],
-            biases=[link.bias_variance for link in self._chain[1:]],
+            gains=[step.gain for step in self._chain[1:]],
+            biases=[step.bias_variance for step in self._chain[1:]],
         )
 
     def signals(self, means: LogMeans) -> Composite:
         """Log E[mean a^2] of what enters each layer: of the input it is known, of later ones E[v] times what is kept."""
         v = self.part(means)
-        gains = np.array([link.site.fans[0] * link.weight_variance for link in self._chain])
+        gains = np.array([step.gain for step in self._chain])
         first = (float(means.moments.mean[0]) - self._chain[0].bias_variance) / gains[0]
         if self._plain:
             return v.less(np.log(gains))
@@ -180,15 +180,13 @@ class _Carriers:
 
 def _roots(network: Network, _quantity: str) -> Form:
     """A mean activation as E[sqrt(v_l)] times the mean of its ratio to sqrt(v_l), where v's steps see norms alone."""
-    chain = links(network)
-    at = [i for i, link in enumerate(chain) if _place(link, "activation_mean") is not None]
-    places = tuple(place for link in chain if (place := _place(link, "activation_mean")) is not None)
+    chain = read_chain(network)
+    at = [i for i, step in enumerate(chain) if _place(step, "activation_mean") is not None]
+    places = tuple(place for step in chain if (place := _place(step, "activation_mean")) is not None)
 
     def table(piece: Simulation) -> Float64Array:
         measured = Measured(piece)
-        roots = np.stack(
-            [mean_over_inputs(np.sqrt(measured.at(CARRIER, site_place(link.site)))) for link in chain], axis=1
-        )
+        roots = np.stack([mean_over_inputs(np.sqrt(measured.at(CARRIER, step.place))) for step in chain], axis=1)
         values = np.stack([mean_over_inputs(measured.at("activation_mean", place)) for place in places], axis=1)
         return np.hstack([roots[:, :1], _over(roots[:, 1:], roots[:, :-1]), _over(values, roots[:, at])])
 
@@ -205,7 +203,7 @@ def _roots(network: Network, _quantity: str) -> Form:
 
 def _last_gradients(network: Network, _quantity: str) -> Form:
     """A gradient's variance over units as the mean square of the layer above times the mean of its ratio to that."""
-    places = tuple(site_place(link.site) for link in links(network))[::-1]
+    places = tuple(step.place for step in read_chain(network))[::-1]
     depth = len(places)
 
     def table(piece: Simulation) -> Float64Array:
@@ -234,11 +232,11 @@ def _weight_gradients(network: Network, _quantity: str) -> Form:
     Masks of later layers are fair coins whatever came before, but for networks that are dead by then, whose signal is 0: so
     the gradient's steps from the top are taken over the networks that live in the layer below.
     """
-    chain = links(network)
+    chain = read_chain(network)
     carriers = _Carriers(network)
     depth = len(chain)
-    places = tuple(site_place(link.site) for link in chain)[::-1]
-    can_die = not all(layer.biases.continuous for _, layer, _ in validity.dense_layers(network)) and any(
+    places = tuple(step.place for step in chain)[::-1]
+    can_die = not all(step.biases.continuous for step in chain) and any(
         not phi(np.array([side])).any()
         for phi in read_activations(network, "a mean over depth")
         for side in (1.0, -1.0)
@@ -297,17 +295,17 @@ _MADE_OF: dict[str, Callable[[Network, str], Form]] = {
 # ---- small things -------------------------------------------------------------------------------------------------
 
 
-def _place(link: Link, quantity: str) -> Place | None:
+def _place(step: Step, quantity: str) -> Place | None:
     """Where a layer has a forward quantity; None where no activation follows it and the quantity is one of those."""
-    site = link.activation_site if quantity.startswith("activation") else link.site
-    return None if site is None else site_place(site)
+    site = step.activation_site if quantity.startswith("activation") else step.site
+    return None if site is None else site.place
 
 
-def _signal(measured: Measured, link: Link) -> Float64Array:
+def _signal(measured: Measured, step: Step) -> Float64Array:
     """Mean square of what a layer hands on: of its activation, or of z where there is none."""
-    if link.activation_site is None:
-        return measured.at("preactivation_second_moment", site_place(link.site))
-    return measured.at("activation_second_moment", site_place(link.activation_site))
+    if step.activation_site is None:
+        return measured.at("preactivation_second_moment", step.place)
+    return measured.at("activation_second_moment", step.activation_site.place)
 
 
 def mean_over_inputs(values: Float64Array) -> Float64Array:

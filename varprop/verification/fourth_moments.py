@@ -12,12 +12,12 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Scaled
-from varprop.model.network import Place, site_place
+from varprop.model.network import read_chain
 from varprop.model.shapes import RADEMACHER, TRUNCATED_NORMAL, UNIFORM
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place, Step
 from varprop.numerics.streams import named_generator
 from varprop.verification.findings import UndecidableError
-from varprop.verification.links import Link, links
 
 LEAST_UNITS = 16
 """Of a layer of other weights than Gaussian ones: in narrower ones no level was measured."""
@@ -54,22 +54,22 @@ def pivot_nulls(simulation: Simulation, places: Collection[Place]) -> dict[Place
     layer; they are taken over up to 20,000 other networks drawn for it, fewer where layers are wide. What error that leaves in the
     variance is returned as `doubt`, and the excess is two of its standard errors larger than estimated.
     """
-    chain = links(simulation.architecture)
+    chain = read_chain(simulation.architecture)
     found: dict[Place, PivotNull] = {}
     drawn: list[int] = []
-    for i, link in enumerate(chain):
-        if site_place(link.site) not in places:
+    for i, step in enumerate(chain):
+        if step.place not in places:
             continue
-        if _gaussian(link.noun.weights) and _gaussian(link.noun.biases):
-            found[site_place(link.site)] = PivotNull(2.0 / link.site.fans[1])
+        if _gaussian(step.weights) and _gaussian(step.biases):
+            found[step.place] = PivotNull(2.0 / step.units)
             continue
-        _require_moments(link)
+        _require_moments(step)
         drawn.append(i)
     if drawn:
         name = (simulation.seed, "fourth moments", simulation.network.label)
         signal = simulation.inputs[0].astype(np.float64)
         estimated = _estimated(chain[: drawn[-1] + 1], signal.tobytes(), name)
-        found |= {site_place(chain[i].site): _measured(chain[i], estimated[i]) for i in drawn}
+        found |= {chain[i].place: _measured(chain[i], estimated[i]) for i in drawn}
     return found
 
 
@@ -77,37 +77,37 @@ def _gaussian(law: Initializer) -> bool:
     return law.gaussian or law.name == "zeros"
 
 
-def _require_moments(link: Link) -> None:
+def _require_moments(step: Step) -> None:
     """Refuse what has no eighth moment, or none that is known; and what no level was measured of."""
-    for law in (link.noun.weights, link.noun.biases):
+    for law in (step.weights, step.biases):
         if _gaussian(law):
             continue
         known = isinstance(law.law, Scaled) and math.isfinite(law.law.shape.eighth)
         if not known:
             msg = (
                 f"spread takes independent symmetric weights and biases with a finite eighth moment, which {law.label} of layer "
-                f"{link.site.layer} is not known to be"
+                f"{step.number} is not known to be"
             )
             raise UndecidableError(msg)
         if isinstance(law.law, Scaled) and law.law.shape not in _MEASURED:
-            msg = f"spread was not measured to hold its level with {law.label}, as layer {link.site.layer} has"
+            msg = f"spread was not measured to hold its level with {law.label}, as layer {step.number} has"
             raise UndecidableError(msg)
-    if link.site.fans[1] < LEAST_UNITS:
+    if step.units < LEAST_UNITS:
         msg = (
             f"spread takes layers of {LEAST_UNITS} units or more unless weights and biases are Gaussian: layer "
-            f"{link.site.layer} has {link.site.fans[1]}"
+            f"{step.number} has {step.units}"
         )
         raise UndecidableError(msg)
 
 
-def _measured(link: Link, found: PivotNull) -> PivotNull:
+def _measured(step: Step, found: PivotNull) -> PivotNull:
     """Refuse pivots of which no level was measured."""
     if found.variance <= 0.0 or math.isnan(found.variance):
-        msg = f"the pivot of layer {link.site.layer} does not vary between networks, or no drawn network is alive there"
+        msg = f"the pivot of layer {step.number} does not vary between networks, or no drawn network is alive there"
         raise UndecidableError(msg)
     if found.excess is not None and found.excess > LARGEST_EXCESS:
         msg = (
-            f"the pivot of layer {link.site.layer} is too far from normal for spread: its excess kurtosis is {found.excess:.3g}, "
+            f"the pivot of layer {step.number} is too far from normal for spread: its excess kurtosis is {found.excess:.3g}, "
             f"and levels were measured up to {LARGEST_EXCESS:g}"
         )
         raise UndecidableError(msg)
@@ -115,10 +115,10 @@ def _measured(link: Link, found: PivotNull) -> PivotNull:
 
 
 @lru_cache(maxsize=32)
-def _estimated(chain: tuple[Link, ...], signal: bytes, name: tuple[str, ...]) -> tuple[PivotNull, ...]:
+def _estimated(chain: tuple[Step, ...], signal: bytes, name: tuple[str, ...]) -> tuple[PivotNull, ...]:
     """What the pivot of every layer should vary by, from networks drawn for it."""
-    weights = max(link.site.fans[0] * link.site.fans[1] for link in chain)
-    total = sum(link.site.fans[0] * link.site.fans[1] for link in chain)
+    weights = max(step.fan_in * step.units for step in chain)
+    total = sum(step.fan_in * step.units for step in chain)
     networks = min(_MOST_NETWORKS, max(_FEWEST_NETWORKS, _WEIGHTS // total))
     size = max(1, _PIECE // weights)
     rng = named_generator(*name)
@@ -127,7 +127,7 @@ def _estimated(chain: tuple[Link, ...], signal: bytes, name: tuple[str, ...]) ->
         for start in range(0, networks, size)
     ]
     every = np.concatenate(pieces, axis=1)
-    return tuple(_averaged(link.site.fans[1], *every[:, :, layer]) for layer, link in enumerate(chain))
+    return tuple(_averaged(step.units, *every[:, :, layer]) for layer, step in enumerate(chain))
 
 
 def _averaged(units: int, second: Float64Array, fourth: Float64Array) -> PivotNull:
@@ -148,17 +148,17 @@ def _averaged(units: int, second: Float64Array, fourth: Float64Array) -> PivotNu
 
 
 def _conditional(
-    signal: Float64Array, chain: tuple[Link, ...], networks: int, rng: np.random.Generator
+    signal: Float64Array, chain: tuple[Step, ...], networks: int, rng: np.random.Generator
 ) -> Float64Array:
     """Var(y) and E (y - 1)^4 of every layer in some networks, shape (2, networks, layers); NaN where the signal is dead."""
     a = np.broadcast_to(signal, (networks, signal.size))
     found = np.full((2, networks, len(chain)), np.nan)
-    for layer, link in enumerate(chain):
-        fan_in, fan_out = link.site.fans
-        weights, biases = link.noun.weights, link.noun.biases
-        v = link.weight_variance * np.sum(a**2, axis=1) + link.bias_variance
+    for layer, step in enumerate(chain):
+        fan_in, fan_out = step.site.fans
+        weights, biases = step.weights, step.biases
+        v = step.weight_variance * np.sum(a**2, axis=1) + step.bias_variance
         alive = v > 0.0
-        of_weights, of_biases = _cumulants(weights, link.weight_variance), _cumulants(biases, link.bias_variance)
+        of_weights, of_biases = _cumulants(weights, step.weight_variance), _cumulants(biases, step.bias_variance)
         c4, c6, c8 = (
             (w * np.sum(a[alive] ** r, axis=1) + b) / v[alive] ** (r // 2)
             for r, w, b in zip((4, 6, 8), of_weights, of_biases, strict=True)
@@ -169,7 +169,7 @@ def _conditional(
             break
         w = weights.sample((networks, fan_out, fan_in), fan_in=fan_in, fan_out=fan_out, rng=rng)
         b = biases.sample((networks, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
-        a = np.asarray(link.activation(np.einsum("noi,ni->no", w, a) + b), dtype=np.float64)
+        a = np.asarray(step.activation(np.einsum("noi,ni->no", w, a) + b), dtype=np.float64)
     return found
 
 

@@ -11,8 +11,8 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
-from varprop.model.network import Place
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.numerics.moments import Moments
 from varprop.stats.floors import Skewed
 from varprop.stats.means import step_mean

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats import means
 from varprop.stats.influence import MOST_JOINT, column_problem, step_ratios
 from varprop.stats.outcome import Outcome
@@ -19,8 +20,7 @@ from varprop.verification.as_they_stand import plain_rate, surely
 from varprop.verification.columns import filled
 from varprop.verification.findings import Finding, Placed, UndecidableError, join_notes, judging
 from varprop.verification.forms import Form, form_of, is_product
-from varprop.verification.links import Measured
-from varprop.verification.questions import Question, SampleTable, Summed
+from varprop.verification.questions import Measured, Question, SampleTable, Summed
 
 _TEST = "cumulative_mean"
 ALONE = "of a user's own measurements 'preserved' compares later layers with the first (of gradients with the last)"

@@ -12,7 +12,7 @@ from scipy import special
 
 from varprop._limits import MAX_NETWORKS
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
+from varprop.model.network import Network, read_chain
 from varprop.stats import power
 from varprop.stats.equivalence import Decision
 from varprop.stats.identity import networks_to_show
@@ -27,7 +27,6 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
 from varprop.verification.findings import Evidence, Finding, UndecidableError
-from varprop.verification.links import links
 from varprop.verification.verdict import Allowance, forecast
 
 if TYPE_CHECKING:
@@ -377,10 +376,11 @@ def _profile(claim: Claim, network: Network, theory: str) -> dict[tuple[int, str
 
 def _relu_width(network: Network) -> int | None:
     """The width of a ReLU network whose variances are known; None of any other."""
-    chain = links(network)
+    if not network.is_chain:
+        return None
+    chain = read_chain(network)
     alike = len(set(network.widths)) == 1
     plain = all(
-        link.activation.name == "relu" and link.noun.weights.gaussian and link.noun.biases.name == "zeros"
-        for link in chain[:-1]
+        step.activation.name == "relu" and step.weights.gaussian and step.biases.name == "zeros" for step in chain[:-1]
     )
     return network.widths[0] if alike and plain else None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from varprop._typing import Float64Array
-from varprop.model.network import Place
+from varprop.model.quantities import QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.numerics.moments import Moments
 from varprop.stats.capital import Capital
 from varprop.verification.findings import UndecidableError, judging
@@ -143,3 +144,48 @@ def ask(questions: Sequence[Question[Answer]], simulation: Simulation) -> list[A
 def _summed(tables: Sequence[SampleTable]) -> tuple[Summed, ...]:
     with judging():
         return tuple(table.summed() for table in tables)
+
+
+class Measured:
+    """A simulation's values by quantity and place, always of shape (networks, inputs)."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def has(self, quantity: str) -> bool:
+        """Tell whether the quantity was recorded."""
+        return quantity in self._simulation.quantities
+
+    def at(self, quantity: str, place: Place) -> Float64Array:
+        """Values of one quantity at one place."""
+        values = self._simulation.column(quantity, place)
+        return values if values.ndim == 2 else values[:, None]
+
+    def table(self, quantity: str) -> tuple[Float64Array, tuple[Place, ...]]:
+        """All values of one quantity averaged over the inputs, (networks, places), in the order the signal travels.
+
+        Gradients travel from the last layer to the first.
+        """
+        values = self._simulation.values(quantity)
+        if values.ndim == 3:
+            values = values.mean(axis=2)
+        return values[:, ::-1] if _backward(quantity) else values, self.places(quantity)
+
+    def places(self, quantity: str) -> tuple[Place, ...]:
+        """Places of one quantity, in the order the signal travels."""
+        places = self._simulation.places(quantity)
+        return places[::-1] if _backward(quantity) else places
+
+    def require_separate_inputs(self) -> None:
+        """Refuse averages over several inputs: a step starts from each input's own value."""
+        if len(self._simulation.inputs) > 1 and not self._simulation.per_input:
+            msg = (
+                f"a step test needs the {len(self._simulation.inputs)} inputs apart, but they were averaged; "
+                "sample again with simulate(..., per_input=True)"
+            )
+            raise ValueError(msg)
+
+
+def _backward(quantity: str) -> bool:
+    """Tell whether a quantity travels from the last layer to the first."""
+    return QUANTITIES[quantity].place == "gradient"

@@ -11,8 +11,8 @@ from varprop._arguments import quoted
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Orthogonal
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network
-from varprop.verification.links import Link, links
+from varprop.model.network import Network, read_chain
+from varprop.model.sites import Step
 
 _GRADIENTS = ("gradient_variance", "loss_gradient_variance")
 _ROWS = ("most_distinct_rows", "fewest_distinct_rows")
@@ -28,7 +28,7 @@ class Reason:
     name: str
     meaning: str
     quantities: tuple[str, ...]
-    lacks: Callable[[str, int, tuple[Link, ...]], str]
+    lacks: Callable[[str, int, tuple[Step, ...]], str]
 
 
 def check_reason(name: str, quantity: str, layers: Sequence[int], network: Network) -> None:
@@ -40,7 +40,7 @@ def check_reason(name: str, quantity: str, layers: Sequence[int], network: Netwo
     >>> net = vp.mlp([8] * 3, activation="tanh", weights={"name": "constant", "value": 0.1})
     >>> check_reason("equal-units", "activation_variance", [1, 2], net)
     """
-    reason, chain = REASONS[name], links(network)
+    reason, chain = REASONS[name], read_chain(network)
     for layer in layers:
         if lacking := reason.lacks(quantity, layer, chain):
             msg = (
@@ -58,22 +58,22 @@ def _is_zero(law: Initializer) -> bool:
     return isinstance(law.law, Constant) and law.law.value == 0.0
 
 
-def _differing(link: Link) -> str:
+def _differing(step: Step) -> str:
     """Why a layer's units are not alike."""
-    for what, law in (("weights", link.noun.weights), ("biases", link.noun.biases)):
+    for what, law in (("weights", step.weights), ("biases", step.biases)):
         if not _is_constant(law):
-            return f"its layer {link.site.layer} has {what} {law.label}, which differ from unit to unit"
+            return f"its layer {step.number} has {what} {law.label}, which differ from unit to unit"
     return ""
 
 
-def _not_zero(link: Link, *, biases: bool = True) -> str:
-    for what, law in (("weights", link.noun.weights), ("biases", link.noun.biases))[: 2 if biases else 1]:
+def _not_zero(step: Step, *, biases: bool = True) -> str:
+    for what, law in (("weights", step.weights), ("biases", step.biases))[: 2 if biases else 1]:
         if not _is_zero(law):
-            return f"its layer {link.site.layer} has {what} {law.label}, which are not zero"
+            return f"its layer {step.number} has {what} {law.label}, which are not zero"
     return ""
 
 
-def _units_differ(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
+def _units_differ(quantity: str, layer: int, chain: tuple[Step, ...]) -> str:
     """Forward a unit's own weights count; its gradient, and so its update, also takes those of the layer above."""
     if quantity in _COLUMNS:
         if layer == 1:
@@ -86,12 +86,12 @@ def _units_differ(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
     own, above = chain[layer - 1], chain[layer]
     if lacking := _differing(own):
         return lacking
-    if not _is_constant(above.noun.weights):
-        return f"its layer {layer + 1} has weights {above.noun.weights.label}, which send each unit another gradient"
+    if not _is_constant(above.weights):
+        return f"its layer {layer + 1} has weights {above.weights.label}, which send each unit another gradient"
     return ""
 
 
-def _signal(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
+def _signal(quantity: str, layer: int, chain: tuple[Step, ...]) -> str:
     if quantity in (*_GRADIENTS, "gradient_second_moment"):
         if layer == len(chain):
             return f"layer {layer} is the last, whose gradient does not come from weights"
@@ -99,57 +99,55 @@ def _signal(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
     return _not_zero(chain[layer - 1])
 
 
-def _moves(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
+def _moves(quantity: str, layer: int, chain: tuple[Step, ...]) -> str:
     if len(chain) < 2:
         return "it has no hidden layer, and the weights of the output see the inputs"
     if quantity == "bias_change" and layer == len(chain):
         return f"layer {layer} is the last, whose biases are trained"
-    for link in chain:
-        if lacking := _not_zero(link):
+    for step in chain:
+        if lacking := _not_zero(step):
             return lacking
-    for link in chain[:-1]:
-        if np.asarray(link.activation(np.zeros(1))).item() != 0.0:
-            return f"{link.activation.label} is not 0 at 0"
+    for step in chain[:-1]:
+        if np.asarray(step.activation(np.zeros(1))).item() != 0.0:
+            return f"{step.activation.label} is not 0 at 0"
     return ""
 
 
-def _turns(quantity: str, layer: int, chain: tuple[Link, ...]) -> str:
+def _turns(quantity: str, layer: int, chain: tuple[Step, ...]) -> str:
     """The pivot is of one layer given the one below; second moments take all layers up to theirs."""
-    for link in chain[layer - 1 : layer] if quantity == "pivot" else chain[:layer]:
-        law, (fan_in, fan_out) = link.noun.weights, link.site.fans
+    for step in chain[layer - 1 : layer] if quantity == "pivot" else chain[:layer]:
+        law, (fan_in, fan_out) = step.weights, step.site.fans
         if not (isinstance(law.law, Orthogonal) and law.law.gain > 0.0):
-            return f"its layer {link.site.layer} has weights {law.label}"
+            return f"its layer {step.number} has weights {law.label}"
         if fan_out < fan_in:
-            return (
-                f"its layer {link.site.layer} has {fan_out} units for {fan_in} inputs, of which it keeps a part alone"
-            )
-        if not _is_zero(link.noun.biases):
-            return f"its layer {link.site.layer} has biases {link.noun.biases.label}"
+            return f"its layer {step.number} has {fan_out} units for {fan_in} inputs, of which it keeps a part alone"
+        if not _is_zero(step.biases):
+            return f"its layer {step.number} has biases {step.biases.label}"
     passed = {"preactivation_second_moment": chain[: layer - 1], "activation_second_moment": chain[:layer]}
-    for link in passed.get(quantity, ()):
-        if not _keeps_norms(link):
-            return f"its layer {link.site.layer} has {link.activation.label}, which changes norms"
+    for step in passed.get(quantity, ()):
+        if not _keeps_norms(step):
+            return f"its layer {step.number} has {step.activation.label}, which changes norms"
     return ""
 
 
-def _keeps_norms(link: Link) -> bool:
+def _keeps_norms(step: Step) -> bool:
     """Whether |phi(z)| = |z|, as of the identity and of the absolute value."""
-    ends = np.asarray(link.activation(np.array([1.0, -1.0])), dtype=np.float64)
-    return link.activation.homogeneous and bool((np.abs(ends) == 1.0).all())
+    ends = np.asarray(step.activation(np.array([1.0, -1.0])), dtype=np.float64)
+    return step.activation.homogeneous and bool((np.abs(ends) == 1.0).all())
 
 
-def _may_coincide(_quantity: str, _layer: int, chain: tuple[Link, ...]) -> str:
-    for link in chain:
-        if not link.noun.weights.continuous:
-            return f"its layer {link.site.layer} has weights {link.noun.weights.label}, whose law is not known to be continuous"
+def _may_coincide(_quantity: str, _layer: int, chain: tuple[Step, ...]) -> str:
+    for step in chain:
+        if not step.weights.continuous:
+            return f"its layer {step.number} has weights {step.weights.label}, whose law is not known to be continuous"
     return ""
 
 
-def _is_random(_quantity: str, _layer: int, chain: tuple[Link, ...]) -> str:
-    for link in chain:
-        for what, law in (("weights", link.noun.weights), ("biases", link.noun.biases)):
+def _is_random(_quantity: str, _layer: int, chain: tuple[Step, ...]) -> str:
+    for step in chain:
+        for what, law in (("weights", step.weights), ("biases", step.biases)):
             if not _is_constant(law):
-                return f"its layer {link.site.layer} has {what} {law.label}"
+                return f"its layer {step.number} has {what} {law.label}"
     return ""
 
 

@@ -7,21 +7,21 @@ samples in which it misleads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.laws import Constant, Custom, Orthogonal, Scaled
 from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Place, read_activations, read_dense, read_sites, site_place
+from varprop.model.network import Network, read_activations, read_chain, read_leaves, read_steps
 from varprop.model.shapes import Sparse, StudentT
+from varprop.model.sites import Place, Step
 from varprop.stats.floors import Floor, FloorLaw, FromNetworks, Refused, Units
-from varprop.theory.finite_width.chain import Slopes, read_chain
-from varprop.verification.links import links
+from varprop.theory.finite_width.chain import Slopes, read_stages
 
-_READER = "what the laws allow"
+READER = "what the laws allow"
 SECOND_MOMENTS = ("preactivation_second_moment", "activation_second_moment")
 _LIGHT_KURTOSIS, _HEAVY_KURTOSIS = 3.75, 4.5
 """Of Student's t with 12 and 8 degrees of freedom: down to these its t tests were measured, from so many networks on."""
@@ -30,15 +30,9 @@ _LIVING_WEIGHTS = 0.8
 """Of sparse weights, those of a unit that are not 0, on average: down to 8 inputs at density .1 they were measured."""
 
 
-def dense_layers(network: Network) -> Iterator[tuple[Place, Dense, tuple[int, int]]]:
-    """Yield place, layer and fans of every layer with weights."""
-    for site, layer in read_dense(network, _READER):
-        yield site_place(site), layer, site.fans
-
-
 def narrowest(network: Network) -> int:
     """Units of the narrowest layer with weights."""
-    return min(fans[1] for _, _, fans in dense_layers(network))
+    return min(step.units for step in read_steps(network, READER))
 
 
 def is_forward_product(network: Network) -> bool:
@@ -48,7 +42,7 @@ def is_forward_product(network: Network) -> bool:
     then has a fair coin for the side that it falls on, whatever its size.
     """
     return _two_half_lines(network) and all(
-        layer.biases.name == "zeros" and _flips(layer.weights, fans) for _, layer, fans in dense_layers(network)
+        step.biases.name == "zeros" and _flips(step.weights, step) for step in read_steps(network, READER)
     )
 
 
@@ -58,7 +52,7 @@ def is_forward_affine(network: Network) -> bool:
     Biases are random and symmetric about 0, or zero; the rest is as for `is_forward_product`.
     """
     return _two_half_lines(network) and all(
-        _flips(layer.biases, fans) and _flips(layer.weights, fans) for _, layer, fans in dense_layers(network)
+        _flips(step.biases, step) and _flips(step.weights, step) for step in read_steps(network, READER)
     )
 
 
@@ -68,20 +62,20 @@ def is_backward_product(network: Network) -> bool:
     That takes signs of columns too, and that no living unit's pre-activation is 0: there phi' is that of neither side. A
     lattice law, as of signs or of sparse weights, meets 0. Under the identity nothing is asked of signs.
     """
-    identity = all(phi.name == "linear" for phi in read_activations(network, _READER))
+    identity = all(phi.name == "linear" for phi in read_activations(network, READER))
     return _two_half_lines(network) and all(
-        _flips(layer.weights, fans)
-        and _flips(layer.biases, fans)
-        and (identity or layer.weights.continuous or layer.biases.continuous)
-        for _, layer, fans in dense_layers(network)
+        _flips(step.weights, step)
+        and _flips(step.biases, step)
+        and (identity or step.weights.continuous or step.biases.continuous)
+        for step in read_steps(network, READER)
     )
 
 
 def independent_rows(network: Network) -> bool:
     """Tell whether units of a layer are alike, given the layer below, so that variances over them have constant shares."""
     return all(
-        (isinstance(layer.weights.law, Scaled | Orthogonal) or layer.weights.name == "zeros")
-        for _, layer, _ in dense_layers(network)
+        (isinstance(step.weights.law, Scaled | Orthogonal) or step.weights.name == "zeros")
+        for step in read_steps(network, READER)
     )
 
 
@@ -92,9 +86,9 @@ def directionless(network: Network) -> bool:
     signal one of fixed norm, to which biases add a share that depends on how large the signal is.
     """
     return all(
-        (layer.weights.gaussian and (layer.biases.gaussian or layer.biases.name == "zeros"))
-        or (isinstance(layer.weights.law, Orthogonal) and layer.biases.name == "zeros")
-        for _, layer, _ in dense_layers(network)
+        (step.weights.gaussian and (step.biases.gaussian or step.biases.name == "zeros"))
+        or (isinstance(step.weights.law, Orthogonal) and step.biases.name == "zeros")
+        for step in read_steps(network, READER)
     )
 
 
@@ -105,17 +99,17 @@ def without_spread(network: Network, quantity: str) -> frozenset[Place]:
     identity or the absolute value hands on.
     """
     found: set[Place] = set()
-    constant, kept = True, quantity in (*SECOND_MOMENTS, "conditional_variance")
-    for site in read_sites(network, _READER):
-        layer = site.noun
+    constant, kept = True, quantity in (*SECOND_MOMENTS, "conditional_variance") and network.is_chain
+    for site in read_leaves(network, READER):
+        layer = site.layer
         if isinstance(layer, Dense):
             constant = constant and isinstance(layer.weights.law, Constant) and isinstance(layer.biases.law, Constant)
             isometry = isinstance(layer.weights.law, Orthogonal) and site.fans[1] >= site.fans[0]
             kept = kept and isometry and layer.biases.name == "zeros"
         else:
-            kept = kept and layer.name in {"linear", "abs"}
+            kept = kept and isinstance(layer, Activation) and layer.name in {"linear", "abs"}
         if constant or kept:
-            found.add(site_place(site))
+            found.add(site.place)
     return frozenset(found)
 
 
@@ -138,8 +132,8 @@ def declared_symmetric(network: object) -> str:
     >>> declared_symmetric(mlp([4, 4], activation="relu", weights=own))
     'weights declared symmetric by their author'
     """
-    layers = [layer for _, layer, _ in dense_layers(network)] if isinstance(network, Network) else []
-    told = {"weights": [layer.weights for layer in layers], "biases": [layer.biases for layer in layers]}
+    steps = read_steps(network, READER) if isinstance(network, Network) else ()
+    told = {"weights": [step.weights for step in steps], "biases": [step.biases for step in steps]}
     roles = [role for role, laws in told.items() if any(law.symmetry_declared for law in laws)]
     return f"{' and '.join(roles)} declared symmetric by their author" if roles else ""
 
@@ -155,7 +149,7 @@ class Tail:
 
 def heaviest_tail(network: Network) -> Tail:
     """Return what the heaviest tail among all laws of weights and biases asks for."""
-    tails = [_tail(law, fans) for _, layer, fans in dense_layers(network) for law in (layer.weights, layer.biases)]
+    tails = [_tail(law, step.site.fans) for step in read_steps(network, READER) for law in (step.weights, step.biases)]
     return max(tails, key=lambda tail: (bool(tail.reason), tail.networks))
 
 
@@ -201,38 +195,38 @@ def pivot_excess(network: Network, place: Place) -> float:
 
     Given the layer below, a unit's excess is that of its weights times sum a^4 / (sum a^2)^2, which is at most 1.
     """
-    for at, layer, fans in dense_layers(network):
-        if at != place:
+    for step in read_steps(network, READER):
+        if step.place != place:
             continue
-        laws = [law for law in (layer.weights, layer.biases) if isinstance(law.law, Scaled | Custom)]
-        excesses = [0.0, *(law.kurtosis(*fans) - 3.0 for law in laws if law.variance(*fans) > 0.0)]
+        laws = [law for law in (step.weights, step.biases) if isinstance(law.law, Scaled | Custom)]
+        excesses = [0.0, *(law.kurtosis(*step.site.fans) - 3.0 for law in laws if law.variance(*step.site.fans) > 0.0)]
         if np.isfinite(excesses).all():
-            return (2.0 + max(excesses)) / fans[1]
+            return (2.0 + max(excesses)) / step.units
     msg = f"no bound is known for the variance of the pivot at layer {place[0]} of {network.label}"
     raise UnsupportedError(msg)
 
 
 def _two_half_lines(network: Network) -> bool:
     """Whether every activation is two half lines, and there is at most one after each layer with weights."""
-    if not all(phi.homogeneous for phi in read_activations(network, _READER)):
+    if not all(phi.homogeneous for phi in read_activations(network, READER)):
         return False
     try:
-        links(network)
+        read_chain(network)
     except UnsupportedError:
         return False
     return True
 
 
-def _flips(law: Initializer, fans: tuple[int, int]) -> bool:
+def _flips(law: Initializer, step: Step) -> bool:
     """Whether flipping signs leaves the law: independent entries symmetric about 0, or a Haar matrix."""
-    return law.symmetric and law.has_variance and law.mean(*fans) == 0.0
+    return law.symmetric and law.has_variance and law.mean(*step.site.fans) == 0.0
 
 
 def has_law(network: Network) -> bool:
     """Tell whether the law of the layers' norms is known: two slopes, Gaussian weights, no biases."""
     return all(
-        link.activation.homogeneous and link.noun.weights.gaussian and link.noun.biases.name == "zeros"
-        for link in links(network)
+        step.activation.homogeneous and step.weights.gaussian and step.biases.name == "zeros"
+        for step in read_chain(network)
     )
 
 
@@ -247,15 +241,15 @@ def dead_probabilities(network: Network) -> dict[int, float]:
     """
     found: dict[int, float] = {}
     log_alive = 0.0
-    for stage in read_chain(network).stages:
+    for stage in read_stages(network).stages:
         response = stage.response
         if stage.bias_variance > 0.0 or not isinstance(response, Slopes) or not stage.atomless:
             msg = (
                 f"dead_rate takes zero biases, positively homogeneous activations and weights without atoms; layer "
-                f"{stage.layer} of {network.label} has others"
+                f"{stage.number} of {network.label} has others"
             )
             raise UnsupportedError(msg)
         if response.can_die:
             log_alive += math.log1p(-(2.0**-stage.units))
-        found[stage.layer] = 0.0 - math.expm1(log_alive)
+        found[stage.number] = 0.0 - math.expm1(log_alive)
     return found

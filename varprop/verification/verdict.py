@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from varprop.model.network import Place
+from varprop.model.sites import Place
 from varprop.stats import equivalence, ladder, multiple
 from varprop.stats.equivalence import Decision
 from varprop.stats.identity import Identity

@@ -162,8 +162,7 @@ class _Linear:
 
 def _jumps(layer: LayerMoments) -> bool:
     """Tell whether phi jumps, so that phi' has a delta function and E[phi'^2] is infinite."""
-    activation = layer.stage.activation
-    return activation is not None and bool(activation.jumps)
+    return bool(layer.stage.activation.jumps)
 
 
 def _moments(layer: LayerMoments) -> LocalMoments:
@@ -188,5 +187,4 @@ def _is_straight(layer: LayerMoments, slopes: Slopes) -> bool:
 
 def slope_at_zero(layer: LayerMoments) -> float:
     """phi'(0) of a layer, as the engine takes it."""
-    activation = layer.stage.activation
-    return 1.0 if activation is None else float(activation.slope(np.zeros(1))[0])
+    return float(layer.stage.activation.slope(np.zeros(1))[0])

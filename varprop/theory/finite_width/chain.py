@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,9 @@ from varprop._typing import Float64Array
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.inputs import check_inputs, real_array
-from varprop.model.layers import Dense, UnsupportedError
-from varprop.model.network import Network, Site, read_sites
+from varprop.model.layers import UnsupportedError
+from varprop.model.network import Network, read_chain, read_sites
+from varprop.model.sites import Site, Step
 
 
 class Slopes(NamedTuple):
@@ -40,35 +41,21 @@ class Slopes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A weight layer, what its laws' moments are at its fans, and the activation after it, if there is one.
+class Stage(Step):
+    """A layer with weights and the activation after it, with what finite width asks of its laws: their excess kurtosis."""
 
-    ``atomless`` says that z is 0 only where all of what the layer receives is, and its biases are.
-    """
-
-    layer: int
-    module: str
-    fan_in: int
-    units: int
-    weight_variance: float
-    bias_variance: float
     weight_excess: float
     bias_excess: float
     gaussian: bool
-    atomless: bool
-    activation: Activation | None = None
-    activation_module: str | None = None
 
     @property
-    def gain(self) -> float:
-        """fan_in Var(W): the factor on the mean square of the signal."""
-        return self.fan_in * self.weight_variance
+    def atomless(self) -> bool:
+        """Whether z is 0 only where all of what the layer receives is, and its biases are."""
+        return self.layer.weights.continuous or self.layer.biases.continuous
 
     @property
     def response(self) -> Slopes | Activation:
         """Slopes, where all of the activation is in them (those of the identity if there is none), else itself."""
-        if self.activation is None:
-            return Slopes(1.0, 1.0)
         if not self.activation.homogeneous:
             return self.activation
         sides = self.activation(np.array([1.0, -1.0])) ** 2
@@ -83,24 +70,11 @@ class Chain:
     stages: tuple[Stage, ...]
 
 
-def read_chain(network: Network) -> Chain:
+def read_stages(network: Network) -> Chain:
     """Read a network as a chain of weight layers."""
-    lead: list[Site] = []
-    stages: list[Stage] = []
-    for site in read_sites(network, "finite-width theory"):
-        if isinstance(site.noun, Dense):
-            stages.append(_stage(site, site.noun))
-        elif not stages:
-            lead.append(site)
-        elif stages[-1].activation is not None:
-            msg = (
-                f"module {site.module} ({site.noun.label}) follows another activation; finite-width theory takes at most "
-                "one between two weight layers: put a Dense between them or write them as one Activation"
-            )
-            raise UnsupportedError(msg)
-        else:
-            stages[-1] = _with_activation(stages[-1], site, site.noun)
-    return Chain(tuple(lead), tuple(stages))
+    steps = read_chain(network, "finite-width theory", lead=True)
+    lead = tuple(site for site in read_sites(network, "finite-width theory") if not site.number)
+    return Chain(lead, tuple(_stage(step) for step in steps))
 
 
 def read_inputs(network: Network, chain: Chain, inputs: ArrayLike | int | None) -> Float64Array:
@@ -128,8 +102,8 @@ def through_lead(chain: Chain, x: Float64Array) -> list[Float64Array]:
     """Send one input through the activations before the first weight layer: itself, and what each of them returns."""
     signals = [x]
     for site in chain.lead:
-        if isinstance(site.noun, Activation):  # the lead holds nothing else
-            signals.append(np.asarray(site.noun(signals[-1]), dtype=np.float64))
+        if isinstance(site.layer, Activation):  # the lead holds nothing else
+            signals.append(np.asarray(site.layer(signals[-1]), dtype=np.float64))
     if not signals[-1].any() and chain.stages[0].bias_variance == 0:
         msg = "an input is zero where the first weights meet it: without biases nothing propagates; pass another input"
         raise ValueError(msg)
@@ -146,25 +120,18 @@ def one_signal(network: Network, chain: Chain, inputs: ArrayLike | None) -> Floa
     return through_lead(chain, x[0])[-1]
 
 
-def _stage(site: Site, noun: Dense) -> Stage:
-    weight, weight_excess = _moments(noun.weights, site, "weights")
-    bias, bias_excess = _moments(noun.biases, site, "biases")
+def _stage(step: Step) -> Stage:
+    weight, weight_excess = _moments(step.weights, step.site, "weights")
+    bias, bias_excess = _moments(step.biases, step.site, "biases")
     return Stage(
-        layer=site.layer,
-        module=site.module,
-        fan_in=site.fans[0],
-        units=site.fans[1],
-        weight_variance=weight,
-        bias_variance=bias,
+        site=step.site,
+        layer=step.layer,
+        sources=step.sources,
+        after=step.after,
         weight_excess=weight_excess,
         bias_excess=bias_excess,
-        gaussian=(weight == 0 or noun.weights.gaussian) and (bias == 0 or noun.biases.gaussian),
-        atomless=noun.weights.continuous or noun.biases.continuous,
+        gaussian=(weight == 0 or step.weights.gaussian) and (bias == 0 or step.biases.gaussian),
     )
-
-
-def _with_activation(stage: Stage, site: Site, noun: Activation) -> Stage:
-    return replace(stage, activation=noun, activation_module=site.module)
 
 
 def _moments(law: Initializer, site: Site, role: str) -> tuple[float, float]:
@@ -172,19 +139,19 @@ def _moments(law: Initializer, site: Site, role: str) -> tuple[float, float]:
     if not law.iid:
         msg = (
             f"finite-width theory takes {role} of a built-in law with independent entries; {law.label} (layer "
-            f"{site.layer}) is not known to be one. Compare with mean-field theory instead, or, for orthogonal weights "
+            f"{site.number}) is not known to be one. Compare with mean-field theory instead, or, for orthogonal weights "
             "under a piecewise linear activation, see finite_width_law(..., orthogonal=True) of the same network with "
             "Gaussian weights"
         )
         raise UnsupportedError(msg)
     if not law.symmetric:
-        msg = f"finite-width theory takes {role} of mean 0, but {law.label} has a mean at layer {site.layer}"
+        msg = f"finite-width theory takes {role} of mean 0, but {law.label} has a mean at layer {site.number}"
         raise UnsupportedError(msg)
     variance = law.variance(*site.fans)
     excess = 0.0 if variance == 0 else law.kurtosis(*site.fans) - 3
     if excess == math.inf:
         msg = (
-            f"finite-width theory needs {role} with a fourth moment, and {law.label} (layer {site.layer}) has none; "
+            f"finite-width theory needs {role} with a fourth moment, and {law.label} (layer {site.number}) has none; "
             "take more than 4 degrees of freedom, or compare with mean-field theory"
         )
         raise UnsupportedError(msg)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from varprop._arguments import checked, quoted
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network
-from varprop.theory.finite_width.chain import Slopes, Stage, one_signal, read_chain
+from varprop.theory.finite_width.chain import Slopes, Stage, one_signal, read_stages
 from varprop.theory.finite_width.factors import ChiSquare, Factor, Narrowing, Share
 from varprop.theory.finite_width.law import FiniteWidthLaw, LawQuantity
 
@@ -87,7 +87,7 @@ def finite_width_law(
     >>> law.dead_probability
     0.125
     """
-    chain = read_chain(network)
+    chain = read_stages(network)
     if isinstance(layer, bool) or not hasattr(layer, "__index__") or not 1 <= layer <= len(chain.stages):
         msg = f"layer must be an integer from 1 to {len(chain.stages)}, got {quoted(layer)}"
         raise ValueError(msg)
@@ -102,7 +102,7 @@ def finite_width_law(
     square = float(np.mean(one_signal(network, chain, inputs) ** 2))
     index = layer - 1
     below, here = chain.stages[:index], chain.stages[index]
-    if quantity == "activation_second_moment" and here.activation is None:
+    if quantity == "activation_second_moment" and here.activation_site is None:
         msg = f"layer {layer} has no activation; ask for its preactivation_second_moment"
         raise ValueError(msg)
 
@@ -173,7 +173,7 @@ def _slopes(stage: Stage) -> Slopes:
     if isinstance(response, Slopes):
         return response
     msg = (
-        f"{response.label} (layer {stage.layer}) is not positively homogeneous, so that the law of its layers has no "
+        f"{response.label} (layer {stage.number}) is not positively homogeneous, so that the law of its layers has no "
         "closed form; layer_moments has means and variances to order 1/width"
     )
     raise UnsupportedError(msg)
@@ -183,8 +183,8 @@ def _check(stage: Stage) -> None:
     """Refuse what has no law of this kind, saying what would."""
     if not stage.gaussian or stage.bias_variance > 0:
         what = "biases" if stage.bias_variance > 0 else "weights that are not Gaussian"
-        msg = f"layer {stage.layer} has {what}: its law has no closed form; layer_moments has the mean and variance"
+        msg = f"layer {stage.number} has {what}: its law has no closed form; layer_moments has the mean and variance"
         raise UnsupportedError(msg)
     if stage.weight_variance == 0 or max(_slopes(stage)) == 0:
-        msg = f"layer {stage.layer} sends everything to 0: ln q does not exist; use weights of positive variance"
+        msg = f"layer {stage.number} sends everything to 0: ln q does not exist; use weights of positive variance"
         raise ValueError(msg)

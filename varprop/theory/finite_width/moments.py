@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from varprop._arguments import checked
 from varprop._typing import Float64Array
 from varprop.model.network import Network
-from varprop.theory.finite_width.chain import Chain, Stage, one_signal, read_chain
+from varprop.theory.finite_width.chain import Chain, Stage, one_signal, read_stages
 from varprop.theory.finite_width.recursion import LayerSignal, Preactivation, through_activation, through_weights
 
 SMALL = 0.1
@@ -43,7 +43,7 @@ class LayerMoments:
     @property
     def layer(self) -> int:
         """1 is the first layer with weights."""
-        return self.stage.layer
+        return self.stage.number
 
     @property
     def mean(self) -> float:
@@ -120,7 +120,7 @@ def layer_moments(network: Network, *, inputs: ArrayLike | None = None) -> tuple
     >>> round(layers[-1].kurtosis, 6), layers[-1].exact
     (5.903959, True)
     """
-    chain = read_chain(network)
+    chain = read_stages(network)
     layers = forward_moments(chain, one_signal(network, chain, inputs))
     warn_where_wide_of_the_mark(layers, stacklevel=3)
     return layers
@@ -134,7 +134,7 @@ def forward_moments(chain: Chain, signal: Float64Array) -> tuple[LayerMoments, .
     for stage in chain.stages:
         z = through_weights(below, stage)
         if z.mean_field == 0:
-            msg = f"the pre-activations of layer {stage.layer} are exactly 0 in every network: there is no law to speak of"
+            msg = f"the pre-activations of layer {stage.number} are exactly 0 in every network: there is no law to speak of"
             raise ValueError(msg)
         above = through_activation(z, stage)
         layers.append(LayerMoments(stage=stage, below=below, preactivation=z, activation=above))

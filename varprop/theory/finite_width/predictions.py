@@ -16,7 +16,7 @@ from varprop._typing import Float64Array
 from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
 from varprop.theory.finite_width.backward import gradient_moments
-from varprop.theory.finite_width.chain import Chain, read_chain, read_inputs, through_lead
+from varprop.theory.finite_width.chain import Chain, read_inputs, read_stages, through_lead
 from varprop.theory.finite_width.moments import LayerMoments, moments_of_signals, warn_where_wide_of_the_mark
 
 
@@ -101,7 +101,7 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
     >>> [(r.layer, round(r.predicted, 4), round(r.predicted_sd, 4), r.exact) for r in rows[:2]]
     [(1, 2.0, 0.3536, True), (2, 2.0, 0.6688, True)]
     """
-    chain = read_chain(network)
+    chain = read_stages(network)
     _warn_of_jumps(chain)
     x = read_inputs(network, chain, inputs)
     signals = [through_lead(chain, one) for one in x]
@@ -118,7 +118,7 @@ def finite_width_predictions(network: Network, *, inputs: ArrayLike | int | None
 
 def _warn_of_jumps(chain: Chain) -> None:
     """Say why gradients are missing, where they are."""
-    jumping = dict.fromkeys(s.activation.label for s in chain.stages[:-1] if s.activation and s.activation.jumps)
+    jumping = dict.fromkeys(s.activation.label for s in chain.stages[:-1] if s.activation.jumps)
     if jumping:
         msg = (
             f"finite-width theory has no gradients below {', '.join(jumping)}, which jumps: phi' has no second moment; "
@@ -131,22 +131,22 @@ def _given(chain: Chain, signals: list[Float64Array]) -> Iterator[FiniteWidthPre
     """Activations before the first weights, in which nothing is random."""
     for site, signal in zip(chain.lead, signals[1:], strict=True):
         square = float(np.mean(signal**2))
-        yield FiniteWidthPrediction(site.layer, site.module, "activation_second_moment", square, 0.0, True, True)
+        yield FiniteWidthPrediction(site.number, site.module, "activation_second_moment", square, 0.0, True, True)
 
 
 def _random(layers: tuple[LayerMoments, ...]) -> Iterator[FiniteWidthPrediction]:
     for layer in layers:
         stage, z = layer.stage, layer.preactivation
-        here = partial(_row, stage.layer, stage.module)
+        here = partial(_row, *stage.place)
         exact, sd_exact = z.mean_exact, z.variance_exact
         yield here("preactivation_second_moment", z.mean, layer.variance, exact=exact, sd_exact=exact and sd_exact)
         yield here("conditional_variance", z.mean, z.variance, exact=exact, sd_exact=exact and sd_exact)
         # Given Q the mean is 1; the variance has Q in it only where z is not Gaussian.
         fixed = stage.gaussian or (exact and sd_exact and z.variance == 0)
         yield here("pivot", 1.0, (2 + z.fourth_cumulant / z.square) / stage.units, exact=True, sd_exact=fixed)
-        if stage.activation_module is not None:
+        if stage.activation_site is not None:
             a = layer.activation
-            above = partial(_row, stage.layer, stage.activation_module)
+            above = partial(_row, *stage.activation_site.place)
             yield above(
                 "activation_second_moment",
                 a.mean,
@@ -156,7 +156,7 @@ def _random(layers: tuple[LayerMoments, ...]) -> Iterator[FiniteWidthPrediction]
             )
     gradients = gradient_moments(layers)
     for layer, g in zip(layers[len(layers) - len(gradients) :], gradients, strict=True):
-        here = partial(_row, layer.stage.layer, layer.stage.module)
+        here = partial(_row, *layer.stage.place)
         yield here("gradient_second_moment", g.mean, g.variance, exact=g.mean_exact, sd_exact=g.variance_exact)
         yield here(
             "weight_gradient_second_moment",

@@ -115,7 +115,7 @@ def _expanded(z: Preactivation, phi: Activation, stage: Stage) -> LayerSignal:
     """To order 1/width; exact where z is known to be Gaussian with a variance that does not fluctuate."""
     if stage.bias_variance > 0 and stage.bias_excess != 0:
         msg = (
-            f"layer {stage.layer} has biases that are not Gaussian before {phi.label}: its pre-activations stay "
+            f"layer {stage.number} has biases that are not Gaussian before {phi.label}: its pre-activations stay "
             "non-Gaussian however wide the layer below, and no expansion in 1/width is about mean-field theory"
         )
         raise UnsupportedError(msg)

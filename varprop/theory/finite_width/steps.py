@@ -16,50 +16,48 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.model.network import Network, Site
+from varprop.model.network import Network
+from varprop.model.sites import Site
 from varprop.theory.finite_width.backward import slope_at_zero
-from varprop.theory.finite_width.chain import Slopes, read_chain, read_inputs, through_lead
+from varprop.theory.finite_width.chain import Slopes, read_inputs, read_stages, through_lead
 from varprop.theory.finite_width.moments import LayerMoments, moments_of_signals
 from varprop.theory.finite_width.recursion import through_activation
-from varprop.theory.rules import Theory
-from varprop.theory.state import State, advance
+from varprop.theory.state import GradientState, State
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSteps:
-    """The rule that takes a measured state through one site of a network.
+    """What finite width makes of the state after one site of a network, if the one before was measured.
 
     ``shares`` has, by the activation's module, what E[phi^2] is relative to that of a Gaussian z, for each input;
     ``factors``, by the module of a layer with weights, the whole factor on the gradient from it to the layer below, where
     that is finite width's own.
     """
 
-    theory: Theory
     shares: dict[str, Float64Array]
     factors: dict[str, float]
 
-    def __call__(self, site: Site, state: State) -> State:
-        """State after the site."""
-        after = advance(site.noun, state, site, self.theory)
+    def __call__(self, site: Site, after: State) -> State:
+        """Correct the state after the site."""
         if site.module in self.shares:
             after = replace(after, carried=after.carried * self.shares[site.module])
         if not self.factors:
             return after
         factor = self.factors.get(site.module, 1.0)
-        return replace(after, backward=lambda: np.full_like(after.q, factor))
+        return replace(after, backward=lambda gradient: GradientState(gradient.square * factor))
 
 
-def measured_steps(network: Network, theory: Theory, inputs: Float64Array) -> MeasuredSteps:
-    """Work out the rule for a network and its inputs, shape (inputs, input_size)."""
-    chain = read_chain(network)
+def measured_steps(network: Network, inputs: Float64Array) -> MeasuredSteps:
+    """Work out the corrections for a network and its inputs, shape (inputs, input_size)."""
+    chain = read_stages(network)
     x = read_inputs(network, chain, inputs)
     which, distinct = moments_of_signals(chain, [through_lead(chain, one)[-1] for one in x])
     shares = {
-        layers[0].stage.activation_module: np.array([_share(layer) for layer in layers])[which]
+        site.module: np.array([_share(layer) for layer in layers])[which]
         for layers in zip(*distinct, strict=True)
-        if layers[0].stage.activation_module is not None
+        if (site := layers[0].stage.activation_site) is not None
     }
-    return MeasuredSteps(theory, shares, _factors(distinct[0]))
+    return MeasuredSteps(shares, _factors(distinct[0]))
 
 
 def _share(layer: LayerMoments) -> float:
@@ -88,6 +86,6 @@ def _factors(layers: tuple[LayerMoments, ...]) -> dict[str, float]:
         passed = (1 - gone) * response.second * living + gone * at_zero * dead
         at_risk = (1 - gone) * ((1 - off) * living + off * dead) + gone * dead
         gain = above.stage.units * above.stage.weight_variance
-        found[above.stage.module] = gain * (passed / at_risk)
+        found[above.stage.site.module] = gain * (passed / at_risk)
         living, dead = (1 - off) * living, dead if at_zero else 0.0
     return found

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from varprop._arguments import quoted
-from varprop.model.network import Network
+from varprop.model.network import Network, read_chain
 from varprop.model.simulation import Samples, Simulation
 from varprop.stats.outcome import Outcome
 from varprop.verification.claims import TESTS, Claim, Null
 from varprop.verification.compare import gather
 from varprop.verification.findings import Evidence
-from varprop.verification.links import links
 from varprop.verification.questions import Question
 from varprop.verification.validity import has_law
 
@@ -49,14 +48,11 @@ def null_is_exact(test: str, network: Network) -> bool:
         return kind == "always"
     if kind == "norms":
         return has_law(network)
-    chain = links(network)
+    chain = read_chain(network)
     products = all(
-        link.activation.homogeneous and link.noun.weights.symmetric and link.noun.biases.name == "zeros"
-        for link in chain
+        step.activation.homogeneous and step.weights.symmetric and step.biases.name == "zeros" for step in chain
     )
-    gaussian = all(
-        link.noun.weights.gaussian and (link.noun.biases.gaussian or link.noun.biases.name == "zeros") for link in chain
-    )
+    gaussian = all(step.weights.gaussian and (step.biases.gaussian or step.biases.name == "zeros") for step in chain)
     return products or (kind == "steps" and gaussian)
 
 

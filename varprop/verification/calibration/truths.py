@@ -10,9 +10,9 @@ import numpy as np
 from varprop._typing import Float64Array
 from varprop.engine.simulate import simulate
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place, site_place
+from varprop.model.network import Network, read_chain
 from varprop.model.simulation import Samples, Simulation
-from varprop.verification.links import links
+from varprop.model.sites import Place
 from varprop.verification.validity import has_law
 
 Source = Literal["auto", "law", "norms", "engine"]
@@ -41,10 +41,8 @@ def draw(
 def has_forward_law(network: Network) -> bool:
     """Tell whether the law of the layers' norms is known on the way forward: Gaussian biases do no harm to it."""
     return all(
-        link.activation.homogeneous
-        and link.noun.weights.gaussian
-        and (link.noun.biases.gaussian or link.noun.biases.name == "zeros")
-        for link in links(network)
+        step.activation.homogeneous and step.weights.gaussian and (step.biases.gaussian or step.biases.name == "zeros")
+        for step in read_chain(network)
     )
 
 
@@ -67,9 +65,9 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
     columns: dict[str, list[Float64Array]] = {name: [] for name in RECORDED if name != "activation_mean"}
     places: dict[str, list[Place]] = {name: [] for name in columns}
     squares = np.full(n_networks, float(network.widths[0]))  # of the signal below, summed over its units
-    for link in links(network):
-        units = link.site.fans[1]
-        v = link.weight_variance * squares + link.bias_variance
+    for step in read_chain(network):
+        units = step.units
+        v = step.weight_variance * squares + step.bias_variance
         up = rng.binomial(units, 0.5, size=n_networks)
         positive = 2.0 * rng.standard_gamma(up / 2.0)
         negative = 2.0 * rng.standard_gamma((units - up) / 2.0)
@@ -79,10 +77,10 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
             "preactivation_second_moment": v * total / units,
             "pivot": np.where(v > 0.0, total / units, np.nan),
         }
-        slopes = np.asarray(link.activation(np.array([1.0, -1.0])), dtype=np.float64)
+        slopes = np.asarray(step.activation(np.array([1.0, -1.0])), dtype=np.float64)
         squares = v * (slopes[0] ** 2 * positive + slopes[1] ** 2 * negative)
-        if link.activation_site is not None:
-            at_zero = link.activation.slope(np.zeros(1)).item() ** 2
+        if step.activation_site is not None:
+            at_zero = step.activation.slope(np.zeros(1)).item() ** 2
             among = (slopes[0] ** 2 * up + slopes[1] ** 2 * (units - up)) / units
             after = {
                 "activation_second_moment": squares / units,
@@ -90,9 +88,9 @@ def layer_norms(network: Network, *, n_networks: int, rng: np.random.Generator) 
             }
             for name, column in after.items():
                 columns[name].append(column)
-                places[name].append(site_place(link.activation_site))
+                places[name].append(step.activation_site.place)
         for name, column in found.items():
             columns[name].append(column)
-            places[name].append(site_place(link.site))
+            places[name].append(step.place)
     samples = {name: Samples(np.column_stack(found), tuple(places[name])) for name, found in columns.items() if found}
     return Simulation(network=network, inputs=np.ones((1, network.widths[0])), samples=samples, method="law of norms")

@@ -8,8 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from varprop.model.network import Network, Place
+from varprop.model.network import Network, read_chain
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats import equivalence
 from varprop.stats.growth import GrowthRate
 from varprop.stats.outcome import Outcome
@@ -20,7 +21,6 @@ from varprop.verification.claims import Claim, Null, StatedBound, Test, register
 from varprop.verification.columns import beyond_bound, places_of
 from varprop.verification.findings import Evidence, Finding, UndecidableError, beyond, join_notes
 from varprop.verification.forms import Form, form_of
-from varprop.verification.links import links
 from varprop.verification.questions import Question, Summed
 from varprop.verification.tests import of_depth
 from varprop.verification.validity import dead_probabilities, has_law
@@ -61,14 +61,14 @@ def mean_squared_slope(network: Network) -> float:
     if not has_law(network) or network.depth == 1:
         return alive
     dead = dead_probabilities(network)[network.depth - 1]
-    at_zero = links(network)[-1].activation.slope(np.zeros(1)).item() ** 2
+    at_zero = read_chain(network)[-1].activation.slope(np.zeros(1)).item() ** 2
     return (1.0 - dead) * alive + dead * at_zero
 
 
 def mean_activation(network: Network) -> float:
     """Mean activation of the last layer, where the law of norms is known: E[sqrt(v)] times the mean under unit variance."""
     law = finite_width_law(network, network.depth, quantity="conditional_variance")
-    return law.moment(0.5) * float(links(network)[-1].activation.mean(1.0))
+    return law.moment(0.5) * float(read_chain(network)[-1].activation.mean(1.0))
 
 
 def _mean_field(network: Network, quantity: str) -> list[float]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from varprop._arguments import quoted
-from varprop.model.network import Network, Place
+from varprop.model.network import Network
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats import effects, growth, means
 from varprop.stats.influence import MOST_JOINT, check_measured, column_problem
 from varprop.stats.outcome import Outcome
@@ -23,9 +24,8 @@ from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import filled, in_layers
 from varprop.verification.findings import Evidence, Finding, Placed, UndecidableError, about_one, join_notes, judging
 from varprop.verification.forms import Form, form_of, is_product
-from varprop.verification.links import Measured
 from varprop.verification.own import ALONE, is_own, kept_findings, with_level
-from varprop.verification.questions import Question, SampleTable, Summed
+from varprop.verification.questions import Measured, Question, SampleTable, Summed
 
 QUANTITIES = (
     "preactivation_variance",

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from varprop._arguments import quoted
 from varprop._typing import Float64Array
-from varprop.model.network import Place
 from varprop.model.quantities import TRAINING_QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats.chances import chance_of_share
 from varprop.stats.identity import Identity as Agreement
 from varprop.stats.identity import agreeing, holding_share, identity, largest_group

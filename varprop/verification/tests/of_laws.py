@@ -13,8 +13,9 @@ from varprop._typing import Float64Array
 from varprop.model.initializers import get_initializer
 from varprop.model.laws import Orthogonal
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place, read_sites, site_place
+from varprop.model.network import Network, read_chain, read_sites, read_steps
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.stats import law_fits, proportions
 from varprop.stats.chances import chance_of_distance
 from varprop.stats.floors import Units
@@ -26,8 +27,7 @@ from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import columns_of, jointly, only_input, places_of, require_one_input
 from varprop.verification.findings import Evidence, Finding, about_one, join_notes, judging, p_value
 from varprop.verification.fourth_moments import pivot_nulls
-from varprop.verification.links import links
-from varprop.verification.validity import dead_probabilities, dense_layers
+from varprop.verification.validity import dead_probabilities
 
 _Z, _A = "preactivation_second_moment", "activation_second_moment"
 QUANTITIES = (
@@ -56,15 +56,15 @@ class PivotLawTest(Test):
         """Hold every layer's pivots against their chi-square law."""
         require_one_input(simulation, "pivot_law")
         units = {}
-        for link in links(simulation.architecture):
-            weights, biases = link.noun.weights, link.noun.biases
+        for step in read_steps(simulation.architecture, "pivot_law"):
+            weights, biases = step.weights, step.biases
             if not weights.gaussian or not (biases.name == "zeros" or biases.gaussian):
                 msg = (
-                    f"pivot_law takes Gaussian weights and zero or Gaussian biases, layer {link.site.layer} has "
+                    f"pivot_law takes Gaussian weights and zero or Gaussian biases, layer {step.number} has "
                     f"{weights.label} and {biases.label}: test step_mean or spread of the pivot instead"
                 )
                 raise UnsupportedError(msg)
-            units[site_place(link.site)] = link.site.fans[1]
+            units[step.place] = step.units
         fits = []
         for place, column in columns_of(claim, simulation):
             with judging():
@@ -109,7 +109,7 @@ class LogMeanTest(Test):
     def ask(self, claim: Claim, simulation: Simulation) -> Evidence:
         """Hold the typical network's logarithm, layer by layer, against the exact law's."""
         findings = []
-        units = {place[0]: fans[1] for place, _, fans in dense_layers(simulation.architecture)}
+        units = {step.number: step.units for step in read_steps(simulation.architecture, "log_mean")}
         for place, column, law in _laws(claim, simulation, "log_mean"):
             with judging():
                 floor = Units(units[place[0]], place[0], "logarithm")
@@ -191,14 +191,14 @@ def _laws(claim: Claim, simulation: Simulation, test: str) -> Iterator[tuple[Pla
 
 def _gaussian_counterpart(network: Network) -> tuple[Network, bool]:
     """The network itself; or, if all its weights are orthogonal, one with Gaussian weights of the same variances."""
-    chain = links(network)
-    if not all(isinstance(link.noun.weights.law, Orthogonal) for link in chain):
+    chain = read_chain(network)
+    if not all(isinstance(step.weights.law, Orthogonal) for step in chain):
         return network, False
     gaussian = {
-        link.site.module: replace(link.noun, weights=get_initializer("normal", std=math.sqrt(link.weight_variance)))
-        for link in chain
+        step.site.module: replace(step.layer, weights=get_initializer("normal", std=math.sqrt(step.weight_variance)))
+        for step in chain
     }
-    layers = tuple(gaussian.get(site.module, site.noun) for site in read_sites(network, "exact_law"))
+    layers = tuple(gaussian.get(site.module, site.layer) for site in read_sites(network, "exact_law"))
     return replace(network, layers=layers), True
 
 

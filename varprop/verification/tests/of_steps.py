@@ -6,8 +6,9 @@ import contextlib
 from dataclasses import replace
 
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import Network, Place
+from varprop.model.network import Network, read_steps
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Place
 from varprop.numerics.streams import named_generator
 from varprop.stats import means
 from varprop.stats.band import FEWEST_UNITS, band
@@ -140,7 +141,7 @@ def _bennett_variances(claim: Claim, simulation: Simulation) -> dict[Place, floa
     if not (tails.networks or tails.reason):
         return {}
     with contextlib.suppress(UnsupportedError, ValueError):
-        return {place: validity.pivot_excess(network, place) for place, _, _ in validity.dense_layers(network)}
+        return {step.place: validity.pivot_excess(network, step.place) for step in read_steps(network, "a band")}
     return {}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from varprop.model.layers import UnsupportedError
-from varprop.model.network import site_place
+from varprop.model.network import read_chain
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Step
 from varprop.stats import zero_mean
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import in_layers, jointly, step_table
 from varprop.verification.findings import Evidence, Finding, about_all_layers, judging
-from varprop.verification.links import Link, Measured, links
-from varprop.verification.questions import Ends, Question, SampleTable, Summed
+from varprop.verification.questions import Ends, Measured, Question, SampleTable, Summed
 from varprop.verification.tests.of_steps import step_findings
 
 NORMAL_ENOUGH = 128
@@ -70,8 +70,8 @@ class ActivationMapTest(Test):
 
     def ask(self, claim: Claim, simulation: Simulation) -> Question[Evidence]:
         """Ask how every activation's mean square compares with that of normal pre-activations."""
-        for link in links(simulation.architecture):
-            _require_normal(claim, link)
+        for step in read_chain(simulation.architecture):
+            _require_normal(claim, step)
 
         def tables(piece: Simulation) -> tuple[SampleTable, ...]:
             return (step_table(claim, piece, "mean-field"),)
@@ -84,18 +84,18 @@ class ActivationMapTest(Test):
         return Question(tables, conclude)
 
 
-def _require_normal(claim: Claim, link: Link) -> None:
+def _require_normal(claim: Claim, step: Step) -> None:
     """Refuse a layer whose pre-activations are not normal enough for the claim."""
-    site = link.activation_site
-    if site is None or not claim.covers(site_place(site)) or link.activation.homogeneous:
+    site = step.activation_site
+    if site is None or not claim.covers(site.place) or step.activation.homogeneous:
         return
-    weights, biases = link.noun.weights, link.noun.biases
+    weights, biases = step.weights, step.biases
     plain = biases.name == "zeros" or biases.gaussian
-    if plain and (weights.gaussian or (weights.symmetric and link.site.fans[0] >= NORMAL_ENOUGH)):
+    if plain and (weights.gaussian or (weights.symmetric and step.fan_in >= NORMAL_ENOUGH)):
         return
     msg = (
         f"activation_map takes Gaussian weights (or {NORMAL_ENOUGH} inputs and more) and zero or Gaussian biases, unless the "
-        f"activation is two slopes: layer {site.layer} has {link.activation.label} after {weights.label}, "
-        f"{biases.label} and {link.site.fans[0]} inputs"
+        f"activation is two slopes: layer {site.number} has {step.activation.label} after {weights.label}, "
+        f"{biases.label} and {step.fan_in} inputs"
     )
     raise UnsupportedError(msg)

@@ -10,9 +10,10 @@ from typing import Any
 from varprop._arguments import quoted
 from varprop._typing import Float64Array, FloatArray
 from varprop.model.initializers import Initializer
-from varprop.model.network import Site, read_dense
+from varprop.model.network import read_steps
 from varprop.model.shapes import TRUNCATED_VARIANCE
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Site
 from varprop.numerics.streams import named_generator
 from varprop.stats import equivalence
 from varprop.stats.independence import Independence, independence
@@ -56,7 +57,7 @@ class InitialWeightsTest(Test):
         variances, centres, shapes, looks, notes = [], [], [], [], []
         bounded = True
         for site, law, matrices in draw_weights(simulation):
-            place = (site.layer, site.module)
+            place = site.place
             if not claim.covers(place):
                 continue
             stated = law.variance(*site.fans)
@@ -143,7 +144,7 @@ def _cause(claim: Claim, law: Initializer, site: Site, matrices: FloatArray, fou
     if fan_in != fan_out:
         candidates["fan_in and fan_out exchanged"] = weight_variance(claim.theory, fan_out, fan_in)
     matching = matching_variances(matrices, candidates, kurtosis=kurtosis)
-    return f"layer {site.layer} has the variance of {' or '.join(matching)}" if matching else ""
+    return f"layer {site.number} has the variance of {' or '.join(matching)}" if matching else ""
 
 
 N_DRAWS = 10**6
@@ -153,26 +154,27 @@ N_DRAWS = 10**6
 def draw_weights(simulation: Simulation) -> Iterator[tuple[Site, Initializer, FloatArray]]:
     """Draw weights of every different law in a network, the first layer that has it standing for all."""
     seen = set()
-    for site, noun in read_dense(simulation.architecture, "weights_law"):
-        if (noun.weights.label, site.fans) in seen:
+    for step in read_steps(simulation.architecture, "weights_law"):
+        site, weights = step.site, step.weights
+        if (weights.label, site.fans) in seen:
             continue
-        seen.add((noun.weights.label, site.fans))
+        seen.add((weights.label, site.fans))
         fan_in, fan_out = site.fans
-        if not noun.weights.iid:
+        if not weights.iid:
             msg = (
-                f"weights_law needs independent entries, and those of {noun.weights.label} are not known to be; "
+                f"weights_law needs independent entries, and those of {weights.label} are not known to be; "
                 "test what the layers measure instead, with step_mean or cumulative_mean"
             )
             raise ValueError(msg)
         # A variance of 0 has no kurtosis, and its test says so.
-        if noun.weights.variance(*site.fans) > 0 and noun.weights.kurtosis(*site.fans) == math.inf:
+        if weights.variance(*site.fans) > 0 and weights.kurtosis(*site.fans) == math.inf:
             msg = (
-                f"weights_law tests the variance with an error that takes a fourth moment, and {noun.weights.label} has "
+                f"weights_law tests the variance with an error that takes a fourth moment, and {weights.label} has "
                 "none; take more than 4 degrees of freedom"
             )
             raise ValueError(msg)
-        rng = named_generator(simulation.seed, f"weights {noun.weights.label} {fan_in} {fan_out}")
-        yield site, noun.weights, noun.weights.sample(_stack(fan_in, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
+        rng = named_generator(simulation.seed, f"weights {weights.label} {fan_in} {fan_out}")
+        yield site, weights, weights.sample(_stack(fan_in, fan_out), fan_in=fan_in, fan_out=fan_out, rng=rng)
 
 
 def _stack(fan_in: int, fan_out: int) -> tuple[int, int, int]:
