@@ -93,7 +93,7 @@ def test_a_study_that_names_it_ends_in_table_and_page(stopping, tmp_path, capsys
     run = vp.run_study(study(stopping=stopping), tmp_path / "runs", "serial")
     verdicts = run.verdicts()
     assert verdicts["verdict"].dropna().tolist() == ["supported"]
-    print_verdicts(verdicts)
+    print_verdicts(run.judged)
     shown = capsys.readouterr().out
     assert "mine" in shown
     assert "supported" in shown
