@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.engine.readings import Probe
-from varprop.engine.rules import Passage, forward
-from varprop.engine.segments import segments
-from varprop.engine.signal import Signal
-from varprop.engine.streams import Streams
+from varprop.engine.propagate import segments
+from varprop.engine.rules import Passage, Probe, forward
+from varprop.engine.signal import Signal, Streams
 from varprop.model.layers import Dense, Layer, shape_after
 from varprop.model.network import read_steps
 from varprop.model.sites import leaves_of
@@ -205,7 +203,7 @@ def recorded(network, x, rng, **kwargs):
 @pytest.mark.parametrize("cut", [False, True], ids=["kept", "in segments"])
 def test_the_engine_does_what_the_definition_says(monkeypatch, cut):
     if cut:
-        monkeypatch.setattr("varprop.engine.segments._KEPT", 0)
+        monkeypatch.setattr("varprop.engine.propagate._KEPT", 0)
         assert len(segments(MIXED.sites, networks=1, inputs=3, dense=True, itemsize=8)) > 1
     x = np.random.default_rng(1).standard_normal((3, 6))
     z, a, d = defined(x, np.random.default_rng(2))

@@ -23,7 +23,7 @@ from varprop.plot.phases import phase_points
 from varprop.plot.spreads import ridges
 from varprop.report.law_pictures import point_names
 from varprop.study.sweep_data import value_in, with_variance
-from varprop.theory.finite_width.lognormal import log_normal_laws
+from varprop.theory.finite_width.predictions import log_normal_laws
 from varprop.theory.state import advance
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity

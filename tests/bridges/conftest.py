@@ -2,8 +2,7 @@
 
 import pytest
 
-from varprop.verification.audit.frameworks import audit_bridge
-from varprop.verification.audit.stated import audit_claims
+from varprop.verification.audit.frameworks import audit_bridge, audit_claims
 
 DRAWS = 200_000
 """At 2 % of the variance 6.2 standard errors of a normal law's."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from varprop import bridges, study
-from varprop.bridges import Bridge, BridgeError, bridge_names, discovery, load_bridge
+from varprop.bridges import Bridge, BridgeError, bridge_names, catalogue, load_bridge
 
 DECLARED = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 POINTS = DECLARED["project"]["entry-points"]["varprop.bridges"]
@@ -24,8 +24,8 @@ def registered(monkeypatch):
     """Replace what is registered by modules of one's own."""
 
     def registered(**points):
-        found = [EntryPoint(name, value, discovery.GROUP) for name, value in points.items()]
-        monkeypatch.setattr(discovery, "entry_points", lambda *, group: [p for p in found if p.group == group])
+        found = [EntryPoint(name, value, catalogue.GROUP) for name, value in points.items()]
+        monkeypatch.setattr(catalogue, "entry_points", lambda *, group: [p for p in found if p.group == group])
 
     return registered
 
@@ -42,8 +42,8 @@ def test_three_bridges_are_declared_and_each_has_an_extra():
 
 
 def test_a_bridge_is_found_and_loaded(registered, monkeypatch):
-    monkeypatch.setattr(discovery, "toy", toy, raising=False)
-    registered(toy="varprop.bridges.discovery:toy", other="nowhere:bridge")
+    monkeypatch.setattr(catalogue, "toy", toy, raising=False)
+    registered(toy="varprop.bridges.catalogue:toy", other="nowhere:bridge")
     assert bridge_names() == ("other", "toy")
     assert load_bridge("toy") == toy()
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from varprop import bridges
 from varprop.bridges import Bridge, BridgeError, StatedInitializer
-from varprop.bridges.defaults import offered
+from varprop.bridges.catalogue import offered
 from varprop.cli.app import app
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another

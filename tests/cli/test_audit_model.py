@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from varprop.cli.app import app
-from varprop.cli.audit_model import _inputs
+from varprop.cli.audit import _inputs
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

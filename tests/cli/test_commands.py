@@ -100,7 +100,7 @@ def test_report_writes_pages(study, tmp_path):
 @pytest.fixture
 def audits(tmp_path):
     """An audit of a framework beside the pages."""
-    from varprop.report.framework_claims import COLUMNS
+    from varprop.report.audits import COLUMNS
 
     row = 'framework.defaults,"He, by default.",,torch,2.13.0,nn.Linear,he,0.3334,0.332,0.335,0.05,1e-06,1000,refuted,'
     file = tmp_path / "pages" / "frameworks" / "torch" / "defaults.csv"
@@ -425,7 +425,7 @@ def test_stopping_other_commands_is_status_3_too(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("varprop.engine.spilled.sampled_in_little_memory", interrupted)
+    monkeypatch.setattr("varprop.engine.simulate.sampled_in_little_memory", interrupted)
     result = invoke("verify", *NETWORK, "--theory", "he")
     assert (result.exit_code, result.stderr) == (3, "varprop: stopped\n")
 

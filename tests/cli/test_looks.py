@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from varprop.cli.app import app
 from varprop.report.content import study_page
-from varprop.report.html import page_html
 from varprop.report.index import index_page
 from varprop.report.latex import page_latex
 from varprop.report.markdown import page_markdown
+from varprop.report.pdf import page_html
 from varprop.study import load_run
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another

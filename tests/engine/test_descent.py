@@ -6,11 +6,10 @@ import pytest
 import varprop as vp
 from varprop.engine import rules
 from varprop.engine.descent import Task, backward, dense_sites, draw, forward, outputs, product
-from varprop.engine.readings import Probe
-from varprop.engine.signal import Signal
-from varprop.engine.streams import Streams
+from varprop.engine.rules import Probe
+from varprop.engine.signal import Signal, Streams
+from varprop.model.inputs import Training
 from varprop.model.layers import Dense
-from varprop.model.training import Training
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.engine.extremes import extremes
+from varprop.engine.maps import extremes
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -5,11 +5,9 @@ import pytest
 
 import varprop as vp
 from tests.two_samples import ks_pvalue
-from varprop.engine.haar import HaarMap
-from varprop.engine.maps import DenseMap, GaussianMap
+from varprop.engine.maps import DenseMap, GaussianMap, HaarMap
 from varprop.engine.rules import is_undrawn, linear_map
-from varprop.engine.signal import row_dot
-from varprop.engine.streams import Streams
+from varprop.engine.signal import Streams, row_dot
 from varprop.model.initializers import get_initializer
 from varprop.model.layers import Dense
 

@@ -5,8 +5,7 @@ import pytest
 
 from tests.two_samples import ks_pvalue
 from varprop.engine.maps import DenseMap, GaussianMap, _inverse_and_root
-from varprop.engine.signal import gram, row_dot
-from varprop.engine.streams import Streams
+from varprop.engine.signal import Streams, gram, row_dot
 from varprop.model.initializers import get_initializer
 
 NETWORKS = 20_000

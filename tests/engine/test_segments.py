@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import varprop as vp
-from varprop.engine import segments, spilled
+from varprop.engine import propagate, simulate
 from varprop.engine.plan import block_sizes, make_plan, round_sizes
-from varprop.engine.spilled import sampled_in_little_memory
-from varprop.engine.streams import Streams
+from varprop.engine.signal import Streams
+from varprop.engine.simulate import sampled_in_little_memory
 from varprop.model.activations import get_activation
 
 pytestmark = pytest.mark.false_alarm(0)
@@ -34,7 +34,7 @@ def test_segments_change_no_bit(monkeypatch, name, inputs):
         return vp.simulate(NETWORKS[name], n_networks=30, rng=4, inputs=inputs, executor="serial")
 
     whole = sampled()
-    cut = segments.segments
+    cut = propagate.segments
     counts = []
 
     def counted(*arguments, **keywords):
@@ -42,7 +42,7 @@ def test_segments_change_no_bit(monkeypatch, name, inputs):
         counts.append(len(runs))
         return runs
 
-    monkeypatch.setattr(segments, "_KEPT", 0)
+    monkeypatch.setattr(propagate, "_KEPT", 0)
     monkeypatch.setattr("varprop.engine.propagate.segments", counted)
     found = sampled()
     assert min(counts) > 1, "nothing was gone through again"
@@ -54,7 +54,7 @@ def test_the_way_back_has_draws_of_its_own(monkeypatch):
     """The control: a way back that went on in the copy of the stream would draw the numbers of the way there again."""
     net = NETWORKS["undrawn"]
     whole = vp.simulate(net, n_networks=30, rng=4, executor="serial")
-    monkeypatch.setattr(segments, "_KEPT", 0)
+    monkeypatch.setattr(propagate, "_KEPT", 0)
 
     class Stuck(Streams):
         def __setattr__(self, name, value):
@@ -73,7 +73,7 @@ def test_the_way_back_has_draws_of_its_own(monkeypatch):
 def test_what_is_kept_grows_with_the_root_of_the_depth(depth, dense):
     sites = vp.mlp([64] * 11, activation="relu", weights="he_normal").sites[:2] * depth
     keywords = {"inputs": 1, "dense": dense, "itemsize": 4}
-    runs = segments.segments(sites, networks=200, **keywords)
+    runs = propagate.segments(sites, networks=200, **keywords)
     assert [site for run in runs for site in run] == list(sites)
     one = 200 * (2 * (2 * 4 * 64 + 64) + 4 * 64 * 64 * dense)  # a layer and its activation
     beginning = 200 * (4 * 64 + 64)
@@ -96,8 +96,8 @@ def test_samples_in_files_are_those_in_memory(monkeypatch):
     net = vp.mlp([16] * 4, activation="relu", weights="he_normal")
     several = 2 * block_sizes(net)[1] + 100
     expected = vp.simulate(net, n_networks=several, rng=4, executor="serial")
-    monkeypatch.setattr(spilled, "_IN_MEMORY", 0)
-    monkeypatch.setattr(spilled, "_PIECE", 2**15)
+    monkeypatch.setattr(simulate, "_IN_MEMORY", 0)
+    monkeypatch.setattr(simulate, "_PIECE", 2**15)
     with sampled_in_little_memory(make_plan(net, n_networks=several, rng=4), "serial") as found:
         pieces = list(found.chunks())
         assert len(pieces) > 3

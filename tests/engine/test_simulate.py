@@ -8,10 +8,10 @@ from scipy import special
 
 import varprop as vp
 from varprop.engine.plan import make_plan
+from varprop.engine.signal import Streams
 from varprop.engine.simulate import run_block
-from varprop.engine.streams import Streams
 from varprop.model.quantities import QUANTITIES
-from varprop.numerics.streams import block_generator
+from varprop.numerics.randomness import block_generator
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

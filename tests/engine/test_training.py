@@ -6,9 +6,9 @@ import pytest
 import varprop as vp
 from varprop.engine.plan import make_inputs
 from varprop.engine.training import make_training_plan
+from varprop.model.inputs import Training
 from varprop.model.quantities import TRAINING_QUANTITIES
-from varprop.model.training import Training
-from varprop.numerics.streams import root_sequence
+from varprop.numerics.randomness import root_sequence
 
 pytestmark = pytest.mark.false_alarm(0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.engine import workers
+from varprop.engine import executors
 
 pytestmark = [
     pytest.mark.false_alarm(0),
@@ -40,7 +40,7 @@ def test_a_worker_whose_parent_is_there_goes_on(monkeypatch):
     monkeypatch.setattr("os.getppid", lambda: next(looks))
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr("os._exit", ended.append)
-    workers._end_with(7)
+    executors._end_with(7)
     assert ended == [1]
     assert not list(looks)
 
@@ -74,7 +74,7 @@ def test_signals_wait_while_workers_start():
     told = []
 
     def start():
-        with workers._signals_held():
+        with executors._signals_held():
             signal.raise_signal(signal.SIGINT)
             told.append("started")
 

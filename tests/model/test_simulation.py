@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 import varprop as vp
+from varprop.model.histograms import COLUMNS, PROBABILITIES
 from varprop.model.simulation import Samples, Simulation
-from varprop.model.summary import COLUMNS, PROBABILITIES
 from varprop.numerics.quantiles import EXACT
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another

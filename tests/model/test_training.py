@@ -2,8 +2,8 @@
 
 import pytest
 
+from varprop.model.inputs import Training
 from varprop.model.quantities import ALL_QUANTITIES, QUANTITIES, TRAINING_QUANTITIES
-from varprop.model.training import Training
 
 
 def test_a_description_is_plain_data():

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from tests.two_samples import ks_pvalue
 from varprop.numerics import normals
-from varprop.numerics.normals import SOURCES, box_muller, choose_normals
+from varprop.numerics.randomness import SOURCES, box_muller, choose_normals
 
 FALSE_ALARM = 1e-8
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

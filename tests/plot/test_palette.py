@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from varprop.plot import cells, palette
+from varprop.plot import palette, sweeps
 from varprop.plot.figure_files import dark_rules
 from varprop.plot.palette import (
     DARK,
@@ -98,7 +98,7 @@ def test_a_faint_line_is_found():
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_texts_in_cells_stand_out(dark):
-    kinds = [cells.ALIKE, cells.PARTED, cells.DIFFERENT]
+    kinds = [sweeps.ALIKE, sweeps.PARTED, sweeps.DIFFERENT]
     assert all(
         contrast(seen(kind.ink, dark=dark), behind((kind.fill, kind.alpha), dark=dark)) >= TEXT for kind in kinds
     )

@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from varprop.bridges import Bridge, StatedInitializer
-from varprop.bridges.defaults import DENSE, DefaultClaim
+from varprop.bridges.catalogue import DENSE, DefaultClaim
 from varprop.model.initializers import as_initializer
 from varprop.report.audits import audits_page, write_audits
 from varprop.report.markdown import page_markdown
-from varprop.verification.audit.frameworks import audit_bridge, to_frame
-from varprop.verification.audit.stated import COLUMNS, audit_claims
+from varprop.verification.audit.frameworks import COLUMNS, audit_bridge, audit_claims, to_frame
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -8,9 +8,9 @@ import varprop as vp
 from varprop.model.simulation import Samples, Simulation
 from varprop.report.blocks import Claimed
 from varprop.report.content import study_page
-from varprop.report.html import page_html
 from varprop.report.index import index_page
 from varprop.report.markdown import page_markdown
+from varprop.report.pdf import page_html
 from varprop.study.parsing import parse_study
 
 NO_FIGURES = "[report]\nfigures = []"

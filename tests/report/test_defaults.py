@@ -5,10 +5,10 @@ import csv
 import pytest
 
 from varprop.report import write_report
-from varprop.report.framework_claims import COLUMNS, read_defaults
-from varprop.report.html import page_html
+from varprop.report.audits import COLUMNS, read_defaults
 from varprop.report.index import index_page
 from varprop.report.markdown import escape, page_markdown
+from varprop.report.pdf import page_html
 
 GOOD = {
     "claim": "framework.defaults",

@@ -5,8 +5,8 @@ import pytest
 
 from varprop.report.blocks import anchor
 from varprop.report.content import study_page
-from varprop.report.html import page_html, source_hash
 from varprop.report.index import index_page
+from varprop.report.pdf import page_html, source_hash
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "<script>alert('x')</script> & \"q\" 100 % of {z_1} {{ 7 * 7 }} a|b </style> </title> 漢字 😀 $x$ \\frac"

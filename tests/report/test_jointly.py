@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from varprop.report.html import page_html
 from varprop.report.index import index_page
-from varprop.report.jointly import Joint
 from varprop.report.latex import page_latex
+from varprop.report.ledger import Joint
 from varprop.report.markdown import page_markdown
-from varprop.stats.acceptance import acceptance_region
+from varprop.report.pdf import page_html
+from varprop.stats.multiple import acceptance_region
 from varprop.study.looks import with_look
 from varprop.study.standing import stand
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.plot.cells import counts_of, rows_figure
+from varprop.plot.sweeps import counts_of, rows_figure
 from varprop.report.pictures import rows_pictures
 
 pytestmark = pytest.mark.false_alarm(0)

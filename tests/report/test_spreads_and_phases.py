@@ -11,7 +11,7 @@ from varprop.plot.palette import DARK
 from varprop.plot.phases import draw_points, name_points, phase_points
 from varprop.plot.spreads import draw_ridges, ridges
 from varprop.report.law_pictures import histogram_pictures, phase_pictures, spread_pictures
-from varprop.theory.finite_width.lognormal import LogNormalLaw
+from varprop.theory.finite_width.predictions import LogNormalLaw
 
 pytestmark = pytest.mark.false_alarm(0)
 

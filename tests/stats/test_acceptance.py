@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from varprop.stats.acceptance import FALSE_ALARM, acceptance_region, share_interval
+from varprop.stats.multiple import FALSE_ALARM, acceptance_region, share_interval
 
 
 def test_the_design_of_2000_studies():

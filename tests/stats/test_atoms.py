@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.atoms import stepped_law
+from varprop.stats.weights import stepped_law
 
 
 @pytest.mark.false_alarm(0)

@@ -8,8 +8,8 @@ import pytest
 from scipy import special, stats
 
 from varprop.numerics.moments import Moments
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.capital import Capital, capital_means, mean_at, theta_of
+from varprop.stats.multiple import acceptance_region
 
 LEVELS = (0.05, 0.05 / 20, 0.05 / 150, 1e-4)
 BOUNDED = {**{4.0**k: 1 / 16 for k in range(-3, 5)}, 2.0**30: 1 / 2}

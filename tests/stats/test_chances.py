@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from varprop.stats.chances import chance_of_distance, chance_to_decide
+from varprop.stats.chances import chance_of_distance, chance_to_decide, dead_rate
 from varprop.stats.law_fits import law_fit
 from varprop.stats.outcome import Outcome
-from varprop.stats.proportions import dead_rate
 
 DELTA = 0.05
 

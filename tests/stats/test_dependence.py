@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.dependence import dependence
 from varprop.stats.equivalence import p_refute
+from varprop.stats.signs import dependence
 
 LAWS = {
     "normal": lambda rng, shape: rng.standard_normal(shape),

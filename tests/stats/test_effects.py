@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from varprop.stats.effects import effect_sizes
-from varprop.stats.growth import growth_rate
+from varprop.stats.growth import effect_sizes, growth_rate
 from varprop.stats.outcome import Outcome
 
 

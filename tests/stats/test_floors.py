@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.floors import (
     SKEWNESS_LIMIT,
     SMALL,
@@ -21,6 +20,7 @@ from varprop.stats.floors import (
     pooled_floor,
     skewness_limit,
 )
+from varprop.stats.multiple import acceptance_region
 
 LEVELS = [*np.geomspace(1e-300, 0.5, 31).tolist(), *np.geomspace(1e-5, 0.5, 37).tolist(), 0.05, SMALL, 0.05 / 150, 1e-4]
 NETWORKS = (2, 19, 20, 100, 199, 200, 500, 100_000)

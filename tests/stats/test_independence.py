@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from varprop.stats.independence import independence
+from varprop.stats.weights import independence
 
 UNIFORM = {"variance": 1 / 3, "kurtosis": 1.8}
 NORMAL = {"variance": 1.0, "kurtosis": 3.0}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from varprop.stats import ladder
-from varprop.stats.acceptance import acceptance_region
+from varprop.stats import multiple
 from varprop.stats.chances import chance_to_decide
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
+from varprop.stats.multiple import acceptance_region
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import networks_to_decide
 
@@ -20,28 +20,28 @@ LOOKS = 6
 
 
 def test_shares_sum_to_one_and_rungs_are_fourfold():
-    assert math.fsum(ladder.share(rung) for rung in range(1, 60)) == pytest.approx(1.0, abs=1e-15)
-    assert all(ladder.share(a) > ladder.share(b) for a, b in itertools.pairwise(range(1, 20)))
-    assert [ladder.size(7, rung) for rung in (1, 2, 3, 4)] == [7, 28, 112, 448]
+    assert math.fsum(multiple.share(rung) for rung in range(1, 60)) == pytest.approx(1.0, abs=1e-15)
+    assert all(multiple.share(a) > multiple.share(b) for a, b in itertools.pairwise(range(1, 20)))
+    assert [multiple.size(7, rung) for rung in (1, 2, 3, 4)] == [7, 28, 112, 448]
 
 
 @pytest.mark.parametrize("first", [1, 3, 200, 10**8])
 @pytest.mark.parametrize("networks", [1, 2, 199, 200, 3_200, 10**9])
 def test_the_rung_is_the_highest_that_is_reached(first, networks):
-    rung = ladder.rung_of(first, networks)
-    assert networks < ladder.size(first, rung + 1)
-    assert (networks >= ladder.size(first, rung)) if rung else networks < first
-    above = list(ladder.above(first, rung))
-    assert above == [(k, ladder.size(first, k)) for k in range(rung + 1, rung + 1 + len(above))]
-    assert all(networks < there <= ladder.MAX_NETWORKS for _, there in above)
+    rung = multiple.rung_of(first, networks)
+    assert networks < multiple.size(first, rung + 1)
+    assert (networks >= multiple.size(first, rung)) if rung else networks < first
+    above = list(multiple.above(first, rung))
+    assert above == [(k, multiple.size(first, k)) for k in range(rung + 1, rung + 1 + len(above))]
+    assert all(networks < there <= multiple.MAX_NETWORKS for _, there in above)
 
 
 @pytest.mark.parametrize(("first", "rung"), [(0, 1), (5, 0)])
 def test_there_is_no_ladder_without_a_first_look(first, rung):
     with pytest.raises(ValueError, match="from 1"):
-        ladder.size(first, rung)
+        multiple.size(first, rung)
     with pytest.raises(ValueError, match="from 1"):
-        ladder.share(0)
+        multiple.share(0)
 
 
 # ---- false verdicts over several looks ---------------------------------------------------------------------------------
@@ -97,8 +97,8 @@ def _as_one_likes(outcome, rung, alpha):
 
 def _on_the_ladder(outcome, rung, alpha):
     """The first rung with a chance of one half or more."""
-    for higher, networks in ladder.above(outcome.n, 1):
-        level = ladder.share(rung + higher - 1) * alpha
+    for higher, networks in multiple.above(outcome.n, 1):
+        level = multiple.share(rung + higher - 1) * alpha
         if chance_to_decide(outcome, networks, level=level, low=-DELTA, high=DELTA) >= 0.5:
             return rung + higher - 1, level, networks
     return rung, alpha, None
@@ -113,7 +113,7 @@ def _verdict(rng, alpha, go_on, first_share, first=1000):
         outcome = _outcome(networks, *sums)
         verdict = decide(p_equivalence(outcome, DELTA), p_refute(outcome, DELTA), level=level)
         rung, level, wanted = go_on(outcome, rung, alpha)
-        if verdict != "inconclusive" or wanted is None or wanted > ladder.MAX_NETWORKS:
+        if verdict != "inconclusive" or wanted is None or wanted > multiple.MAX_NETWORKS:
             return verdict
         networks = wanted
     return verdict
@@ -134,7 +134,7 @@ def test_looks_on_the_ladder_keep_the_level_and_looks_as_one_likes_do_not(rng):
     at the same level: 19 % (18 to 20), so that 60 or fewer of 600 are 5.7 standard errors away.
     """
     _, most = acceptance_region(600, 0.05)
-    kept = _false(rng, 600, _on_the_ladder, ladder.share(1))
+    kept = _false(rng, 600, _on_the_ladder, multiple.share(1))
     lost = _false(rng, 600, _as_one_likes, 1.0)
     assert max(kept.values()) <= most
     assert min(lost.values()) > most
@@ -149,5 +149,5 @@ def test_the_ladder_keeps_the_level_of_a_report(rng, claims):
     """
     alpha, studies = 0.05 / claims, 20_000
     _, most = acceptance_region(studies, alpha)
-    assert max(_false(rng, studies, _on_the_ladder, ladder.share(1), alpha).values()) <= most
+    assert max(_false(rng, studies, _on_the_ladder, multiple.share(1), alpha).values()) <= most
     assert _false(rng, studies // 2, _as_one_likes, 1.0, alpha)["refuted"] > most / 2

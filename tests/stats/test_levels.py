@@ -7,7 +7,7 @@ import pytest
 
 from varprop.stats.capital import Capital
 from varprop.stats.equivalence import directional
-from varprop.stats.levels import level
+from varprop.stats.zero_mean import level
 
 
 def shares(rng, *, networks=100, units=16, mean=0.3):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from varprop.stats.mean_squares import mean_square
+from varprop.stats.copies import mean_square
 from varprop.stats.weights import weights_law
 
 LAWS = {

@@ -7,10 +7,10 @@ import pytest
 from scipy import special
 
 from varprop.numerics.moments import Moments
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.capital import Capital, capital_means
 from varprop.stats.means import step_mean_layers
 from varprop.stats.mixture import NormalMixture
+from varprop.stats.multiple import acceptance_region
 from varprop.stats.positive import EitherMean, bennett_mean, growth_bets, means_as_they_stand
 from varprop.stats.sequential import SequentialOutcome, at_any_look
 from varprop.stats.skewed import skewed_mean, skewed_ratio

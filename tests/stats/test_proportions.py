@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from varprop.stats.chances import dead_rate
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
-from varprop.stats.proportions import dead_rate
 
 
 def test_agrees_with_scipy():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from varprop.stats.acceptance import acceptance_region
-from varprop.stats.sample_variance import CLOSED_FROM, LEAST, log_cumulants, resolved, standardised, tails
+from varprop.stats.multiple import acceptance_region
 from varprop.stats.spread import spread
+from varprop.stats.variances import CLOSED_FROM, LEAST, log_cumulants, resolved, standardised, tails
 
 LEVELS = (0.05, 0.05 / 20, 0.05 / 150)
 

@@ -7,10 +7,10 @@ import pytest
 from scipy import special, stats
 
 from varprop.numerics.moments import Moments
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.capital import mean_at
 from varprop.stats.floors import Skewed
 from varprop.stats.mixture import NormalMixture
+from varprop.stats.multiple import acceptance_region
 from varprop.stats.sequential import at_any_look
 from varprop.stats.skewed import skewed_mean, skewed_ratio
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from varprop.stats.equivalence import all_layers, decide, p_equivalence, p_refute
-from varprop.stats.sample_variance import resolved
 from varprop.stats.spread import spread
+from varprop.stats.variances import resolved
 
 
 @pytest.mark.false_alarm(2e-8)

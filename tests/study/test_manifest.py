@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from varprop.cli.app import app
-from varprop.numerics.streams import DRAWS_VERSION
+from varprop.numerics.randomness import DRAWS_VERSION
 from varprop.study import StudyError, check_run, load_run, load_study, run_study
 
 pytestmark = pytest.mark.false_alarm(0)

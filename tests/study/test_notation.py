@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from varprop.model.activations import activation_names, get_activation
 from varprop.model.initializers import get_initializer
 from varprop.model.network import widths_label
-from varprop.study.notation import parse_network, parse_noun, parse_widths
+from varprop.study.items import parse_network, parse_noun, parse_widths
 
 
 @given(st.lists(st.integers(1, 2**20), min_size=2, max_size=12))

@@ -18,7 +18,7 @@ import pytest
 
 import varprop as vp
 from varprop.engine.plan import make_plan
-from varprop.numerics.streams import DRAWS_VERSION
+from varprop.numerics.randomness import DRAWS_VERSION
 from varprop.study import RunStoppedError, StudyError, load_run, load_study, run_study
 from varprop.study.files import locked
 

@@ -6,8 +6,8 @@ import textwrap
 
 import pytest
 
-from varprop.numerics.streams import DRAWS_VERSION
-from varprop.stats import ladder
+from varprop.numerics.randomness import DRAWS_VERSION
+from varprop.stats import multiple
 from varprop.study.looks import read_looks, sightings, with_look
 from varprop.study.parsing import parse_study
 from varprop.study.standing import stand
@@ -109,7 +109,7 @@ def test_rungs_may_be_left_out(history):
     history.look(networks=10)
     standing = history.look(networks=10_000)
     assert (standing.rung, standing.judged, standing.number) == (5, 2560, 2)
-    assert levels(standing) == [ladder.share(5)] * 2
+    assert levels(standing) == [multiple.share(5)] * 2
     back = history.look(networks=50)  # fewer again: their rung has been looked at by nobody
     assert (back.rung, back.judged) == (2, 40)
     assert levels(back) == [0.1, 0.1]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import varprop as vp
-from varprop.study import StudyError, load_run, load_study, run_study, stored
+from varprop.study import StudyError, load_run, load_study, manifest, run_study
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -46,8 +46,8 @@ def run(write, tmp_path):
 
 def test_values_come_from_disk_when_they_are_asked_for(run, monkeypatch):
     read = []
-    real = stored.read_part
-    monkeypatch.setattr("varprop.study.stored.read_part", lambda *a: read.append(a[2].index) or real(*a))
+    real = manifest.read_part
+    monkeypatch.setattr("varprop.study.manifest.read_part", lambda *a: read.append(a[2].index) or real(*a))
     simulation = load_run(run.path).simulations()["relu"]
     assert simulation.n_networks == 4500
     assert simulation.places("pivot")[0] == (1, "0")
@@ -61,7 +61,7 @@ def test_values_come_from_disk_when_they_are_asked_for(run, monkeypatch):
 @pytest.mark.parametrize("numbers", [1, 10**6])
 def test_pieces_are_the_whole_in_order(run, monkeypatch, numbers):
     """Of one block each, or of several."""
-    monkeypatch.setattr(stored, "_PIECE", numbers)
+    monkeypatch.setattr(manifest, "_PIECE", numbers)
     simulation = load_run(run.path).simulations()["relu"]
     pieces = list(simulation.chunks())
     expected = vp.simulate(simulation.network, n_networks=4500, rng=3)
@@ -75,7 +75,7 @@ def test_pieces_are_the_whole_in_order(run, monkeypatch, numbers):
 
 
 def test_verdicts_and_summaries_are_those_of_the_samples_in_memory(run, monkeypatch):
-    monkeypatch.setattr(stored, "_PIECE", 1)
+    monkeypatch.setattr(manifest, "_PIECE", 1)
     again = load_run(run.path)
     network = again.simulations()["relu"].network
     whole = vp.simulate(network, n_networks=4500, rng=3)

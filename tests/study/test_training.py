@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.model.training import Training
+from varprop.model.inputs import Training
 from varprop.study import StudyError, load_run, load_study, run_study
 from varprop.study.planning import plan_study
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.theory.finite_width.lognormal import LogNormalLaw, log_normal_laws
+from varprop.theory.finite_width.predictions import LogNormalLaw, log_normal_laws
 
 QUANTITY = "preactivation_second_moment"
 

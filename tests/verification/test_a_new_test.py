@@ -11,8 +11,7 @@ from varprop.study.standing import too_few
 from varprop.verification.claims import TESTS, Null, Test, claim_problems
 from varprop.verification.columns import in_layers, jointly, step_floors
 from varprop.verification.compare import needed_quantities
-from varprop.verification.findings import Finding, judging
-from varprop.verification.questions import Question, SampleTable
+from varprop.verification.questions import Finding, Question, SampleTable, judging
 
 STUDY = """
 schema = 1

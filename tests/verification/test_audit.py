@@ -8,8 +8,7 @@ import pytest
 
 import varprop as vp
 from varprop.model.initializers import as_initializer
-from varprop.model.laws import Fans
-from varprop.model.layout import Reading, channels_first, channels_last
+from varprop.model.laws import Fans, Reading, channels_first, channels_last
 from varprop.verification.audit.causes import CAUSES, hypotheses
 from varprop.verification.audit.parts import MEANINGS
 

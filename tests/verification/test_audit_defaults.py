@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from varprop.bridges import Bridge, StatedInitializer
-from varprop.bridges.defaults import CONVOLUTION, DENSE, DefaultClaim, offered
-from varprop.verification.audit.frameworks import audit_bridge
-from varprop.verification.audit.stated import COLUMNS, audit_claims, claims_frame
+from varprop.bridges.catalogue import CONVOLUTION, DENSE, DefaultClaim, offered
+from varprop.verification.audit.frameworks import COLUMNS, audit_bridge, audit_claims, claims_frame
 
 SHAPE = (200, 120)  # fan_out, fan_in
 

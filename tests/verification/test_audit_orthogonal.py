@@ -7,7 +7,7 @@ import pytest
 
 import varprop as vp
 from varprop.model.initializers import as_initializer
-from varprop.verification.audit.orthogonal import NOTHING_FOUND, calls_needed
+from varprop.verification.audit.parts import NOTHING_FOUND, calls_needed
 
 DRAWS = 100_000
 ALPHA = 1e-9  # of which every test of a correct law fails with that probability

@@ -11,10 +11,9 @@ from tests.two_samples import ks_pvalue
 from varprop.model.layers import UnsupportedError
 from varprop.stats.outcome import Outcome
 from varprop.verification.calibration import selfcheck as checks
-from varprop.verification.calibration.judges import claim_of, judged, null_is_exact
 from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
 from varprop.verification.calibration.studies import COLUMNS, calibrate
-from varprop.verification.calibration.truths import draw, layer_norms
+from varprop.verification.calibration.truths import claim_of, draw, judged, layer_norms, null_is_exact
 from varprop.verification.claims import TESTS
 from varprop.verification.compare import gather
 from varprop.verification.tests import of_bounds as bounds

@@ -7,10 +7,9 @@ import pytest
 
 import varprop as vp
 from tests.two_samples import ks_pvalue
-from varprop.stats.acceptance import acceptance_region
+from varprop.stats.multiple import acceptance_region
 from varprop.verification.calibration.cases import level_cases
-from varprop.verification.calibration.controls import WRONG_RULES
-from varprop.verification.calibration.counting import CONTROLS, count_levels
+from varprop.verification.calibration.counting import CONTROLS, WRONG_RULES, count_levels
 from varprop.verification.calibration.levels import LEVELS, Sides, counted, kolmogorov_excess, pooled_rows
 from varprop.verification.calibration.truths import has_forward_law, has_law, layer_norms
 from varprop.verification.claims import TESTS

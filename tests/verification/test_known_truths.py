@@ -11,13 +11,12 @@ from scipy import special, stats
 import varprop as vp
 from varprop.model.initializers import as_initializer
 from varprop.model.simulation import Samples, Simulation
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.growth import growth_rate
 from varprop.stats.influence import step_ratios
 from varprop.stats.means import step_mean_layers
+from varprop.stats.multiple import acceptance_region
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration.judges import judged
-from varprop.verification.calibration.truths import layer_norms
+from varprop.verification.calibration.truths import judged, layer_norms
 from varprop.verification.claims import Claim
 from varprop.verification.forms import form_of
 
@@ -524,7 +523,7 @@ def test_a_prediction_of_nothing_is_an_identity():
 
 
 def test_an_estimate_beyond_all_numbers_is_printed_as_the_largest():
-    from varprop.verification.findings import Finding
+    from varprop.verification.questions import Finding
 
     huge = Outcome.from_estimate("cumulative_mean", theta=800.0, se=1.0, df=199, n=200)
     assert Finding(None, huge, 1.0).ratio == Finding(None, huge, 2.0).estimate == float(np.finfo(np.float64).max)

@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 
 import varprop as vp
-from varprop.verification.as_they_stand import plain_rate
+from varprop.verification.as_they_stand import kept_findings, plain_rate
 from varprop.verification.claims import Claim
 from varprop.verification.compare import needed_quantities
-from varprop.verification.own import kept_findings
 
 Z, VARIANCE, GRADIENT = "preactivation_second_moment", "preactivation_variance", "gradient_second_moment"
 RELU = vp.mlp([64] * 6, activation="relu", weights="he_normal")

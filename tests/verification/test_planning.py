@@ -4,11 +4,11 @@ from scipy import stats
 
 import varprop as vp
 from varprop.model.simulation import Simulation
-from varprop.stats import ladder
+from varprop.stats import multiple
 from varprop.stats.mixture import NormalMixture
 from varprop.verification.compare import Case, assess, judge
-from varprop.verification.findings import UndecidableError
 from varprop.verification.prospects import Planned, known_before, plan_table, watched_need
+from varprop.verification.questions import UndecidableError
 from varprop.verification.verdict import Allowance, of_one_look
 
 NETWORK = vp.mlp([64] * 9, activation="relu", weights="he_normal")
@@ -171,7 +171,7 @@ def test_a_rate_over_a_networks_layers_has_one_step_less():
 def test_a_plan_is_a_rung_of_the_ladder():
     """The first that has as many networks as its own level asks for."""
     known, level = known_before(claim(margin=0.05), NETWORK), 0.05 / 7
-    rungs = [(ladder.size(500, k), ladder.share(k) * level) for k in range(1, 8)]
+    rungs = [(multiple.size(500, k), multiple.share(k) * level) for k in range(1, 8)]
     allowance = Allowance(level=rungs[0][1], networks=500, later=tuple(rungs))
     parts = {"network": NETWORK, "inputs": 1, "networks": 500, "evidence": UndecidableError("no pilot")}
     row = plan_table([Planned(configuration="a", claim=claim(margin=0.05), allowance=allowance, fresh=True, **parts)])

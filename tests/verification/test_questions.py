@@ -11,8 +11,7 @@ from varprop.model.simulation import Samples, Simulation
 from varprop.numerics.moments import Moments
 from varprop.verification.claims import Claim
 from varprop.verification.compare import Case, assess, needed_quantities
-from varprop.verification.findings import UndecidableError
-from varprop.verification.questions import Question, SampleTable, Summed, ask
+from varprop.verification.questions import Question, SampleTable, Summed, UndecidableError, ask
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

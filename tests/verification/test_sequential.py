@@ -11,7 +11,7 @@ import varprop as vp
 from varprop.stats.equivalence import decide
 from varprop.verification.claims import TESTS
 from varprop.verification.compare import gather
-from varprop.verification.findings import UndecidableError
+from varprop.verification.questions import UndecidableError
 from varprop.verification.watching import (
     FIRST_LOOK,
     Watch,

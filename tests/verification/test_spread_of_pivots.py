@@ -8,7 +8,7 @@ import pytest
 
 import varprop as vp
 from varprop.model.layers import UnsupportedError
-from varprop.verification.fourth_moments import LARGEST_EXCESS, pivot_nulls
+from varprop.verification.tests.of_laws import LARGEST_EXCESS, pivot_nulls
 
 RELU = vp.mlp([16] * 6, activation="relu", weights="he_normal")
 

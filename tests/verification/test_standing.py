@@ -11,8 +11,7 @@ from varprop.model.initializers import as_initializer
 from varprop.stats.capital import Capital, CapitalMean
 from varprop.stats.positive import EitherMean
 from varprop.verification.as_they_stand import StandingColumn, columns_of, plain_means, plain_rate
-from varprop.verification.findings import UndecidableError
-from varprop.verification.questions import ask
+from varprop.verification.questions import UndecidableError, ask
 
 Z, V = "preactivation_second_moment", "conditional_variance"
 NAMES = sorted(activation_names())

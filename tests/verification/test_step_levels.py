@@ -7,8 +7,8 @@ import pytest
 from scipy import special, stats
 
 import varprop as vp
-from varprop.stats.acceptance import acceptance_region
 from varprop.stats.means import step_mean_layers
+from varprop.stats.multiple import acceptance_region
 from varprop.verification.calibration.truths import layer_norms
 from varprop.verification.forms import form_of
 

@@ -4,8 +4,7 @@ A bridge is found through the entry-point group ``varprop.bridges``, and its fra
 """
 
 from varprop._arguments import renamed
-from varprop.bridges.catalogue import Bridge, StatedInitializer
-from varprop.bridges.discovery import BridgeError, bridge_names, load_bridge
+from varprop.bridges.catalogue import Bridge, BridgeError, StatedInitializer, bridge_names, load_bridge
 
 __all__ = ["Bridge", "BridgeError", "StatedInitializer", "bridge_names", "load_bridge"]
 

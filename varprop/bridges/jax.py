@@ -13,10 +13,9 @@ from flax import linen, nnx
 from jax.nn import initializers
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, StatedInitializer
-from varprop.bridges.defaults import CONVOLUTION, XAVIER_AND_HE, DefaultClaim, offered
+from varprop.bridges.catalogue import CONVOLUTION, XAVIER_AND_HE, Bridge, DefaultClaim, StatedInitializer, offered
 from varprop.model.initializers import Initializer, as_initializer
-from varprop.model.layout import channels_last
+from varprop.model.laws import channels_last
 
 _LECUN = {"name": "variance_scaling", "scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}
 _SAID = "LeCun's normal law, truncated, its standard deviation sqrt(1 / fan_in) after the cut"

@@ -13,9 +13,8 @@ import numpy as np
 from keras import initializers, layers
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, StatedInitializer
-from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
-from varprop.model.layout import channels_last
+from varprop.bridges.catalogue import ATTENTION, CONVOLUTION, DENSE, Bridge, DefaultClaim, StatedInitializer, offered
+from varprop.model.laws import channels_last
 
 _GLOROT = "Glorot's uniform law, within sqrt(6 / (fan_in + fan_out))"
 _XAVIER = ("xavier_uniform", _GLOROT)

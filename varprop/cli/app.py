@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from varprop._limits import MAX_NETWORKS
-from varprop.cli.audit import audit
-from varprop.cli.audit_model import audit_model
+from varprop.cli.audit import audit, audit_model
 from varprop.cli.calibrate import calibrate
-from varprop.cli.check import check
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
-from varprop.cli.listing import Catalogue, entries
+from varprop.cli.listing import Catalogue, check, entries
 from varprop.cli.options import folder
 from varprop.cli.plan import plan
-from varprop.cli.terminal import Json, out, say
+from varprop.cli.show import Json, out, say
 
 if TYPE_CHECKING:
     from varprop.study import Run
@@ -220,7 +218,7 @@ def _check_report(
         if audits is not None:
             fail(f"--audits {audits} goes into a report's ledger; write --report DIR too")
         return
-    from varprop.report.framework_claims import read_defaults
+    from varprop.report.audits import read_defaults
     from varprop.report.write import check_formats, check_place
 
     check_formats(formats or _USUAL_FORMATS)
@@ -291,7 +289,7 @@ def predict(
     with guarded():
         from varprop.cli.show import print_json, print_table, records
         from varprop.model.quantities import check_quantities
-        from varprop.study.notation import parse_network
+        from varprop.study.items import parse_network
         from varprop.theory import predict as predicted
 
         network = parse_network(widths=widths, activation=activation, weights=weights, biases=biases)
@@ -324,8 +322,8 @@ def verify(
 
         from varprop.cli.show import print_json, print_verdicts, records
         from varprop.engine.plan import make_plan
-        from varprop.engine.spilled import sampled_in_little_memory
-        from varprop.study.notation import parse_network
+        from varprop.engine.simulate import sampled_in_little_memory
+        from varprop.study.items import parse_network
         from varprop.theory import get_theory
         from varprop.verification.compare import hold_against
         from varprop.verification.verdict import to_frame

@@ -10,7 +10,7 @@ import typer
 
 from varprop.cli.failures import CONTRADICTED, fail, guarded
 from varprop.cli.options import folder
-from varprop.cli.terminal import Json, say
+from varprop.cli.show import Json, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def _wrong_levels(levels: pd.DataFrame | None) -> tuple[int, int]:
 
 
 def _one_test(test: str, *, widths: str, nouns: dict[str, str], networks: int, **options: Any) -> pd.DataFrame:
-    from varprop.study.notation import parse_network
+    from varprop.study.items import parse_network
     from varprop.verification.calibration.studies import calibrate_network
 
     network = parse_network(widths=widths, **nouns)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from varprop.cli.terminal import flush, open_streams, printable, say
+from varprop.cli.show import flush, open_streams, printable, say
 
 CONTRADICTED, BAD_INPUT, STOPPED, BROKEN = 1, 2, 3, 4
 """Exit statuses beside 0: the answer contradicts what is expected; the input is bad; stopped early, the same call resumes; a

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from varprop.cli.failures import CONTRADICTED, guarded
-from varprop.cli.terminal import out, say
+from varprop.cli.show import out, say
 
 if TYPE_CHECKING:
     from varprop.study.planning import StudyPlan

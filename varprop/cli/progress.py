@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from varprop.cli.terminal import printable, say
+from varprop.cli.show import printable, say
 from varprop.study.filling import RunProgress
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ from varprop._typing import Float64Array, RNGLike
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.propagate import propagate
 from varprop.engine.rules import supported
-from varprop.engine.signal import Signal, SignalRangeError
-from varprop.engine.streams import Streams
+from varprop.engine.signal import Signal, SignalRangeError, Streams
 from varprop.model.histograms import Histograms, Scale, UnitCounts
 from varprop.model.inputs import real_array
 from varprop.model.network import Network, read_activations
 from varprop.model.quantities import UnitQuantity
 from varprop.model.sites import Place
-from varprop.numerics.streams import block_generator
+from varprop.numerics.randomness import block_generator
 
 _PER_DECADE = 20
 _DECADES = (-307, 308)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import varprop as vp
 from varprop._arguments import quoted
-from varprop.engine.executors import usable_cores
-from varprop.engine.workers import leave_interrupts_to_the_parent
+from varprop.engine.executors import leave_interrupts_to_the_parent, usable_cores
 
 if TYPE_CHECKING:
     from distributed import Client

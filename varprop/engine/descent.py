@@ -16,10 +16,10 @@ from varprop._typing import Float64Array
 from varprop.engine.signal import Signal, SignalRangeError
 from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
+from varprop.model.inputs import Training
 from varprop.model.layers import Dense
 from varprop.model.network import Network, read_sites
 from varprop.model.sites import Place, Site
-from varprop.model.training import Training
 
 Recorded = dict[str, dict[Place, Float64Array]]
 """By quantity and place: (networks, inputs), or (networks,) for what is not of one input."""

@@ -1,19 +1,131 @@
-"""Where blocks run: any ``concurrent.futures.Executor``, fed through a bounded window; broken pools are replaced."""
+"""Where blocks run: any ``concurrent.futures.Executor``, fed through a bounded window; workers, and BLAS of one thread."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
+import os
+import signal
 import sys
+import threading
+import time
+import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
-from functools import partial
+from contextlib import AbstractContextManager
+from functools import cache, partial
 from queue import SimpleQueue
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, cast
+
+from threadpoolctl import ThreadpoolController
 
 from varprop._arguments import quoted
-from varprop.engine.blas import on_one_core, one_blas_thread, this_process
-from varprop.engine.workers import worker_processes
+
+_LOOK_SECONDS = 0.5  # between two looks at whether the parent is still there
+_PARENTS = ("SIGINT", "SIGHUP")
+"""What a terminal sends to every process of a command, of which the parent is the one to act."""
+
+
+@contextlib.contextmanager
+def worker_processes(workers: int) -> Iterator[Executor]:
+    """Give loky's pool, which is kept between calls: to start Python and NumPy anew for each would take longer.
+
+    Whoever leaves by an exception ends the workers at once.
+    """
+    from loky import get_reusable_executor
+
+    pool = None
+    try:
+        with _signals_held():
+            pool = get_reusable_executor(max_workers=workers, initializer=begin_as_worker_of, initargs=(os.getpid(),))
+            pool.submit(abs, 0)  # starts the workers here and now
+        yield cast(Executor, pool)
+    except BaseException:
+        if pool is not None:
+            with _signals_held():  # an impatient second Ctrl-C would leave workers behind
+                pool.shutdown(wait=True, kill_workers=True)  # nobody waits for the blocks that are under way
+        raise
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals wait for a moment, and be ignored by the processes that are started meanwhile.
+
+    A worker that is started has no handlers yet, and one that the pool does not know of yet is never ended. Threads
+    inherit the mask too: the pool's own thread, which replaces workers, keeps it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def begin_as_worker_of(parent: int) -> None:
+    """Prepare a worker process, which is started with signals held: leave interrupts to the parent, and end with it."""
+    leave_interrupts_to_the_parent()
+    if sys.platform == "win32":
+        return
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with, args=(parent,), name="varprop-parent", daemon=True).start()
+
+
+def leave_interrupts_to_the_parent() -> None:
+    """Ignore Ctrl-C, and a terminal that closes, in a worker: they reach every process, and the parent stops them."""
+    for name in _PARENTS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent has ended, however that was: the pool's own pipes stay open among siblings.
+
+    A process whose parent has ended gets another one, on every POSIX system.
+    """
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
+
+
+ProcessName = tuple[uuid.UUID, int]
+
+_DRAWN = uuid.uuid4()  # process numbers repeat from host to host; this alone is inherited by a fork
+_capped = threading.local()
+
+
+def this_process() -> ProcessName:
+    """Return what no other process has, on whatever host."""
+    return _DRAWN, os.getpid()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Cap this process's BLAS libraries at one thread, for a while."""
+    return cast(AbstractContextManager[object], _controller().limit(limits=1, user_api="blas"))
+
+
+def on_one_core(caller: ProcessName, call: Callable[[], T]) -> T:
+    """Run a call with one BLAS thread, in a worker of any kind whose caller is inside `one_blas_thread`.
+
+    In the caller's process, workers are threads under the caller's cap; to set it is the caller's, since to
+    threadpoolctl the number belongs to one thread at a time. Any other process is there to work, and stays capped: were
+    each call to put back what it found, the first of two that overlap in a worker would lift the cap of the other.
+    """
+    if this_process() != caller and not hasattr(_capped, "limiter"):
+        _capped.limiter = _controller().limit(limits=1, user_api="blas")  # by thread, as OpenMP counts
+    return call()
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """The BLAS libraries of this process; looking for them takes longer than a short simulation."""
+    for name in ("numpy", "scipy.special"):  # each brings a BLAS; one that is not loaded yet would not be found
+        importlib.import_module(name)
+    return ThreadpoolController()
+
 
 T = TypeVar("T")
 WorkItem = tuple[Any, ...]

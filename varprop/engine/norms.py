@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from varprop._typing import Float64Array
 from varprop.engine.descent import Recorded
-from varprop.engine.readings import SATURATED, Where
-from varprop.engine.signal import SignalRangeError
-from varprop.engine.streams import Streams
+from varprop.engine.rules import SATURATED, Where
+from varprop.engine.signal import SignalRangeError, Streams
 from varprop.model.activations import Activation
 from varprop.model.layers import Dense
 from varprop.model.network import Network, read_chain, read_sites

@@ -17,16 +17,14 @@ from varprop._limits import MAX_NETWORKS
 from varprop._typing import Float64Array, RNGLike
 from varprop.engine.descent import Task
 from varprop.engine.norms import NORMS, why_not_norms
-from varprop.engine.propagate import places
+from varprop.engine.propagate import least_bytes, places
 from varprop.engine.rules import engine_sites, is_undrawn, supported
-from varprop.engine.segments import least_bytes
 from varprop.model.inputs import check_inputs
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, check_network, read_steps
 from varprop.model.quantities import check_quantities
 from varprop.model.sites import Place
-from varprop.numerics.normals import NormalsName, choose_normals
-from varprop.numerics.streams import DRAWS_VERSION, input_generator, root_sequence
+from varprop.numerics.randomness import DRAWS_VERSION, NormalsName, choose_normals, input_generator, root_sequence
 
 Method = Literal["matrix-free", "dense", "norms", "trained"]
 """How weights are drawn: some not at all, all of them, nothing but the norms that they lead to, or all to be trained then."""

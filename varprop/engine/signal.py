@@ -1,13 +1,15 @@
-"""Signals: the vectors that travel through a tile of networks, with a scale of their own so that none is lost."""
+"""Signals, with a scale of their own so that none is lost, and the streams of random numbers that a tile is made of."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from varprop._typing import Float64Array, FloatArray
+from varprop.numerics.randomness import SOURCES, NormalsName
 
 _CHUNK = 1024  # float32 products are summed in float32 over this many units at most, beyond that in float64
 _SAFE = 60  # a mean square between 2^-60 and 2^60 leaves room for squares and sums in float32
@@ -180,3 +182,19 @@ def gram(values: FloatArray) -> Float64Array:
     """Inner products of all pairs of inputs, shape (networks, inputs, inputs), in float64."""
     wide: Any = values.astype(np.float64, copy=False)
     return np.asarray(np.matmul(wide, np.swapaxes(wide, -1, -2)), dtype=np.float64)
+
+
+# ---- streams ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Streams:
+    """The block's random stream, how normals are made of it, and whether every weight matrix is drawn in full."""
+
+    rng: np.random.Generator
+    dense: bool
+    normals: NormalsName = "box-muller"
+
+    def standard_normal(self, shape: tuple[int, ...], dtype: DTypeLike) -> FloatArray:
+        """Draw independent N(0, 1) numbers."""
+        return SOURCES[self.normals](self.rng, shape, np.dtype(dtype))

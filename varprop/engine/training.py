@@ -22,13 +22,12 @@ from varprop.engine.plan import (
 )
 from varprop.engine.propagate import places
 from varprop.engine.simulate import sample
-from varprop.model.inputs import real_array
+from varprop.model.inputs import Training, real_array
 from varprop.model.network import Network
 from varprop.model.quantities import TRAINING_QUANTITIES, check_quantities
 from varprop.model.simulation import Simulation
 from varprop.model.sites import Place
-from varprop.model.training import Training
-from varprop.numerics.streams import DRAWS_VERSION, root_sequence, teacher_generator
+from varprop.numerics.randomness import DRAWS_VERSION, root_sequence, teacher_generator
 
 INPUTS = 16
 """Random inputs of a regression task, unless a number or the inputs themselves are given."""

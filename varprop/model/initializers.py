@@ -30,7 +30,7 @@ from varprop.model.laws import (
 )
 from varprop.model.names import finite_number, not_negative
 from varprop.model.shapes import NORMAL, Dtype
-from varprop.numerics.streams import generator_of
+from varprop.numerics.randomness import generator_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

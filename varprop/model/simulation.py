@@ -235,7 +235,7 @@ class Simulation:
         Returns
         -------
         DataFrame
-            The columns of `varprop.model.summary.COLUMNS`, one row per quantity and place. Several inputs of one network
+            The columns of `varprop.model.histograms.COLUMNS`, one row per quantity and place. Several inputs of one network
             are averaged first: the network is the replicate. Networks without a value at a layer are left out.
 
         Raises
@@ -258,7 +258,7 @@ class Simulation:
         >>> table[["layer", "n_networks", "n_zero"]].to_numpy().tolist()
         [[1, 50, 0], [2, 50, 0]]
         """
-        from varprop.model.summary import summarise
+        from varprop.model.histograms import summarise
 
         names = self.quantities if quantities is None else check_quantities(quantities, known=ALL_QUANTITIES)
         pieces = ({name: piece.values(name) for name in names} for piece in self.chunks())

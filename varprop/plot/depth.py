@@ -11,10 +11,10 @@ from scipy import special
 
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
+from varprop.model.histograms import describe
 from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
-from varprop.model.summary import describe
 from varprop.plot.axes import (
     LONE_PANEL,
     choose,
@@ -150,7 +150,7 @@ def _predictions(simulation: Simulation, theories: Sequence[str], quantity: str,
     import pandas as pd
 
     from varprop.theory import get_theory, predict
-    from varprop.verification.own import is_own
+    from varprop.verification.as_they_stand import is_own
 
     empty = pd.DataFrame({"layer": [], "theory": [], "predicted": []})
     frames = [predict(simulation.architecture, theory=theory, inputs=simulation.inputs) for theory in theories]

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from varprop.model.inputs import Training
 from varprop.model.simulation import Simulation
-from varprop.model.training import Training
 from varprop.plot.wording import SYMBOLS, count, listing, meaning, number, percent, sentence
 from varprop.report.blocks import Claimed, Folded, Listing, Page, Paragraph, Picture, Reproduction, Section, anchor
 from varprop.report.law_pictures import exact_law_pictures, histogram_pictures, phase_pictures, spread_pictures

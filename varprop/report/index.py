@@ -23,8 +23,7 @@ from varprop.report.blocks import (
     VerdictTally,
 )
 from varprop.report.content import contradictions, tally
-from varprop.report.jointly import Joint, apart_table, promises
-from varprop.report.ledger import Contribution, contributions, families, plain_ledger
+from varprop.report.ledger import Contribution, Joint, apart_table, contributions, families, plain_ledger, promises
 from varprop.report.tables import LedgerEntry, ledger_entries
 from varprop.study.judgement import digest
 from varprop.study.plain import csv_text

@@ -9,10 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from varprop.model.simulation import Simulation
-from varprop.plot.cells import ALIKE, AXES, DIFFERENT, PARTED, Counts, counts_of, kind_of, range_told, rows_figure
 from varprop.plot.depth import CONFIDENCE, SPREAD, layer_summary, profile_figure
 from varprop.plot.forests import forest_figure, marks_figure, strip_figure
-from varprop.plot.sweeps import VARIABLE_LABELS, sweep_figure
+from varprop.plot.sweeps import (
+    ALIKE,
+    AXES,
+    DIFFERENT,
+    PARTED,
+    VARIABLE_LABELS,
+    Counts,
+    counts_of,
+    kind_of,
+    range_told,
+    rows_figure,
+    sweep_figure,
+)
 from varprop.plot.wording import (
     MISSING,
     SYMBOL_KEY,

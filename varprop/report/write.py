@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from varprop._arguments import checked, items_of, quoted
 from varprop.plot.figure_files import render_pdf, render_png, standalone
+from varprop.report.audits import read_defaults
 from varprop.report.blocks import LEDGER_FOLDER, Page
 from varprop.report.content import study_page
-from varprop.report.framework_claims import read_defaults
-from varprop.report.html import page_html
 from varprop.report.index import index_page
 from varprop.report.latex import page_fragments, page_latex
 from varprop.report.markdown import page_markdown
-from varprop.report.pdf import check_weasyprint, page_pdf
+from varprop.report.pdf import check_weasyprint, page_html, page_pdf
 from varprop.report.replacing import ASIDE, RECORD, FileSet, check_target, replace_report
 from varprop.study.plain import csv_text
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from varprop._limits import MAX_NETWORKS
+from varprop.stats.chances import Proportion
 from varprop.stats.equivalence import check_budget
 from varprop.stats.outcome import Guarantee, Outcome
-from varprop.stats.proportions import Proportion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,17 @@
-"""Corrections for many p-values: exploration over layers, and point nulls with a budget of their own.
+"""Error rates that are shared: over many p-values, over the looks at a growing sample, and over the counts of a calibration.
 
 Verdicts need neither: their budget is alpha / m (see `varprop.stats.equivalence`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
+from varprop._limits import MAX_NETWORKS
 from varprop._typing import Float64Array
 
 
@@ -131,3 +135,209 @@ def _checked(pvalues: ArrayLike) -> Float64Array:
         )
         raise ValueError(msg)
     return p
+
+
+# ---- regions of acceptance -------------------------------------------------------------------------------------------
+
+
+FALSE_ALARM = 8e-7
+"""Probability that a count lies outside its acceptance region though the probability is as stated."""
+
+
+def acceptance_region(trials: int, probability: float, *, false_alarm: float = FALSE_ALARM) -> tuple[int, int]:
+    """Return the counts that agree with a stated probability.
+
+    Parameters
+    ----------
+    trials : int
+        Number of simulated studies, >= 1.
+    probability : float
+        As stated, in [0, 1].
+    false_alarm : float
+        Probability of a count outside the region if the statement is right, at most; half of it on either side.
+
+    Returns
+    -------
+    low, high : int
+        Both belong to the region.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> acceptance_region(2000, 0.05)
+    (56, 151)
+    """
+    if trials < 1 or not 0.0 <= probability <= 1.0 or not 0.0 < false_alarm < 1.0:
+        msg = f"need trials >= 1 and probabilities, got {trials}, {probability} and false_alarm={false_alarm}"
+        raise ValueError(msg)
+    tail = false_alarm / 2.0
+    # The least count k with P(X <= k) > tail, and the least with P(X > k) <= tail.
+    low = _least(trials, lambda k: bool(special.bdtr(k, trials, probability) > tail))
+    high = _least(trials, lambda k: bool(special.bdtrc(k, trials, probability) <= tail))
+    return low, high
+
+
+def share_interval(count: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return Clopper and Pearson's interval for a probability.
+
+    Parameters
+    ----------
+    count, trials : int
+        Events, of so many independent trials.
+    level : float
+        Coverage, at least, in (0, 1).
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> share_interval(100, 2000)
+    (0.0409, 0.0605)
+    """
+    if not 0 <= count <= trials or trials < 1 or not 0.0 < level < 1.0:
+        msg = f"need 0 <= count <= trials, trials >= 1 and a level inside (0, 1), got {count}, {trials} and {level}"
+        raise ValueError(msg)
+    tail = (1.0 - level) / 2.0
+    low = float(special.betaincinv(count, trials - count + 1, tail)) if count else 0.0
+    high = float(special.betaincinv(count + 1, trials - count, 1.0 - tail)) if count < trials else 1.0
+    return low, high
+
+
+def _least(trials: int, holds: Callable[[int], bool]) -> int:
+    """Least count from 0 to `trials` of which something holds that holds of all greater ones, and of `trials`."""
+    low, high = 0, trials
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return low
+
+
+# ---- the ladder of looks ---------------------------------------------------------------------------------------------
+
+
+STEP = 4
+"""Times as many networks on each rung as on the one before: a look that follows soon on another tells little that is new."""
+FIRST_SHARE = 0.8
+"""Of alpha, for the look that most studies leave it at: it costs 4 to 13 % more networks than all of alpha would."""
+_FURTHER = 0.2
+"""Of alpha, for all others."""
+
+
+def share(rung: int) -> float:
+    """Return the share of alpha that verdicts on a rung have.
+
+    Parameters
+    ----------
+    rung : int
+        Counted from 1.
+
+    Returns
+    -------
+    float
+        .8 of the first, and of what is left half for each further one: .1, .05, .025.
+
+    Raises
+    ------
+    ValueError
+        If the rung is less than 1.
+
+    Examples
+    --------
+    >>> [share(rung) for rung in (1, 2, 3)]
+    [0.8, 0.1, 0.05]
+    """
+    if rung < 1:
+        msg = f"rungs are counted from 1, got {rung}"
+        raise ValueError(msg)
+    return FIRST_SHARE if rung == 1 else _FURTHER / 2.0 ** (rung - 1)
+
+
+def size(first: int, rung: int) -> int:
+    """Return the number of networks on a rung.
+
+    Parameters
+    ----------
+    first : int
+        Networks of the first look, >= 1.
+    rung : int
+        Counted from 1.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If either is less than 1.
+
+    Examples
+    --------
+    >>> [size(200, rung) for rung in (1, 2, 3)]
+    [200, 800, 3200]
+    """
+    if first < 1 or rung < 1:
+        msg = f"a ladder has a first look of one network or more and rungs from 1 on, got {first} and rung {rung}"
+        raise ValueError(msg)
+    return int(first * STEP ** (rung - 1))
+
+
+def rung_of(first: int, networks: int) -> int:
+    """Return the highest rung that so many networks reach.
+
+    Parameters
+    ----------
+    first : int
+        Networks of the first look, >= 1.
+    networks : int
+        Of the sample.
+
+    Returns
+    -------
+    int
+        0 if there are fewer than at the first look.
+
+    Examples
+    --------
+    >>> [rung_of(200, networks) for networks in (100, 200, 799, 1000)]
+    [0, 1, 1, 2]
+    """
+    rung = 0
+    while size(first, rung + 1) <= networks:
+        rung += 1
+    return rung
+
+
+def above(first: int, rung: int) -> Iterator[tuple[int, int]]:
+    """Yield the rungs above one, and how many networks each has, as far as anybody samples.
+
+    Parameters
+    ----------
+    first : int
+        Networks of the first look, >= 1.
+    rung : int
+        From 0 on; of 0 the first rung follows.
+
+    Yields
+    ------
+    rung, networks : int
+
+    Examples
+    --------
+    >>> list(above(10**8, 1))
+    [(2, 400000000)]
+    """
+    while (networks := size(first, rung + 1)) <= MAX_NETWORKS:
+        rung += 1
+        yield rung, networks

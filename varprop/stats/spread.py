@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from varprop.stats.outcome import Outcome
-from varprop.stats.sample_variance import CLOSED_FROM, LEAST, log_cumulants, resolved, standardised, tails
+from varprop.stats.variances import CLOSED_FROM, LEAST, log_cumulants, resolved, standardised, tails
 
 _FARTHEST = math.log(2.0)
 """Up to a factor of two the law widens with the variance, as that of a Gamma variable does; beyond, it is scaled."""
@@ -215,7 +215,7 @@ def spread(pivots: ArrayLike, *, expected: float, excess: float | None = None, d
     independent symmetric weights and zero biases. The replicate is the network.
 
     For Gaussian weights the law of S^2 over the variance depends on the width and the number of networks alone. From 10 networks
-    on it is simulated, from 50 on taken from its cumulants (`varprop.stats.sample_variance`). Other weights are judged by the
+    on it is simulated, from 50 on taken from its cumulants (`varprop.stats.variances`). Other weights are judged by the
     law of Gamma variables with the same kurtosis.
 
     Examples

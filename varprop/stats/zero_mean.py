@@ -1,7 +1,9 @@
-"""The test of a mean over units that should vanish."""
+"""Tests of bounded means by bets: of one that should vanish, and of one below or above a declared level."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from varprop.numerics.moments import Moments
 from varprop.stats.capital import Capital, capital_means
 from varprop.stats.means import dropped_note
 from varprop.stats.outcome import Outcome
+from varprop.stats.positive import means_as_they_stand
 
 
 def zero_mean(mean: ArrayLike, second_moment: ArrayLike) -> Outcome:
@@ -114,3 +117,98 @@ def zero_mean_layers(standardised: Moments, bets: Capital) -> list[Outcome]:
             raise ValueError(msg)
     made = capital_means("zero_mean", standardised, bets, null=0.0)
     return [replace(outcome, note=dropped_note(standardised.rows - outcome.n, standardised.rows)) for outcome in made]
+
+
+# ---- a declared level ------------------------------------------------------------------------------------------------
+
+
+def level(values: ArrayLike, *, bound: float, low: float = 0.0, high: float = math.inf) -> Outcome:
+    r"""Estimate how far the mean over networks of a quantity lies above a bound, or below it.
+
+    Parameters
+    ----------
+    values : array_like, shape (networks,)
+        One number for each network; NaN where a network has none.
+    bound : float
+        What the mean is held against, > 0.
+    low, high : float
+        Ends that the values have by their definition: 0 and 1 of a share. Without a high end the mean is shown to be above
+        a bound by what is proved, and to be below one as far as the sample's skewness lets one believe a t test.
+
+    Returns
+    -------
+    Outcome
+        theta is mean / bound - 1, without a logarithm: a share may be 0 in all networks. For a claim "below the bound" see
+        `varprop.stats.equivalence.directional` at threshold 0.
+
+    Raises
+    ------
+    ValueError
+        If the bound is not finite and > 0, a value lies outside its ends, or fewer than two networks have a value.
+
+    Notes
+    -----
+    Values with two ends are judged by bets (`varprop.stats.capital`), for any number of networks: where all networks show 0,
+    one that is not may have been missed, and 20 of them exclude a mean of 15 % at level .05 and no less.
+
+    Examples
+    --------
+    >>> shares = level([0.1, 0.3, 0.2, 0.2] * 10, bound=0.5, high=1.0)
+    >>> shares.theta, shares.p_below(0.0)
+    (-0.6, 1.32e-08)
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 1:
+        msg = f"values must have shape (networks,), got {table.shape}"
+        raise ValueError(msg)
+    if np.isinf(table).any():
+        msg = "values must be finite; a network whose signal overflowed must be left out"
+        raise ValueError(msg)
+    check_bound(bound)
+    column = table[:, None]
+    bets = Capital.of(column, low=low, high=high, unit=bound)
+    return level_layers(Moments.of(column), bets, bound=bound)[0]
+
+
+def level_layers(values: Moments, bets: Capital, *, bound: float, refused: Sequence[str] | str = "") -> list[Outcome]:
+    """Hold every layer's mean against a bound, by sums over networks: the second half of `level`.
+
+    Parameters
+    ----------
+    values : Moments
+        One column per layer.
+    bets : Capital or None
+        Of the same table; None if the values have no ends.
+    bound : float
+        As in `level`.
+    refused : str or sequence of str
+        Why the law of the values makes a t test impossible; only where they have no high end.
+
+    Returns
+    -------
+    list of Outcome
+        One per layer.
+
+    Raises
+    ------
+    ValueError
+        If the bound is not finite and > 0, or fewer than two networks have a value in a layer.
+    """
+    check_bound(bound)
+    made: Sequence[Outcome]
+    if bets is not None and bets.bounded:
+        made = capital_means("level", values, bets, null=bound, scale="relative")
+    else:
+        made = means_as_they_stand("level", values, bets, null=bound, scale="relative", refused=refused)
+    notes = [dropped_note(values.rows - outcome.n, values.rows) for outcome in made]
+    return [
+        replace(outcome, note="; ".join(filter(None, (note, outcome.note))))
+        for outcome, note in zip(made, notes, strict=True)
+    ]
+
+
+def check_bound(bound: float) -> None:
+    """Refuse a bound that no mean can be compared with in proportion."""
+    if not 0.0 < bound < math.inf:
+        msg = f"bound must be finite and > 0, got {bound}; it is a value of the quantity, such as 0.5 for a share"
+        raise ValueError(msg)

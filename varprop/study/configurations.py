@@ -13,8 +13,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer, get_initializer
 from varprop.model.network import Network, mlp, widths_label
 from varprop.study.errors import Problem
-from varprop.study.items import NounPattern
-from varprop.study.notation import MOST_LAYERS
+from varprop.study.items import MOST_LAYERS, NounPattern
 from varprop.study.schema import GridTable, NetworkTable, WhereTable
 from varprop.study.sweep import SETS, VARIABLES, Sweep, has_value, value_text
 

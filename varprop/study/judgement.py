@@ -12,8 +12,8 @@ from varprop.engine.plan import Plan
 from varprop.model.simulation import Samples, Simulation
 from varprop.study.errors import Problem, StudyError
 from varprop.study.looks import Look, judged_by, with_look
+from varprop.study.manifest import Store
 from varprop.study.standing import Standing
-from varprop.study.stored import Store
 from varprop.verification.compare import Found, verdicts_on
 from varprop.verification.verdict import Verdict
 from varprop.verification.watching import Watch, look_schedule, mixture_for

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from varprop.numerics.streams import DRAWS_VERSION
-from varprop.stats import ladder
+from varprop.numerics.randomness import DRAWS_VERSION
+from varprop.stats import multiple
 from varprop.study.errors import Problem, StudyError
 from varprop.study.files import read_text
 from varprop.study.parsing import MAX_BYTES, parse_study
@@ -288,4 +288,4 @@ def with_look(looks: Sequence[Look], look: Look) -> tuple[Look, ...]:
 
 def ladder_told(first: int) -> str:
     """Say which numbers of networks a study is looked at with: ``200, 800, 3,200 and so on``."""
-    return ", ".join(f"{ladder.size(first, rung):,}" for rung in (1, 2, 3)) + " and so on"
+    return ", ".join(f"{multiple.size(first, rung):,}" for rung in (1, 2, 3)) + " and so on"

@@ -19,10 +19,9 @@ from varprop.study.errors import Problem, StudyError
 from varprop.study.files import read_text
 from varprop.study.judgement import Judgement, fingerprint_of, follow, judgement
 from varprop.study.looks import Look, read_looks
-from varprop.study.manifest import networks_used, read_manifest
+from varprop.study.manifest import Store, networks_used, read_manifest
 from varprop.study.parsing import MAX_BYTES, parse_study
 from varprop.study.standing import Standing, stand
-from varprop.study.stored import Store
 from varprop.study.study import Scope, Study, facts_of, held_against, statement_of
 from varprop.verification.claims import SYMBOLS, VERDICTS
 from varprop.verification.compare import Case, Found, judge

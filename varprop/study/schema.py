@@ -16,6 +16,8 @@ from varprop.model.quantities import QUANTITIES, TRAINING_QUANTITIES
 from varprop.stats.equivalence import MARGINS
 from varprop.study.errors import shown, suggestion
 from varprop.study.items import (
+    MAX_DEPTH,
+    MOST_LAYERS,
     ActivationItem,
     InitializerItem,
     NounForm,
@@ -25,10 +27,10 @@ from varprop.study.items import (
     activation_pattern,
     forms,
     initializer_pattern,
+    layers_of,
     reject,
     reject_all,
 )
-from varprop.study.notation import MAX_DEPTH, MOST_LAYERS, layers_of
 from varprop.study.sweep import SweepTable, SweptScope
 from varprop.theory import THEORIES, get_theory, theory_names
 from varprop.verification.claims import TESTS, Claim, claim_problems

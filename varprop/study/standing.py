@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from varprop._limits import MAX_NETWORKS
-from varprop.stats import ladder
+from varprop.stats import multiple
 from varprop.stats.mixture import NormalMixture
 from varprop.study.looks import Design, Look, Sighting, ladder_told, look_at, sightings
 from varprop.study.study import Study
@@ -45,24 +45,24 @@ class Standing:
     @property
     def rung(self) -> int:
         """The highest rung that the networks reach; 0 where they are fewer than at the first look."""
-        return ladder.rung_of(self.first, self.networks)
+        return multiple.rung_of(self.first, self.networks)
 
     @property
     def judged(self) -> int:
         """Number of networks with which claims are judged that no confidence sequence watches."""
         if self.design == "one" or not self.rung:
             return self.networks
-        return ladder.size(self.first, self.rung)
+        return multiple.size(self.first, self.rung)
 
     @property
     def next(self) -> int:
         """Number of networks of the next rung."""
-        return ladder.size(self.first, self.rung + 1)
+        return multiple.size(self.first, self.rung + 1)
 
     @property
     def share(self) -> float:
         """Share of alpha of this look."""
-        return 1.0 if self.design == "one" or not self.rung else ladder.share(self.rung)
+        return 1.0 if self.design == "one" or not self.rung else multiple.share(self.rung)
 
     @cached_property
     def number(self) -> int:
@@ -227,22 +227,22 @@ class Standing:
     def _allowance(self, one: Sighting) -> Allowance:
         whole = self.alpha / self.m * (0.5 if self.design == "ladder" and self._edited(one) else 1.0)
         if one.watched:
-            later = tuple((networks, whole) for _, networks in ladder.above(self.networks, 1))
+            later = tuple((networks, whole) for _, networks in multiple.above(self.networks, 1))
             return Allowance(level=whole, networks=self.networks, later=later)
         if self.design == "one":
-            later = tuple((networks, whole) for _, networks in ladder.above(self.networks, 1))
+            later = tuple((networks, whole) for _, networks in multiple.above(self.networks, 1))
             aside = "in a study of its own, since a further look at this one has no guarantee"
             note = "" if self.guaranteed else self.promise
             return Allowance(level=whole, networks=self.networks, later=later, note=note, aside=aside)
         rung = self._rung(one)
         here = whole * self._alpha(rung) / self.alpha
         later = tuple(
-            (networks, ladder.share(higher) * whole)
-            for higher, networks in ladder.above(self.first, rung)
+            (networks, multiple.share(higher) * whole)
+            for higher, networks in multiple.above(self.first, rung)
             if self._free(one, higher)
         )
         return Allowance(
-            level=ladder.share(max(1, rung)) * here,
+            level=multiple.share(max(1, rung)) * here,
             networks=self.judged,
             later=later,
             waits=self._waits(one, rung),
@@ -271,7 +271,7 @@ class Standing:
         owner = self._owner(one, rung)
         if owner is None or self._free(one, rung):
             return ""
-        networks = f"{ladder.size(self.first, rung):,} networks"
+        networks = f"{multiple.size(self.first, rung):,} networks"
         if owner.draws != one.draws:
             return f"{networks} were looked at with other draws: a new seed is a look, and needs a rung of its own"
         further = "draws of its own" if one.own_draws else f"the next rung, {self.next:,} networks"

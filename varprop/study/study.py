@@ -9,7 +9,7 @@ from varprop._arguments import checked
 from varprop.engine.plan import Plan, make_plan
 from varprop.engine.training import INPUTS, make_training_plan
 from varprop.model.cards import card, count
-from varprop.model.training import Training
+from varprop.model.inputs import Training
 from varprop.study.configurations import Configuration
 from varprop.study.sweep import Sweep
 from varprop.verification.claims import Claim

@@ -12,8 +12,7 @@ from pydantic import AfterValidator, Field, Tag, model_validator
 from varprop.model.initializers import Initializer, get_initializer
 from varprop.model.layers import MAX_WIDTH
 from varprop.study.errors import shown
-from varprop.study.items import StrictTable, forms, reject_all
-from varprop.study.notation import MAX_DEPTH
+from varprop.study.items import MAX_DEPTH, StrictTable, forms, reject_all
 
 Variable = Literal["weight_variance", "bias_variance", "depth", "width"]
 VARIABLES: tuple[Variable, ...] = get_args(Variable)

@@ -22,8 +22,7 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
 from varprop.verification.compare import gather
-from varprop.verification.findings import Evidence
-from varprop.verification.questions import Measured, Question, SampleTable, Summed, ask
+from varprop.verification.questions import Evidence, Measured, Question, SampleTable, Summed, ask
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,9 +19,9 @@ from varprop.model.network import Network, check_network, read_leaves
 from varprop.model.quantities import QUANTITIES
 from varprop.model.sites import Site
 from varprop.theory.finite_width.predictions import finite_width_predictions
-from varprop.theory.moments_read import ACTIVATION, NEVER_EXACT, PREACTIVATION
 from varprop.theory.rules import Theory, get_theory
 from varprop.theory.state import GradientState, State, Walk, needs_slope, pairs_of, supported
+from varprop.theory.steps import ACTIVATION, NEVER_EXACT, PREACTIVATION
 
 if TYPE_CHECKING:
     import pandas as pd

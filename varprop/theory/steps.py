@@ -18,10 +18,60 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, read_sites, read_steps
 from varprop.model.quantities import QUANTITIES
 from varprop.model.sites import Place, Site
-from varprop.theory.finite_width.steps import MeasuredSteps, measured_steps
-from varprop.theory.moments_read import ACTIVATION, PREACTIVATION
+from varprop.theory.finite_width.backward import MeasuredSteps, measured_steps
 from varprop.theory.rules import THEORIES, Theory
-from varprop.theory.state import GradientState, State, Walk, check_centred, supported
+from varprop.theory.state import GradientState, State, Walk, check_centred, pairs_of, supported
+
+Say = Callable[[Site, State, Theory], "Float64Array | None"]
+"""From a place, the state after it and the theory to an expectation, in the state's shape; None where nothing is said."""
+
+PREACTIVATION: dict[str, Say] = {
+    "preactivation_mean": lambda _site, s, _t: np.zeros_like(s.q),
+    "preactivation_variance": lambda _site, s, _t: s.q,
+    "preactivation_second_moment": lambda _site, s, _t: s.q,
+    "conditional_variance": lambda _site, s, _t: s.q,
+    "pivot": lambda _site, s, _t: np.ones_like(s.q) if (s.q > 0).all() else None,
+}
+"""Read after a layer with weights."""
+
+
+def _activation_mean(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    return None if theory.mean is None else theory.mean(site.layer, state.q)  # type: ignore[arg-type]
+
+
+def _activation_variance(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    if theory.carries == "variance":
+        return state.carried
+    return None if theory.variance is None else theory.variance(site.layer, state.q)  # type: ignore[arg-type]
+
+
+def _derivative_second_moment(site: Site, state: State, theory: Theory) -> Float64Array | None:
+    if theory.backward is None or theory.constant or not isinstance(site.layer, Activation) or site.layer.jumps:
+        return None
+    return theory.backward(site.layer, state.q)
+
+
+def _cosine(_site: Site, state: State, _theory: Theory) -> Float64Array | None:
+    if state.shared is None or not (state.carried > 0).all():
+        return None
+    first, second = pairs_of(len(state.carried))
+    norm = np.sqrt(state.carried[first]) * np.sqrt(state.carried[second])
+    return np.asarray(state.shared / norm, dtype=np.float64)
+
+
+ACTIVATION: dict[str, Say] = {
+    "activation_mean": _activation_mean,
+    "activation_variance": _activation_variance,
+    "activation_second_moment": lambda _site, s, t: s.carried if t.carries == "second_moment" else None,
+    "derivative_second_moment": _derivative_second_moment,
+    "cosine": _cosine,
+}
+"""Read after an activation."""
+
+NEVER_EXACT = {"activation_mean", "activation_variance", "derivative_second_moment", "cosine"}
+"""The first three are known at this width only where the law of z is, which is the first layer; a cosine's mean is not
+the cosine of means. Said to be exact nowhere."""
+
 
 MeasuredAt = Callable[[str, Place], Float64Array]
 """What a quantity was measured to be at a place, shape (networks, inputs)."""
@@ -40,7 +90,7 @@ def expected_steps(
     :math:`v_l = \sigma_w^2 |a_{l-1}|^2 + \sigma_b^2`, in the place of the second moment of z that the theory would predict
     there; in the textbook wording, from the measured variance of what comes right before it. A step of the gradient starts
     from the gradient in the layer above and from :math:`v_l`; finite width's own, under two half lines, from the gradient
-    alone (`varprop.theory.finite_width.steps`). "Preserved" expects what the layer before has. A pivot is a ratio already, of
+    alone (`varprop.theory.finite_width.backward`). "Preserved" expects what the layer before has. A pivot is a ratio already, of
     which 1 is expected.
     """
     check_centred(network)

@@ -17,8 +17,7 @@ from varprop.model.simulation import Simulation
 from varprop.model.sites import Place
 from varprop.stats.equivalence import MARGINS, Decision
 from varprop.theory import get_theory
-from varprop.verification.findings import Evidence
-from varprop.verification.questions import Question
+from varprop.verification.questions import Evidence, Question
 from varprop.verification.reasons import REASONS
 
 VERDICTS: tuple[Decision, ...] = get_args(Decision)

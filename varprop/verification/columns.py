@@ -13,16 +13,25 @@ from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, read_steps
 from varprop.model.simulation import Simulation
 from varprop.model.sites import Place
-from varprop.numerics.averages import mean_of_present
+from varprop.numerics.moments import mean_of_present
 from varprop.stats import equivalence
 from varprop.stats.floors import Floor, FloorLaw, Skewed
 from varprop.theory import Theory, get_theory
 from varprop.theory.steps import expected_steps
 from varprop.verification import validity
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Chance, Evidence, Finding, about_all_layers, beyond, join_notes
 from varprop.verification.modules import module_steps
-from varprop.verification.questions import Measured, SampleTable, Summed
+from varprop.verification.questions import (
+    Chance,
+    Evidence,
+    Finding,
+    Measured,
+    SampleTable,
+    Summed,
+    about_all_layers,
+    beyond,
+    join_notes,
+)
 
 
 def places_of(claim: Claim, simulation: Simulation) -> list[Place]:

@@ -19,12 +19,11 @@ from varprop.model.simulation import Samples, Simulation
 from varprop.model.sites import Place
 from varprop.stats import equivalence
 from varprop.theory import Theory, get_theory
+from varprop.verification.as_they_stand import ALONE
 from varprop.verification.claims import TESTS, Claim, as_claim
-from varprop.verification.findings import Evidence, Finding, UndecidableError, about_one, join_notes
 from varprop.verification.forms import CARRIER
 from varprop.verification.modules import STEPS, preserved_findings
-from varprop.verification.own import ALONE
-from varprop.verification.questions import Question, ask
+from varprop.verification.questions import Evidence, Finding, Question, UndecidableError, about_one, ask, join_notes
 from varprop.verification.tests.of_depth import cumulative_findings
 from varprop.verification.validity import declared_symmetric
 from varprop.verification.verdict import Allowance, Verdict, decide, in_one_report, of_one_look, to_frame

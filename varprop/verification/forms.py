@@ -19,8 +19,7 @@ from varprop.model.sites import Place, Step
 from varprop.stats.influence import LogMeans, log_means
 from varprop.stats.profiles import Composite, Profile, known, running, single, with_biases
 from varprop.verification import validity
-from varprop.verification.findings import judging
-from varprop.verification.questions import Measured, SampleTable, Summed
+from varprop.verification.questions import Measured, SampleTable, Summed, judging
 
 CARRIER = "conditional_variance"
 

@@ -18,7 +18,7 @@ from varprop.stats.floors import Skewed
 from varprop.stats.means import step_mean
 from varprop.stats.outcome import Outcome
 from varprop.theory import Theory
-from varprop.verification.findings import Finding, UndecidableError, judging
+from varprop.verification.questions import Finding, UndecidableError, judging
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,19 +14,19 @@ from varprop._limits import MAX_NETWORKS
 from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, read_chain
 from varprop.stats import power
+from varprop.stats.chances import Proportion
 from varprop.stats.equivalence import Decision
 from varprop.stats.identity import networks_to_show
 from varprop.stats.law_fits import LawFit
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import least_networks, required_networks
-from varprop.stats.proportions import Proportion
 from varprop.stats.sequential import MIN_NETWORKS
 from varprop.stats.variances import known_variance
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim
-from varprop.verification.findings import Evidence, Finding, UndecidableError
+from varprop.verification.questions import Evidence, Finding, UndecidableError
 from varprop.verification.verdict import Allowance, forecast
 
 if TYPE_CHECKING:

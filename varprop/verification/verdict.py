@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from varprop.model.sites import Place
-from varprop.stats import equivalence, ladder, multiple
+from varprop.stats import equivalence, multiple
 from varprop.stats.equivalence import Decision
 from varprop.stats.identity import Identity
 from varprop.stats.outcome import Guarantee
 from varprop.verification.claims import Claim
-from varprop.verification.findings import ROUNDING, Evidence, Finding, UndecidableError, join_notes, p_value
+from varprop.verification.questions import ROUNDING, Evidence, Finding, UndecidableError, join_notes, p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def of_one_look(networks: int, *, alpha: float, m: int) -> Allowance:
     """Give a verdict all of its part of alpha: the sample is looked at once, and nobody keeps a record."""
     equivalence.check_budget(alpha, m)
     level = alpha / m
-    later = tuple((larger, level) for _, larger in ladder.above(max(networks, 1), 1))
+    later = tuple((larger, level) for _, larger in multiple.above(max(networks, 1), 1))
     return Allowance(level=level, networks=networks, later=later)
 
 

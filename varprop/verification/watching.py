@@ -19,7 +19,7 @@ import numpy as np
 from varprop._arguments import quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.model.simulation import Simulation
-from varprop.numerics.streams import generator_of
+from varprop.numerics.randomness import generator_of
 from varprop.stats import equivalence, sequential
 from varprop.stats.mixture import NormalMixture
 from varprop.stats.outcome import Outcome
@@ -27,17 +27,18 @@ from varprop.stats.power import required_networks
 from varprop.verification.claims import Claim
 from varprop.verification.columns import beyond_bound
 from varprop.verification.compare import gather
-from varprop.verification.findings import (
+from varprop.verification.questions import (
     Chance,
     Evidence,
     Finding,
+    Question,
+    Tally,
     UndecidableError,
     beyond,
     join_notes,
     judging,
     within,
 )
-from varprop.verification.questions import Question, Tally
 
 if TYPE_CHECKING:
     import pandas as pd

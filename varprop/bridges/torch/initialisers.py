@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from varprop._typing import FloatArray
-from varprop.bridges.catalogue import Bridge, StatedInitializer
-from varprop.bridges.defaults import ATTENTION, CONVOLUTION, DENSE, DefaultClaim, offered
+from varprop.bridges.catalogue import ATTENTION, CONVOLUTION, DENSE, Bridge, DefaultClaim, StatedInitializer, offered
 
 _SQUARE_ROOT = "uniform within sqrt(k), k = 1 / {}"
 _OWN_LAW = DefaultClaim(

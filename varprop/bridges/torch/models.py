@@ -12,13 +12,12 @@ from torch import nn
 
 from varprop._arguments import quoted
 from varprop._typing import Float64Array, RNGLike
-from varprop.bridges.torch.trees import signals
-from varprop.bridges.torch.watch import Call, ModelWatch
+from varprop.bridges.torch.watch import Call, ModelWatch, signals
 from varprop.model.layers import UnsupportedError
 from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import MODULE_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
-from varprop.numerics.streams import model_seeds, root_sequence
+from varprop.numerics.randomness import model_seeds, root_sequence
 
 Factory = Callable[[], nn.Module]
 Inputs = Any

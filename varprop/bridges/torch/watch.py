@@ -6,8 +6,9 @@ be told from one that comes back around it; a view keeps what the model means wh
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,8 +17,89 @@ from typing import Any
 import torch
 from torch import nn
 
-from varprop.bridges.torch.slopes import is_elementwise, saturated_fraction
-from varprop.bridges.torch.trees import replaced, signals
+
+def is_signal(value: Any) -> bool:
+    """Whether something is a plain tensor of floating-point numbers."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.is_floating_point()
+        and value.layout == torch.strided
+        and not value.is_nested
+        and value.numel() > 0
+    )
+
+
+def signals(tree: Any) -> Iterator[torch.Tensor]:
+    """The floating-point tensors of a tree, in order."""
+    if is_signal(tree):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from signals(value)
+    elif isinstance(tree, tuple | list):
+        for value in tree:
+            yield from signals(value)
+    elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        for field in dataclasses.fields(tree):
+            yield from signals(getattr(tree, field.name))
+
+
+def replaced(tree: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """The tree with every floating-point tensor replaced; containers of other types are left as they are."""
+    if is_signal(tree):
+        return function(tree)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(replaced(value, function) for value in tree))
+    if type(tree) in (tuple, list):
+        return type(tree)(replaced(value, function) for value in tree)
+    if type(tree) is dict:
+        return {key: replaced(value, function) for key, value in tree.items()}
+    return tree
+
+
+_SATURATED = 0.05  # of the steepest slope, as varprop's own sampler has it
+_ELEMENTWISE = (
+    nn.CELU,
+    nn.ELU,
+    nn.GELU,
+    nn.Hardshrink,
+    nn.Hardsigmoid,
+    nn.Hardswish,
+    nn.Hardtanh,
+    nn.LeakyReLU,
+    nn.LogSigmoid,
+    nn.Mish,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.SELU,
+    nn.SiLU,
+    nn.Sigmoid,
+    nn.Softplus,
+    nn.Softshrink,
+    nn.Softsign,
+    nn.Tanh,
+    nn.Tanhshrink,
+)
+
+
+def is_elementwise(module: nn.Module) -> bool:
+    """Whether a module is one of torch.nn's functions of single numbers; a subclass may do something else."""
+    return type(module) in _ELEMENTWISE
+
+
+def saturated_fraction(module: nn.Module, x: torch.Tensor) -> float:
+    """Share of units whose slope at x is below 5 % of the function's steepest, found on a grid from -20 to 20."""
+    steepest = _slope(module, torch.linspace(-20, 20, 8001).to(x)).abs().max()
+    return float((_slope(module, x).abs() < _SATURATED * steepest).double().mean())
+
+
+def _slope(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    with torch.enable_grad():
+        z = x.detach().clone().requires_grad_()
+        # Not the call itself, which is being watched; and of a copy, since the function may work in place.
+        (slope,) = torch.autograd.grad(module.forward(z.clone()).sum(), z)
+    return slope
+
 
 _PARAMETRIZATIONS = "parametrizations"  # where torch keeps functions of a weight, which see no signal
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from varprop.model.catalogue.elu import EXPONENTIAL_RECTIFIERS
-from varprop.model.catalogue.entry import Entry
-from varprop.model.catalogue.gelu import NORMAL_RECTIFIERS
 from varprop.model.catalogue.hard import HARD
-from varprop.model.catalogue.jumps import JUMPS
-from varprop.model.catalogue.rectifiers import RECTIFIERS
-from varprop.model.catalogue.sigmoids import SIGMOIDS
-from varprop.model.catalogue.smooth_rectifiers import LOGISTIC_RECTIFIERS
-from varprop.model.catalogue.waves import WAVES
+from varprop.model.catalogue.rectifiers import LOGISTIC_RECTIFIERS, RECTIFIERS
+from varprop.model.catalogue.sigmoids import NORMAL_RECTIFIERS, SIGMOIDS
+from varprop.model.catalogue.waves import JUMPS, WAVES
+from varprop.model.formulas import Entry
 
 CATALOGUE: dict[str, Entry] = {
     **RECTIFIERS,

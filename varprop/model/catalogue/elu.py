@@ -12,9 +12,8 @@ import numpy as np
 from scipy import special
 
 from varprop._typing import Float64Array, FloatArray
-from varprop.model.catalogue.entry import Entry
 from varprop.model.catalogue.rectifiers import both_positive, relu_covariance
-from varprop.model.formulas import GaussianFormulas
+from varprop.model.formulas import Entry, GaussianFormulas
 from varprop.numerics.bivariate import angle_between, quadrant_integral
 
 _SQRT_2PI = math.sqrt(2 * math.pi)

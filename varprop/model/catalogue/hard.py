@@ -15,9 +15,8 @@ import numpy as np
 from scipy import special
 
 from varprop._typing import Float64Array, FloatArray
-from varprop.model.catalogue.entry import Entry
 from varprop.model.catalogue.sigmoids import half, zero
-from varprop.model.formulas import GaussianFormulas
+from varprop.model.formulas import Entry, GaussianFormulas
 from varprop.numerics.bivariate import bivariate_normal_cdf, complement, residual
 
 _SQRT_2PI = math.sqrt(2 * math.pi)

@@ -1,4 +1,4 @@
-"""Finite-width theory as predictions of recorded quantities, each with its standard deviation between networks."""
+"""Finite-width theory as predictions with their standard deviation between networks; and the log-normal law of deep ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from varprop._arguments import checked
 from varprop._typing import Float64Array
@@ -17,7 +18,13 @@ from varprop.model.network import Network
 from varprop.model.quantities import QUANTITIES
 from varprop.theory.finite_width.backward import gradient_moments
 from varprop.theory.finite_width.chain import Chain, read_inputs, read_stages, through_lead
-from varprop.theory.finite_width.moments import LayerMoments, moments_of_signals, warn_where_wide_of_the_mark
+from varprop.theory.finite_width.moments import (
+    SMALL,
+    LayerMoments,
+    layer_moments,
+    moments_of_signals,
+    warn_where_wide_of_the_mark,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +190,68 @@ def _average(same: tuple[FiniteWidthPrediction, ...]) -> FiniteWidthPrediction:
         exact=all(row.exact for row in same),
         sd_exact=False,
     )
+
+
+# ---- log-normal networks ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNormalLaw:
+    r"""Log-normal law of a mean square q over random networks, by the mean and standard deviation of q itself.
+
+    Notes
+    -----
+    ln q is normal with
+
+    .. math:: \mathrm{Var}(\ln q) = \ln(1 + r), \qquad E[\ln q] = \ln E[q] - \tfrac12 \ln(1 + r), \qquad
+       r = \frac{\mathrm{Var}(q)}{E[q]^2},
+
+    the only one whose exponential has this mean and variance. The moments of q are matched and not those of ln q, since
+    these are what the theory predicts. Those of ln q follow from them for some law only: by Taylor's formula Var(ln q) is
+    r and E[ln q] is ln E[q] - r / 2, whatever the law, up to terms of order 1/width^2, in which the two ways of matching
+    differ.
+
+    Examples
+    --------
+    >>> law = LogNormalLaw(mean=2.0, sd=2.0, rough=False)
+    >>> law.cdf(np.log([2**0.5])).round(12).tolist()
+    [0.5]
+    """
+
+    mean: float
+    sd: float
+    rough: bool
+
+    def cdf(self, x: Float64Array) -> Float64Array:
+        """P(ln q <= x)."""
+        variance = math.log1p((self.sd / self.mean) ** 2)
+        middle = math.log(self.mean) - variance / 2
+        return np.asarray(special.ndtr((x - middle) / math.sqrt(variance)), dtype=np.float64)
+
+
+def log_normal_laws(network: Network, quantity: str, *, inputs: ArrayLike | None = None) -> dict[int, LogNormalLaw]:
+    """Approximate how a mean square is distributed over networks, by layer.
+
+    Examples
+    --------
+    >>> import varprop as vp
+    >>> net = vp.mlp([64] * 4, activation="tanh", weights="xavier_normal")
+    >>> laws = log_normal_laws(net, "preactivation_second_moment")
+    >>> [round(law.sd / law.mean, 3) for law in laws.values()]
+    [0.177, 0.203, 0.226]
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what is rough says so itself
+        rows = [row for row in finite_width_predictions(network, inputs=inputs) if row.quantity == quantity]
+        far = [one.layer for one in layer_moments(network, inputs=inputs) if not one.exact and one.correction > SMALL]
+    # A signal is made by the layers below it, a gradient by all.
+    first_far = min(far, default=math.inf) if "gradient" not in quantity or not far else 1
+    return {
+        row.layer: LogNormalLaw(
+            mean=row.predicted,
+            sd=row.predicted_sd,
+            rough=row.layer >= first_far and not (row.exact and row.sd_exact),
+        )
+        for row in rows
+        if row.predicted > 0 and row.predicted_sd > 0
+    }

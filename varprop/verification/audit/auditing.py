@@ -13,18 +13,19 @@ from varprop._arguments import checked, quoted
 from varprop._typing import RNGLike
 from varprop.model.initializers import Initializer, InitializerLike, as_initializer
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
-from varprop.numerics.streams import generator_of
-from varprop.verification.audit.causes import fans_of, hypotheses
+from varprop.numerics.randomness import generator_of
+from varprop.verification.audit.causes import Explanation, Unexplained, explain, fans_of, hypotheses, verdict_on
 from varprop.verification.audit.drawing import Draws, Fault, bound, draw, name_of
-from varprop.verification.audit.explanation import Explanation, Unexplained, explain, verdict_on
-from varprop.verification.audit.orthogonal import calls_needed, flattened, orthogonal_parts
 from varprop.verification.audit.parts import (
+    calls_needed,
     constancy,
     constant_value,
+    flattened,
     independence,
     known_kurtosis,
     kurtosis_of,
     moments_and_law,
+    orthogonal_parts,
     repeats,
 )
 from varprop.verification.audit.repeats import all_alike, new_numbers, symmetry

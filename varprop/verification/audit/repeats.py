@@ -16,7 +16,7 @@ from varprop.stats.inspections import Inspection
 from varprop.stats.signs import alike_lines, entries_needed, halves, mirror, transposed
 from varprop.verification.audit.drawing import Draws
 from varprop.verification.audit.result import Part
-from varprop.verification.findings import p_value
+from varprop.verification.questions import p_value
 
 EQUAL_DRAWS = 2.0**-20
 """More than the probability that two draws of a continuous law are equal in single precision."""

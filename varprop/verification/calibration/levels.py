@@ -11,12 +11,11 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.simulation import Simulation
-from varprop.stats.acceptance import acceptance_region, share_interval
 from varprop.stats.law_fits import LawFit
+from varprop.stats.multiple import acceptance_region, share_interval
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration.judges import claim_of, judged, null_is_exact, null_of
 from varprop.verification.calibration.studies import Setting, measured_truth, taken_for
-from varprop.verification.calibration.truths import draw
+from varprop.verification.calibration.truths import claim_of, draw, judged, null_is_exact, null_of
 from varprop.verification.claims import Claim
 from varprop.verification.compare import needed_quantities
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from varprop.stats.acceptance import acceptance_region, share_interval
 from varprop.stats.capital import CapitalMean
 from varprop.stats.distances import below, degrees, to_either_side, upper
 from varprop.stats.equivalence import directional, p_equivalence, p_refute
 from varprop.stats.law_fits import LawFit
+from varprop.stats.multiple import acceptance_region, share_interval
 from varprop.stats.outcome import Outcome
 from varprop.stats.positive import BennettMean, EitherMean, GrowthBets, either
 from varprop.stats.power import detectable_difference, planned_power

@@ -17,8 +17,7 @@ from varprop.model.network import Network, mlp
 from varprop.stats.equivalence import decide, p_equivalence, p_refute
 from varprop.stats.outcome import Outcome
 from varprop.stats.power import required_networks
-from varprop.verification.calibration.controls import WRONG_TESTS
-from varprop.verification.calibration.judges import claim_of
+from varprop.verification.calibration.counting import WRONG_TESTS
 from varprop.verification.calibration.rates import Rate
 from varprop.verification.calibration.studies import (
     Setting,
@@ -28,7 +27,7 @@ from varprop.verification.calibration.studies import (
     rates_frame,
     rates_of,
 )
-from varprop.verification.calibration.truths import layer_norms
+from varprop.verification.calibration.truths import claim_of, layer_norms
 from varprop.verification.claims import Claim
 from varprop.verification.tests.of_bounds import mean_activation, mean_gain
 

@@ -17,12 +17,11 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer
 from varprop.model.network import Network, mlp
 from varprop.model.simulation import Simulation
-from varprop.numerics.streams import root_sequence
+from varprop.numerics.randomness import root_sequence
 from varprop.stats.equivalence import check_budget
 from varprop.stats.outcome import Outcome
-from varprop.verification.calibration.judges import claim_of, judged, null_is_exact, null_of
 from varprop.verification.calibration.rates import Rate, bound_rates, estimate_rates, point_rates
-from varprop.verification.calibration.truths import Source, draw
+from varprop.verification.calibration.truths import Source, claim_of, draw, judged, null_is_exact, null_of
 from varprop.verification.claims import Claim
 
 if TYPE_CHECKING:

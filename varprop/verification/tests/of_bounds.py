@@ -19,9 +19,8 @@ from varprop.theory.predictions import said_of
 from varprop.verification.as_they_stand import plain_means
 from varprop.verification.claims import Claim, Null, StatedBound, Test, register
 from varprop.verification.columns import beyond_bound, places_of
-from varprop.verification.findings import Evidence, Finding, UndecidableError, beyond, join_notes
 from varprop.verification.forms import Form, form_of
-from varprop.verification.questions import Question, Summed
+from varprop.verification.questions import Evidence, Finding, Question, Summed, UndecidableError, beyond, join_notes
 from varprop.verification.tests import of_depth
 from varprop.verification.validity import dead_probabilities, has_law
 

@@ -12,20 +12,30 @@ from varprop._arguments import quoted
 from varprop.model.network import Network
 from varprop.model.simulation import Simulation
 from varprop.model.sites import Place
-from varprop.stats import effects, growth, means
+from varprop.stats import growth, means
 from varprop.stats.influence import MOST_JOINT, check_measured, column_problem
 from varprop.stats.outcome import Outcome
 from varprop.stats.profiles import Profile
 from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification import validity
-from varprop.verification.as_they_stand import plain_means, plain_rate, surely
+from varprop.verification.as_they_stand import ALONE, is_own, kept_findings, plain_means, plain_rate, surely, with_level
 from varprop.verification.claims import Claim, Null, Test, register
 from varprop.verification.columns import filled, in_layers
-from varprop.verification.findings import Evidence, Finding, Placed, UndecidableError, about_one, join_notes, judging
 from varprop.verification.forms import Form, form_of, is_product
-from varprop.verification.own import ALONE, is_own, kept_findings, with_level
-from varprop.verification.questions import Measured, Question, SampleTable, Summed
+from varprop.verification.questions import (
+    Evidence,
+    Finding,
+    Measured,
+    Placed,
+    Question,
+    SampleTable,
+    Summed,
+    UndecidableError,
+    about_one,
+    join_notes,
+    judging,
+)
 
 QUANTITIES = (
     "preactivation_variance",
@@ -342,5 +352,5 @@ def both_rates(rate: growth.GrowthRate) -> str:
     typical = math.exp(rate.typical_network.theta + rate.expected)
     low, high = (math.exp(end + rate.expected) for end in rate.typical_network.interval(0.95))
     note = f"gain per layer of the mean network; of a typical one {typical:.4g} ({low:.4g} to {high:.4g})"
-    sizes = effects.effect_sizes(rate.mean_network, expected=rate.expected)
+    sizes = growth.effect_sizes(rate.mean_network, expected=rate.expected)
     return join_notes(note, f"mean network: {sizes}", rate.typical_network.note)

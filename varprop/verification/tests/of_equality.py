@@ -20,7 +20,7 @@ from varprop.theory import get_theory
 from varprop.theory.predictions import said_of
 from varprop.verification.claims import Claim, Test, register
 from varprop.verification.columns import columns_of, places_of
-from varprop.verification.findings import ROUNDING, Evidence, Finding, join_notes, judging
+from varprop.verification.questions import ROUNDING, Evidence, Finding, join_notes, judging
 from varprop.verification.reasons import check_reason
 
 _UNITS_ALIKE = ("preactivation_variance", "activation_variance", "gradient_variance", "loss_gradient_variance")

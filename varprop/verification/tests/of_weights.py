@@ -14,15 +14,14 @@ from varprop.model.network import read_steps
 from varprop.model.shapes import TRUNCATED_VARIANCE
 from varprop.model.simulation import Simulation
 from varprop.model.sites import Site
-from varprop.numerics.streams import named_generator
+from varprop.numerics.randomness import named_generator
 from varprop.stats import equivalence
-from varprop.stats.independence import Independence, independence
 from varprop.stats.law_fits import LawFit
-from varprop.stats.weights import WeightsLaw, matching_variances, weights_law
+from varprop.stats.weights import Independence, WeightsLaw, independence, matching_variances, weights_law
 from varprop.theory.rules import weight_variance
 from varprop.verification.claims import Claim, Test, register
 from varprop.verification.columns import jointly
-from varprop.verification.findings import Evidence, Finding, join_notes, p_value
+from varprop.verification.questions import Evidence, Finding, join_notes, p_value
 
 
 @register
