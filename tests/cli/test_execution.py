@@ -63,7 +63,7 @@ def test_bad_input_is_status_2_and_one_line(study, tmp_path, arguments, message)
 
 
 def test_an_unreachable_cluster_is_status_2_in_bounded_time(study, monkeypatch):
-    monkeypatch.setattr("varprop.engine.cluster._ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("varprop.engine.executors._ANSWER_SECONDS", 0.2)
     result = invoke("run", study(), "--executor", "dask", "--address", "tcp://127.0.0.1:1")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from varprop.cli.progress import Heartbeat, Pace, progress_of
+from varprop.cli.options import Heartbeat, Pace, progress_of
 from varprop.study.filling import RunProgress
 
 

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 import varprop as vp
-from varprop.engine import cluster
-from varprop.engine.cluster import dask_executor
-from varprop.engine.executors import run_tasks
+from varprop.engine import executors
+from varprop.engine.executors import dask_executor, run_tasks
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 
@@ -75,7 +74,7 @@ def test_what_is_no_address_is_said_at_once(address, reason):
 
 def test_who_does_not_speak_dask_is_not_waited_for(monkeypatch):
     """A socket that takes connections and says nothing."""
-    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(executors, "_ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ConnectionError, match="does not speak Dask's protocol"), dask_executor(address):
@@ -83,7 +82,7 @@ def test_who_does_not_speak_dask_is_not_waited_for(monkeypatch):
 
 
 def test_nobody_there_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(executors, "_ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(ConnectionError, match="Timed out"), dask_executor(address):
@@ -117,17 +116,17 @@ class Workers:
 
 
 def test_workers_have_the_same_varprop():
-    cluster._check_workers(Workers({"tcp://a:1": vp.__version__, "tcp://b:1": vp.__version__}))
+    executors._check_workers(Workers({"tcp://a:1": vp.__version__, "tcp://b:1": vp.__version__}))
     with pytest.raises(ValueError, match=rf"have varprop 0\.0\.9, .*install varprop {vp.__version__} there"):
-        cluster._check_workers(Workers({"tcp://a:1": "0.0.9", "tcp://b:1": vp.__version__}))
+        executors._check_workers(Workers({"tcp://a:1": "0.0.9", "tcp://b:1": vp.__version__}))
     with pytest.raises(ValueError, match=r"cannot load varprop .*install varprop"):
-        cluster._check_workers(Workers(ModuleNotFoundError("No module named 'varprop'")))
+        executors._check_workers(Workers(ModuleNotFoundError("No module named 'varprop'")))
 
 
 def test_the_first_worker_is_waited_for():
     workers = Workers({})
     with pytest.warns(RuntimeWarning, match="no worker yet; waiting"):
-        cluster._check_workers(workers)
+        executors._check_workers(workers)
     assert workers.waited == 1
 
 

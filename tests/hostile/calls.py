@@ -17,7 +17,7 @@ import pandas as pd
 import varprop as vp
 from varprop import bridges, plot, theory
 from varprop import study as studies
-from varprop.model.modules import Module, ModuleNetwork
+from varprop.model.sites import Module, ModuleNetwork
 from varprop.verification import compare
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "index.rst"

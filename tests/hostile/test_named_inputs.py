@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import varprop as vp
-from varprop.model.modules import Module, ModuleNetwork
+from varprop.model.sites import Module, ModuleNetwork
 from varprop.study.errors import StudyError
 from varprop.study.parsing import parse_study
 

@@ -6,8 +6,8 @@ import pytest
 import varprop as vp
 from varprop.model.cards import MAX_ROWS, card
 from varprop.model.initializers import as_initializer
-from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.simulation import Samples, Simulation
+from varprop.model.sites import Module, ModuleNetwork
 
 pytestmark = pytest.mark.false_alarm(0)
 

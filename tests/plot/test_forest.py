@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
+from varprop.plot.axes import VERDICTS
 from varprop.plot.figure_files import render_svg
 from varprop.plot.forests import forest_figure, forest_rows, forest_scale
-from varprop.plot.palette import VERDICTS
 
 
 def row(ratio, verdict, low=None, high=None, **more):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from varprop.model.modules import Module, ModuleNetwork
+from varprop.model.sites import Module, ModuleNetwork
 from varprop.plot.depth import label_modules, module_figure_size
 
 

@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from varprop.plot import palette, sweeps
-from varprop.plot.figure_files import dark_rules
-from varprop.plot.palette import (
+from varprop.plot import axes, sweeps
+from varprop.plot.axes import (
     DARK,
     DEPTH,
     GRID,
@@ -20,6 +19,7 @@ from varprop.plot.palette import (
     THEORIES,
     VERDICTS,
 )
+from varprop.plot.figure_files import dark_rules
 
 TEXT, LINE = 4.5, 3.0  # WCAG 1.4.3 and 1.4.11
 
@@ -31,18 +31,18 @@ BANDS = {
     "ridge": (_SUPPORTED, 2 * SPREAD_ALPHA),
     "ordered": (_SUPPORTED, MARGIN_ALPHA),
     "chaotic": (VERDICTS["refuted"].color, MARGIN_ALPHA),
-    "diverging": (VERDICTS["inconclusive"].color, palette.GROWTH_ALPHA),
+    "diverging": (VERDICTS["inconclusive"].color, axes.GROWTH_ALPHA),
 }
 """What texts and lines lie on, with its opacity."""
 LINES = {
     "paper": {
         *(style.color for styles in (VERDICTS, THEORIES) for style in styles.values()),
-        *(style.color for style in (*SERIES, *palette._OTHER_THEORIES)),
+        *(style.color for style in (*SERIES, *axes._OTHER_THEORIES)),
         *DEPTH,
         INK,
     },
     "margin": {*(style.color for style in VERDICTS.values()), INK},
-    "networks": {*(style.color for style in (*THEORIES.values(), *palette._OTHER_THEORIES)), INK},
+    "networks": {*(style.color for style in (*THEORIES.values(), *axes._OTHER_THEORIES)), INK},
     "ridge": {_SUPPORTED, THEORIES["finite-width"].color, INK},
     **{area: {INK} for area in ("ordered", "chaotic", "diverging")},
 }

@@ -1,9 +1,9 @@
 import re
 from xml.etree import ElementTree as ET
 
+from varprop.plot.axes import DARK
 from varprop.plot.figure_files import dark_rules, render_png, render_svg, standalone
 from varprop.plot.forests import forest_figure
-from varprop.plot.palette import DARK
 
 
 def figure(make_verdicts):

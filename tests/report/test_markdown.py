@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from varprop.report.content import study_page
 from varprop.report.index import index_page
 from varprop.report.markdown import escape, page_markdown, paragraph
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 HOSTILE = "<script>alert('x')</script> & 100 % of {z_1} a|b `code` *b* _i_ [l](http://x.y) $m$ 漢字 😀 \n\n# h\n\n| a |"
 

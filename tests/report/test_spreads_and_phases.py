@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import varprop as vp
-from varprop.plot.palette import DARK
+from varprop.plot.axes import DARK
 from varprop.plot.phases import draw_points, name_points, phase_points
 from varprop.plot.spreads import draw_ridges, ridges
 from varprop.report.law_pictures import histogram_pictures, phase_pictures, spread_pictures

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from varprop.report.tex import tex, tex_code
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 PRINTED = {
     r"\textbackslash": "\\",

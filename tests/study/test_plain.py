@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from varprop import study
-from varprop.study.plain import csv_text, unguarded
+from varprop.study.files import csv_text, unguarded
 
 HOSTILE = "<script>alert('x')</script> & \"q\", 100 % of {z_1} a|b `c` _d_ 漢字 😀 \\frac"
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import varprop as vp
-from varprop.model.modules import Module, ModuleNetwork
+from varprop.model.sites import Module, ModuleNetwork
 
 pytestmark = pytest.mark.false_alarm(0)  # where a test does not say another
 

@@ -1,4 +1,4 @@
-"""What is audited of a framework: its initialisers with the law that the documentation states, layers' defaults, and which bridges there are."""
+"""What is audited of a framework: initialisers with their documented law, layers' defaults; and which bridges there are."""
 
 from __future__ import annotations
 

@@ -11,11 +11,10 @@ import typer
 
 from varprop._limits import MAX_NETWORKS
 from varprop.cli.audit import audit, audit_model
-from varprop.cli.calibrate import calibrate
+from varprop.cli.calibrate import calibrate, plan
 from varprop.cli.failures import CONTRADICTED, STATUSES, fail, guarded, show_tracebacks
 from varprop.cli.listing import Catalogue, check, entries
 from varprop.cli.options import folder
-from varprop.cli.plan import plan
 from varprop.cli.show import Json, out, say
 
 if TYPE_CHECKING:
@@ -107,8 +106,7 @@ def run(
 ) -> None:
     """Sample what is missing of each study, test its claims, and say what came out."""
     with guarded():
-        from varprop.cli.options import executor_for
-        from varprop.cli.progress import Pace, progress_of
+        from varprop.cli.options import Pace, executor_for, progress_of
         from varprop.study import StudyError, load_study, run_study
         from varprop.study.files import reading
 

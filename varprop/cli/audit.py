@@ -1,4 +1,4 @@
-"""``varprop audit`` and ``varprop audit-model``: a framework's initialisers against their documentation, and a model's modules."""
+"""``varprop audit`` and ``varprop audit-model``: initialisers against their documentation, and a model's modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from varprop.cli.options import folder
 from varprop.cli.show import Json, say
 
 if TYPE_CHECKING:
-    from varprop.model.modules import ModuleNetwork
+    from varprop.model.sites import ModuleNetwork
 
 
 DRAWS_MAX = 10**8

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from varprop._arguments import quoted
 from varprop._typing import Float64Array
 from varprop.model.inputs import check_size
-from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, read_leaves
 from varprop.model.quantities import ALL_QUANTITIES, Quantity, check_quantities
+from varprop.model.sites import ModuleNetwork
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,9 @@ from varprop._typing import Float64Array
 from varprop.model.cards import card, count
 from varprop.model.frames import read_frame
 from varprop.model.layers import UnsupportedError
-from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES, check_quantities
-from varprop.model.sites import Place
+from varprop.model.sites import ModuleNetwork, Place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,13 @@ from scipy import special
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.histograms import describe
-from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Simulation
+from varprop.model.sites import Module, ModuleNetwork
 from varprop.plot.axes import (
     LONE_PANEL,
+    SPREAD_ALPHA,
+    LineStyle,
     choose,
     house_style,
     label_log_axis,
@@ -24,10 +26,10 @@ from varprop.plot.axes import (
     new_axes,
     panel_grid,
     panel_title,
+    theory_styles,
 )
-from varprop.plot.palette import SPREAD_ALPHA, LineStyle, theory_styles
 from varprop.plot.wording import axis_label
-from varprop.study.plain import plain
+from varprop.study.files import plain
 from varprop.study.run import Run
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.inputs import real_array
 from varprop.model.simulation import Simulation
-from varprop.plot.axes import house_style, named_above, new_axes, panel_grid, panel_title
-from varprop.plot.palette import MARGIN_ALPHA, VERDICTS
+from varprop.plot.axes import MARGIN_ALPHA, VERDICTS, house_style, named_above, new_axes, panel_grid, panel_title
 from varprop.plot.wording import axis_label
 from varprop.theory import finite_width_law
 

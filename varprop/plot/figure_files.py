@@ -10,9 +10,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from varprop.plot.axes import house_style
-from varprop.plot.palette import DARK
-from varprop.study.plain import plain
+from varprop.plot.axes import DARK, house_style
+from varprop.study.files import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from varprop._arguments import checked
-from varprop.plot.axes import house_style, legend_above, new_axes, set_round_ticks
-from varprop.plot.palette import MARGIN, MARGIN_ALPHA, VERDICTS
+from varprop.plot.axes import MARGIN, MARGIN_ALPHA, VERDICTS, house_style, legend_above, new_axes, set_round_ticks
 from varprop.plot.wording import SYMBOLS, axis_label, number
-from varprop.study.plain import plain
+from varprop.study.files import plain
 from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import numpy as np
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.activations import ActivationLike, as_activation
-from varprop.plot.axes import as_written, legend_name, new_axes
-from varprop.plot.palette import VERDICTS
+from varprop.plot.axes import VERDICTS, as_written, legend_name, new_axes
 from varprop.theory.correlation import correlation_fixed_points
 from varprop.theory.equilibrium import fixed_points, settled_second_moment
 

@@ -11,11 +11,10 @@ import numpy as np
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.network import Network, read_activations, read_steps
-from varprop.plot.axes import house_style, new_axes, panel_grid, panel_title
+from varprop.plot.axes import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS, house_style, new_axes, panel_grid, panel_title
 from varprop.plot.labels import label_points
-from varprop.plot.palette import GROWTH_ALPHA, INK, MARGIN_ALPHA, VERDICTS
 from varprop.plot.wording import count
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 if TYPE_CHECKING:
     import pandas as pd

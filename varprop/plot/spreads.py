@@ -15,8 +15,20 @@ from varprop.model.layers import UnsupportedError
 from varprop.model.network import Network, read_leaves
 from varprop.model.simulation import Simulation
 from varprop.numerics.moments import mean_of_present
-from varprop.plot.axes import house_style, legend_above, named_above, new_axes, panel_grid, panel_title, set_round_ticks
-from varprop.plot.palette import SPREAD_ALPHA, THEORIES, VERDICTS, depth_colors, spread_evenly
+from varprop.plot.axes import (
+    SPREAD_ALPHA,
+    THEORIES,
+    VERDICTS,
+    depth_colors,
+    house_style,
+    legend_above,
+    named_above,
+    new_axes,
+    panel_grid,
+    panel_title,
+    set_round_ticks,
+    spread_evenly,
+)
 from varprop.plot.wording import axis_label, percent
 from varprop.theory import finite_width_law
 from varprop.theory.finite_width.predictions import LogNormalLaw, log_normal_laws

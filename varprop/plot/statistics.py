@@ -12,8 +12,7 @@ import numpy as np
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.simulation import Simulation
-from varprop.plot.axes import house_style, named_above, new_axes
-from varprop.plot.palette import MARGIN, MARGIN_ALPHA, THEORIES, VERDICTS
+from varprop.plot.axes import MARGIN, MARGIN_ALPHA, THEORIES, VERDICTS, house_style, named_above, new_axes
 from varprop.plot.wording import axis_label
 from varprop.stats.power import planned_power
 from varprop.verification.claims import Claim

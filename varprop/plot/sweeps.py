@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from varprop._arguments import checked, quoted
 from varprop.model.simulation import Simulation
-from varprop.plot.axes import as_written, house_style, label_log_axis, legend_above, legend_name, new_axes, panel_grid
-from varprop.plot.palette import series_styles
+from varprop.plot.axes import (
+    as_written,
+    house_style,
+    label_log_axis,
+    legend_above,
+    legend_name,
+    new_axes,
+    panel_grid,
+    series_styles,
+)
 from varprop.plot.wording import axis_label
 from varprop.study.run import Run
 from varprop.study.sweep_data import COLUMNS, GAINS, LEVELS, TRANSIENT, sweep_data
@@ -26,9 +34,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from varprop._typing import Float64Array
-from varprop.plot.palette import INK, PAPER, VERDICTS
+from varprop.plot.axes import INK, PAPER, VERDICTS
 from varprop.plot.wording import count
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from varprop.model.quantities import ALL_QUANTITIES
-from varprop.study.plain import plain
+from varprop.study.files import plain
 from varprop.verification import claims
 
 MISSING = "–"

@@ -15,8 +15,7 @@ from varprop.report.ledger import Contribution
 from varprop.report.markdown import page_markdown
 from varprop.report.replacing import FileSet, replace_report
 from varprop.stats.equivalence import MARGINS
-from varprop.study.files import read_text
-from varprop.study.plain import csv_text, unguarded
+from varprop.study.files import csv_text, read_text, unguarded
 from varprop.verification.audit.frameworks import (
     COLUMNS,
     CaseAudit,

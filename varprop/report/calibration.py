@@ -12,7 +12,7 @@ from varprop.plot.statistics import level_figure
 from varprop.report.blocks import Block, Cell, Column, Image, Listing, Page, Paragraph, Section, Span, Table
 from varprop.report.markdown import page_markdown
 from varprop.report.replacing import FileSet, replace_report
-from varprop.study.plain import csv_text
+from varprop.study.files import csv_text
 from varprop.verification.claims import TESTS
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from varprop.report.blocks import (
 from varprop.report.content import contradictions, tally
 from varprop.report.ledger import Contribution, Joint, apart_table, contributions, families, plain_ledger, promises
 from varprop.report.tables import LedgerEntry, ledger_entries
+from varprop.study.files import csv_text
 from varprop.study.judgement import digest
-from varprop.study.plain import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

@@ -16,8 +16,8 @@ from varprop.model.names import in_turn
 from varprop.model.network import Network, read_activations, read_leaves, read_steps, widths_label
 from varprop.model.simulation import Simulation
 from varprop.numerics.randomness import named_generator
+from varprop.plot.axes import spread_evenly
 from varprop.plot.exact_laws import LEVEL, QUANTITY, Panel, exact_law_figure
-from varprop.plot.palette import spread_evenly
 from varprop.plot.phases import READER, has_edge, phase_figure, phase_points
 from varprop.plot.spreads import (
     HIDDEN,

@@ -10,7 +10,7 @@ from varprop.plot.wording import MISSING, sentence
 from varprop.report.blocks import Cell, Column, Ledger, LedgerRow, Statement, Table
 from varprop.report.pictures import strip_picture
 from varprop.report.tables import departure, estimate_of, margin_of, networks_needed, place_of
-from varprop.study.plain import csv_text
+from varprop.study.files import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdict import Verdict
 

@@ -31,7 +31,7 @@ from varprop.report.blocks import (
     Words,
     spaced,
 )
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;"}  # $: formulas, @: mentions
 _SPECIAL = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")

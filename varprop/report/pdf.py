@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from varprop.plot.figure_files import dark_rules
 from varprop.plot.wording import SYMBOLS, plain_lines
 from varprop.report.blocks import anchor, spaced
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -39,7 +39,7 @@ from varprop.plot.wording import (
 )
 from varprop.report.blocks import Column, Picture, Table
 from varprop.report.tables import margin_of
-from varprop.study.plain import csv_text, plain
+from varprop.study.files import csv_text, plain
 from varprop.study.sweep_data import GAINS, Point, sweep_frame
 from varprop.verification.verdict import Verdict, to_frame
 

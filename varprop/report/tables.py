@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from varprop._arguments import quoted
 from varprop.plot.wording import MISSING, SYMBOLS, axis_label, count, interval, number, percent, pvalue
 from varprop.report.blocks import Cell, Column, Table
-from varprop.study.plain import csv_text
+from varprop.study.files import csv_text
 from varprop.verification.claims import Claim
 from varprop.verification.verdict import Comparison, Verdict, to_frame
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from varprop.study.plain import plain
+from varprop.study.files import plain
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",

@@ -18,7 +18,7 @@ from varprop.report.latex import page_fragments, page_latex
 from varprop.report.markdown import page_markdown
 from varprop.report.pdf import check_weasyprint, page_html, page_pdf
 from varprop.report.replacing import ASIDE, RECORD, FileSet, check_target, replace_report
-from varprop.study.plain import csv_text
+from varprop.study.files import csv_text
 
 if TYPE_CHECKING:
     from varprop.study.run import Run

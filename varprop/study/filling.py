@@ -17,7 +17,7 @@ from varprop.engine.plan import Block, Plan
 from varprop.engine.simulate import run_block
 from varprop.study.earlier import plans_to_fill
 from varprop.study.errors import FewNetworksWarning, Problem, RunStoppedError, StudyError
-from varprop.study.files import locked
+from varprop.study.files import csv_text, locked
 from varprop.study.judgement import Goals, follow
 from varprop.study.looks import read_looks
 from varprop.study.manifest import (
@@ -29,7 +29,6 @@ from varprop.study.manifest import (
     record_looks,
     write_manifest,
 )
-from varprop.study.plain import csv_text
 from varprop.study.run import Run
 from varprop.study.standing import stand, too_few
 from varprop.study.store import (

@@ -1,4 +1,4 @@
-"""The values inside a study's tables, activations and laws with their parameters, and widths; and the notation of the command line."""
+"""The values inside a study's tables, activations, laws, widths; and the notation of the command line."""
 
 from __future__ import annotations
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network, read_steps
 from varprop.model.simulation import Simulation
-from varprop.model.sites import Place
+from varprop.model.sites import ModuleNetwork, Place
 from varprop.numerics.moments import mean_of_present
 from varprop.stats import equivalence
 from varprop.stats.floors import Floor, FloorLaw, Skewed

@@ -12,11 +12,10 @@ import numpy as np
 
 from varprop._arguments import checked, items_of, quoted
 from varprop._typing import Float64Array
-from varprop.model.modules import ModuleNetwork
 from varprop.model.network import Network
 from varprop.model.quantities import ALL_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
-from varprop.model.sites import Place
+from varprop.model.sites import ModuleNetwork, Place
 from varprop.stats import equivalence
 from varprop.theory import Theory, get_theory
 from varprop.verification.as_they_stand import ALONE

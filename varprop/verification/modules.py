@@ -10,9 +10,8 @@ import numpy as np
 from varprop._arguments import checked, quoted
 from varprop._typing import Float64Array
 from varprop.model.layers import UnsupportedError
-from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.simulation import Simulation
-from varprop.model.sites import Place
+from varprop.model.sites import Module, ModuleNetwork, Place
 from varprop.numerics.moments import Moments
 from varprop.stats.floors import Skewed
 from varprop.stats.means import step_mean
@@ -128,7 +127,7 @@ def module_gains(simulation: Simulation, *, level: float = 0.95) -> pd.DataFrame
     Examples
     --------
     >>> import pandas as pd, varprop as vp
-    >>> from varprop.model.modules import Module, ModuleNetwork
+    >>> from varprop.model.sites import Module, ModuleNetwork
     >>> modules = Module(name="fc", kind="Linear", layer=1, weights=True), Module(name="act", kind="ReLU", layer=1, source="fc")
     >>> rows = [(n, m, q, v) for n in range(3) for m, q, v in [
     ...     ("fc", "input_second_moment", 1), ("fc", "activation_second_moment", 0.5),

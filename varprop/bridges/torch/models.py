@@ -14,9 +14,9 @@ from varprop._arguments import quoted
 from varprop._typing import Float64Array, RNGLike
 from varprop.bridges.torch.watch import Call, ModelWatch, signals
 from varprop.model.layers import UnsupportedError
-from varprop.model.modules import Module, ModuleNetwork
 from varprop.model.quantities import MODULE_QUANTITIES
 from varprop.model.simulation import Samples, Simulation
+from varprop.model.sites import Module, ModuleNetwork
 from varprop.numerics.randomness import model_seeds, root_sequence
 
 Factory = Callable[[], nn.Module]
@@ -49,7 +49,7 @@ def simulate(
     Returns
     -------
     Simulation
-        Of a `varprop.model.modules.ModuleNetwork`: one place for every call of a module that calls no other, in the order
+        Of a `varprop.model.sites.ModuleNetwork`: one place for every call of a module that calls no other, in the order
         of the calls; a module that is called again is ``name#2``. ``network.uncalled``, ``network.unmeasured`` and
         ``network.unreached`` list the modules that were never called, put out no floating-point numbers, and got no
         gradient.

@@ -15,7 +15,7 @@ from varprop.model.initializers import Initializer, InitializerLike, as_initiali
 from varprop.model.laws import Custom, Fans, Orthogonal, Scaled
 from varprop.numerics.randomness import generator_of
 from varprop.verification.audit.causes import Explanation, Unexplained, explain, fans_of, hypotheses, verdict_on
-from varprop.verification.audit.drawing import Draws, Fault, bound, draw, name_of
+from varprop.verification.audit.drawing import Draws, Fault, all_alike, bound, draw, name_of, new_numbers, symmetry
 from varprop.verification.audit.parts import (
     calls_needed,
     constancy,
@@ -28,7 +28,6 @@ from varprop.verification.audit.parts import (
     orthogonal_parts,
     repeats,
 )
-from varprop.verification.audit.repeats import all_alike, new_numbers, symmetry
 from varprop.verification.audit.result import ALPHA, DISTANCE, MARGIN, Audit, Limits, Part
 
 N_DRAWS = 10**6

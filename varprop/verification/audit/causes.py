@@ -17,8 +17,8 @@ from varprop.model.initializers import Initializer
 from varprop.model.laws import FanMode, Fans, Orthogonal, Reading, Scaled, channels_first, channels_last, check_fans
 from varprop.model.shapes import NORMAL, TRUNCATED_NORMAL, UNIFORM, AnyShape
 from varprop.stats.equivalence import Decision, combine_layers, decide
+from varprop.verification.audit.drawing import REPEATING
 from varprop.verification.audit.parts import NOTHING_FOUND, flattened, half_the_variance, is_near, moments_and_law
-from varprop.verification.audit.repeats import REPEATING
 from varprop.verification.audit.result import Candidate, Limits, Part
 
 CAUSES = {

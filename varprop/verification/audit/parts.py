@@ -21,7 +21,7 @@ from varprop.stats.outcome import Outcome
 from varprop.stats.power import networks_to_decide
 from varprop.stats.signs import dependence
 from varprop.stats.weights import WeightsLaw, stepped_law, weights_law
-from varprop.verification.audit.repeats import EQUAL_DRAWS, collision, told
+from varprop.verification.audit.drawing import EQUAL_DRAWS, collision, told
 from varprop.verification.audit.result import Candidate, Limits, Part
 
 ROUNDING = 1e-6
