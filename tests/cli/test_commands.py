@@ -184,7 +184,7 @@ def test_verify_says_the_seed_it_drew():
     assert seeds[0] != seeds[1]
 
 
-def test_nouns_take_parameters():
+def test_names_take_parameters():
     result = invoke(
         "predict",
         "--widths",

@@ -116,7 +116,7 @@ def test_a_claim_of_several_quantities_is_one_claim_each(parse):
 
 
 def test_parameters_that_labels_do_not_tell_apart_get_numbers(parse, monkeypatch):
-    monkeypatch.setattr("varprop.model.activations.Activation.label", property(lambda noun: noun.name))
+    monkeypatch.setattr("varprop.model.activations.Activation.label", property(lambda one: one.name))
     study = parse("""
         [network]
         widths = "6x3"

@@ -1,4 +1,4 @@
-"""Short texts for widths and nouns read back as what they were written from."""
+"""Short texts for widths and names read back as what they were written from."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from varprop.model.activations import activation_names, get_activation
 from varprop.model.initializers import get_initializer
 from varprop.model.network import widths_label
-from varprop.study.items import parse_network, parse_noun, parse_widths
+from varprop.study.items import parse_named, parse_network, parse_widths
 
 
 @given(st.lists(st.integers(1, 2**20), min_size=2, max_size=12))
@@ -32,31 +32,31 @@ def test_other_texts_are_no_widths(text):
 
 @pytest.mark.parametrize("name", activation_names())
 def test_activations_read_back_from_their_label(name):
-    noun = get_activation(name)
-    found, parameters = parse_noun(noun.label)
-    assert get_activation(found, **parameters) == noun
+    kind = get_activation(name)
+    found, parameters = parse_named(kind.label)
+    assert get_activation(found, **parameters) == kind
 
 
 @pytest.mark.parametrize(
-    "noun",
+    "kind",
     [
         get_initializer("he_normal"),
         get_initializer("normal", std=1e-7),
         get_initializer("variance_scaling", scale=0.3, mode="fan_avg", distribution="uniform"),
     ],
-    ids=lambda noun: noun.name,
+    ids=lambda kind: kind.name,
 )
-def test_laws_read_back_from_their_label(noun):
-    found, parameters = parse_noun(noun.label)
-    assert get_initializer(found, **parameters) == noun
+def test_laws_read_back_from_their_label(kind):
+    found, parameters = parse_named(kind.label)
+    assert get_initializer(found, **parameters) == kind
 
 
 @pytest.mark.parametrize(
     "text", ["", "relu(", "relu)", "relu(0.1)", "relu(a=)", "relu(=1)", "a b", "relu(a=1))x", "1relu"]
 )
-def test_other_texts_are_no_nouns(text):
+def test_other_texts_name_nothing(text):
     with pytest.raises(ValueError, match="expected a name"):
-        parse_noun(text)
+        parse_named(text)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def calibrate(
             frame = _one_test(
                 test,
                 widths=widths,
-                nouns={"activation": activation, "weights": weights, "biases": biases},
+                named={"activation": activation, "weights": weights, "biases": biases},
                 networks=networks,
                 repeats=repeats,
                 margin=margin,
@@ -127,11 +127,11 @@ def _wrong_levels(levels: pd.DataFrame | None) -> tuple[int, int]:
     return int(wrong.sum()), len(judged)
 
 
-def _one_test(test: str, *, widths: str, nouns: dict[str, str], networks: int, **options: Any) -> pd.DataFrame:
+def _one_test(test: str, *, widths: str, named: dict[str, str], networks: int, **options: Any) -> pd.DataFrame:
     from varprop.study.items import parse_network
     from varprop.verification.calibration.studies import calibrate_network
 
-    network = parse_network(widths=widths, **nouns)
+    network = parse_network(widths=widths, **named)
     seed = options.pop("seed")
     frame = calibrate_network(test, network, n_networks=networks, rng=seed, executor="processes", **options)
     return frame.assign(met=frame["accepted"])

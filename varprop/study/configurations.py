@@ -13,7 +13,7 @@ from varprop.model.activations import Activation
 from varprop.model.initializers import Initializer, get_initializer
 from varprop.model.network import Network, mlp, widths_label
 from varprop.study.errors import Problem
-from varprop.study.items import MOST_LAYERS, NounPattern
+from varprop.study.items import MOST_LAYERS, NamedPattern
 from varprop.study.schema import GridTable, NetworkTable, WhereTable
 from varprop.study.sweep import SETS, VARIABLES, Sweep, has_value, value_text
 
@@ -43,7 +43,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The nouns of one configuration."""
+    """The parts of one configuration."""
 
     activation: Activation
     weights: Initializer
@@ -53,7 +53,7 @@ class Choice:
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """What each noun is called."""
+        """What each part is called."""
         swept = () if self.swept is None else ((self.swept[0], value_text(self.swept[1])),)
         return (
             ("activation", self.activation.label),
@@ -192,8 +192,8 @@ def matches(where: WhereTable, choice: Choice) -> bool:
         ):
             return False
     return all(
-        alternatives is None or any(_matches(pattern, noun) for pattern in alternatives)
-        for alternatives, noun in (
+        alternatives is None or any(_matches(pattern, found) for pattern in alternatives)
+        for alternatives, found in (
             (where.activation, choice.activation),
             (where.weights, choice.weights),
             (where.biases, choice.biases),
@@ -201,8 +201,8 @@ def matches(where: WhereTable, choice: Choice) -> bool:
     )
 
 
-def _matches(pattern: object, noun: Activation | Initializer) -> bool:
-    return isinstance(pattern, NounPattern) and pattern.matches(noun)
+def _matches(pattern: object, found: Activation | Initializer) -> bool:
+    return isinstance(pattern, NamedPattern) and pattern.matches(found)
 
 
 def available(where: WhereTable, choices: Iterable[Choice]) -> str:

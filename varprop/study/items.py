@@ -39,7 +39,7 @@ MOST_LAYERS = 2**20
 """Weight layers of all configurations together; each becomes an object, and a row of every table."""
 
 _WIDTHS = re.compile(r"(?P<pattern>\d{1,9}(?:-\d{1,9})*)(?:x(?P<depth>\d{1,9}))?", re.ASCII)
-_NOUN = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<parameters>.*)\))?", re.ASCII)
+_NAMED_TEXT = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*(?:\((?P<parameters>.*)\))?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -79,15 +79,15 @@ def layers_of(widths: object) -> int:
     return match["pattern"].count("-") if match["depth"] is None else int(match["depth"])
 
 
-def parse_noun(text: str) -> tuple[str, dict[str, float | str]]:
+def parse_named(text: str) -> tuple[str, dict[str, float | str]]:
     """Read an activation or a law as its label writes it: a name, perhaps with parameters in brackets.
 
     Examples
     --------
-    >>> parse_noun("relu"), parse_noun("variance_scaling(scale=2, mode=fan_in)")
+    >>> parse_named("relu"), parse_named("variance_scaling(scale=2, mode=fan_in)")
     (('relu', {}), ('variance_scaling', {'scale': 2.0, 'mode': 'fan_in'}))
     """
-    match = _NOUN.fullmatch(text.strip())
+    match = _NAMED_TEXT.fullmatch(text.strip())
     parameters: dict[str, float | str] = {}
     for item in (match["parameters"] or "").split(",") if match and (match["parameters"] or "").strip() else ():
         key, equals, value = (part.strip() for part in item.partition("="))
@@ -111,14 +111,14 @@ def parse_network(*, widths: str, activation: str, weights: str, biases: str = "
     """
     return mlp(
         _named("widths", widths, parse_widths),
-        activation=_named("activation", activation, lambda text: _noun(text, get_activation)),
-        weights=_named("weights", weights, lambda text: _noun(text, get_initializer)),
-        biases=_named("biases", biases, lambda text: _noun(text, get_initializer)),
+        activation=_named("activation", activation, lambda text: _called(text, get_activation)),
+        weights=_named("weights", weights, lambda text: _called(text, get_initializer)),
+        biases=_named("biases", biases, lambda text: _called(text, get_initializer)),
     )
 
 
-def _noun(text: str, get: Callable[..., Value]) -> Value:
-    name, parameters = parse_noun(text)
+def _called(text: str, get: Callable[..., Value]) -> Value:
+    name, parameters = parse_named(text)
     return get(name, **parameters)
 
 
@@ -134,7 +134,7 @@ def _named(what: str, text: str, parse: Callable[[str], Value]) -> Value:
 FORMS = ("<text>", "<table>", "<list>", "<integer>", "<number>")
 """Tags of the forms a value may take; they are no keys, so no error's path shows them."""
 
-Noun = TypeVar("Noun", Activation, Initializer)
+Named = TypeVar("Named", Activation, Initializer)
 
 
 class StrictTable(BaseModel):
@@ -186,7 +186,7 @@ def _check_parameter(value: object) -> float | str:
 Parameter = Annotated[Any, AfterValidator(_check_parameter), WithJsonSchema({"type": ["number", "string"]})]
 
 
-class NounTable(StrictTable):
+class NamedTable(StrictTable):
     """A name with parameters."""
 
     model_config = ConfigDict(extra="allow")
@@ -199,30 +199,30 @@ class NounTable(StrictTable):
         return dict(self.__pydantic_extra__)
 
 
-NounForm = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[NounTable, Tag("<table>")],
+NamedForm = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[NamedTable, Tag("<table>")],
     forms('must be a name, or a table such as { name = "leaky_relu", slope = 0.1 }', str="<text>", dict="<table>"),
 ]
 
 
-def _resolve(item: str | NounTable, get: Callable[..., Noun]) -> Noun:
-    """Turn a name or table into the noun; an error points at the name or at the parameter it speaks of."""
+def _resolve(item: str | NamedTable, get: Callable[..., Named]) -> Named:
+    """Turn a name or table into what it names; an error points at the name or at the parameter it speaks of."""
     name, parameters = (item, {}) if isinstance(item, str) else (item.name, item.parameters)
     try:
         return get(name, **parameters)
     except (TypeError, ValueError) as error:
-        _reject_noun(item, str(error))
+        _reject_named(item, str(error))
 
 
 _CALL = re.compile(r": get_\w+\('(?P<name>\w+)', (?P<key>\w+)=(?P<value>[\d.]+)\)")
 
 
-def _reject_noun(item: str | NounTable, message: str) -> NoReturn:
+def _reject_named(item: str | NamedTable, message: str) -> NoReturn:
     """Say what is wrong with an activation or a law, in TOML's terms where the message speaks Python."""
     message = _CALL.sub(r'; write { name = "\g<name>", \g<key> = \g<value> }', message)
     if "did you mean" in message:
         message = message.partition(" Known:")[0]
-    if isinstance(item, NounTable):
+    if isinstance(item, NamedTable):
         # An unknown key stands in quotes in the message, which names the known ones after it.
         quoted = [key for key in item.parameters if repr(key) in message]
         named = [key for key in item.parameters if re.search(rf"\b{re.escape(key)}\b", message)]
@@ -234,7 +234,7 @@ def _reject_noun(item: str | NounTable, message: str) -> NoReturn:
 def _as_table(text: str) -> str | None:
     """Say how to write ``leaky_relu(slope=0.1)`` in TOML; None if the text is nothing like it."""
     try:
-        name, parameters = parse_noun(text)
+        name, parameters = parse_named(text)
     except ValueError:
         return None
     if not parameters:
@@ -243,45 +243,45 @@ def _as_table(text: str) -> str | None:
     return f"{shown(text)} is no name; write {{ {pairs} }}"
 
 
-def _activation(item: str | NounTable) -> Activation:
+def _activation(item: str | NamedTable) -> Activation:
     return _resolve(item, get_activation)
 
 
-def _initializer(item: str | NounTable) -> Initializer:
+def _initializer(item: str | NamedTable) -> Initializer:
     return _resolve(item, get_initializer)
 
 
-ActivationItem = Annotated[NounForm, AfterValidator(_activation)]
-InitializerItem = Annotated[NounForm, AfterValidator(_initializer)]
+ActivationItem = Annotated[NamedForm, AfterValidator(_activation)]
+InitializerItem = Annotated[NamedForm, AfterValidator(_initializer)]
 
 
 @dataclass(frozen=True, slots=True)
-class NounPattern:
+class NamedPattern:
     """What ``where`` asks of an activation or a law: its name, and those parameters that are given."""
 
     name: str
     parameters: tuple[tuple[str, float | str], ...] = ()
 
-    def matches(self, noun: Activation | Initializer) -> bool:
-        """Tell whether the noun has the name and the parameters."""
-        have: Mapping[str, Any] = dict(noun.parameters)
-        return noun.name == self.name and all(key in have and have[key] == value for key, value in self.parameters)
+    def matches(self, found: Activation | Initializer) -> bool:
+        """Tell whether it has the name and the parameters."""
+        have: Mapping[str, Any] = dict(found.parameters)
+        return found.name == self.name and all(key in have and have[key] == value for key, value in self.parameters)
 
 
-def _pattern(item: str | NounTable, get: Callable[..., Noun], names: Iterable[str]) -> NounPattern:
+def _pattern(item: str | NamedTable, get: Callable[..., Named], names: Iterable[str]) -> NamedPattern:
     name, parameters = (item, {}) if isinstance(item, str) else (item.name, item.parameters)
     if not parameters and name in names:
-        return NounPattern(name)  # some laws cannot be had without parameters; any will do here
-    noun = _resolve(item, get)  # the name it has of its own: glorot_normal is called xavier_normal
-    return NounPattern(noun.name, tuple((key, dict(noun.parameters)[key]) for key in parameters))
+        return NamedPattern(name)  # some laws cannot be had without parameters; any will do here
+    found = _resolve(item, get)  # the name it has of its own: glorot_normal is called xavier_normal
+    return NamedPattern(found.name, tuple((key, dict(found.parameters)[key]) for key in parameters))
 
 
-def activation_pattern(item: str | NounTable) -> NounPattern:
+def activation_pattern(item: str | NamedTable) -> NamedPattern:
     """Read what ``where`` asks of the activation."""
     return _pattern(item, get_activation, activation_names())
 
 
-def initializer_pattern(item: str | NounTable) -> NounPattern:
+def initializer_pattern(item: str | NamedTable) -> NamedPattern:
     """Read what ``where`` asks of the weights or biases."""
     return _pattern(item, get_initializer, initializer_names())
 

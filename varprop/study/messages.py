@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from varprop.study.errors import Problem, shown, suggestion, toml_path
-from varprop.study.items import FORMS, NounTable, StrictTable, TrainingTable, WidthsTable
+from varprop.study.items import FORMS, NamedTable, StrictTable, TrainingTable, WidthsTable
 from varprop.study.schema import ClaimTable, Document, GridTable, NetworkTable, ReportTable, WhereTable
 from varprop.study.sweep import VARIABLES, RangeTable, SweepTable
 
-_NOUNS = ("activation", "weights", "biases")
+_NAMED = ("activation", "weights", "biases")
 TABLES: dict[tuple[str, ...], type[StrictTable]] = {
     (): Document,
     ("training",): TrainingTable,
@@ -25,7 +25,7 @@ TABLES: dict[tuple[str, ...], type[StrictTable]] = {
     ("report",): ReportTable,
     **{("claims", "where", variable): RangeTable for variable in VARIABLES},
     **{(*parent, "widths"): WidthsTable for parent in (("network",), ("grid",), ("claims", "where"))},
-    **{(*parent, noun): NounTable for parent in (("network",), ("grid",), ("claims", "where")) for noun in _NOUNS},
+    **{(*parent, key): NamedTable for parent in (("network",), ("grid",), ("claims", "where")) for key in _NAMED},
 }
 """The class of every table, by its keys from the top, positions in lists left out."""
 

@@ -20,7 +20,7 @@ from varprop.study.items import (
     MOST_LAYERS,
     ActivationItem,
     InitializerItem,
-    NounForm,
+    NamedForm,
     StrictTable,
     TrainingTable,
     Widths,
@@ -107,8 +107,8 @@ def _alternatives_of_widths(value: object) -> str | None:
 
 
 _SCOPE_EXPECTED = "must be a name, a table with a name, or a list of alternatives"
-_ActivationPattern = Annotated[NounForm, AfterValidator(activation_pattern)]
-_InitializerPattern = Annotated[NounForm, AfterValidator(initializer_pattern)]
+_ActivationPattern = Annotated[NamedForm, AfterValidator(activation_pattern)]
+_InitializerPattern = Annotated[NamedForm, AfterValidator(initializer_pattern)]
 _ActivationScope = Annotated[
     Annotated[_ActivationPattern, Tag("<text>")]
     | Annotated[list[_ActivationPattern], Field(min_length=1), Tag("<list>")],
