@@ -87,4 +87,4 @@ def test_a_categorical_column_is_written_too():
 def test_every_csv_file_is_written_there():
     package = Path(study.__file__).parents[1]
     found = [path.name for path in package.rglob("*.py") if ".to_csv(" in path.read_text(encoding="utf-8")]
-    assert found == ["plain.py"]
+    assert found == ["files.py"]
