@@ -4,6 +4,7 @@ The ordinary suite takes a few lines with a fixed seed; `nox -s hostile` takes t
 """
 
 import shutil
+import sys
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -32,7 +33,9 @@ def folders(tmp_path_factory):
 
     for command, line in SOUND.items():  # so that all is imported
         run([command, *line], fresh())
-    return fresh
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "weasyprint", None)  # as if it were not installed: a PDF takes longer than a case may
+        yield fresh
 
 
 @st.composite

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,16 +11,11 @@ import typer
 
 from varprop.cli.failures import CONTRADICTED, fail, guarded
 from varprop.cli.options import folder
-from varprop.cli.show import Json, say
+from varprop.cli.show import Json, out, say
 
 if TYPE_CHECKING:
     import pandas as pd
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from varprop.cli.show import out
-
-if TYPE_CHECKING:
     from varprop.study.planning import StudyPlan
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
 
 from varprop.cli.failures import fail
-
-if TYPE_CHECKING:
-    from varprop.engine.executors import ExecutorLike
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
 from varprop.cli.show import printable, say
 from varprop.study.filling import RunProgress
 
 if TYPE_CHECKING:
     from rich.progress import Task
+
+    from varprop.engine.executors import ExecutorLike
 
 
 def folder(given: str | Path) -> Path:

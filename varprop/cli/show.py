@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import itertools
 import json
 import math
+import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from varprop.verification.verdict import Forecast, Verdict
-import contextlib
-import errno
-import io
-import os
-import unicodedata
-from typing import Annotated, TextIO
-
-import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 _NOBODY = frozenset({errno.EPIPE, errno.EIO})

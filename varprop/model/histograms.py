@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,13 +15,6 @@ from varprop._typing import Float64Array
 from varprop.model.network import Network
 from varprop.model.quantities import UnitQuantity
 from varprop.model.sites import Place
-
-if TYPE_CHECKING:
-    import pandas as pd
-import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
 from varprop.numerics.moments import Moments, mean_of_present
 from varprop.numerics.quantiles import Quantiles
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from varprop._arguments import checked, quoted
+from varprop._typing import Float64Array
 from varprop.model.simulation import Simulation
 from varprop.plot.axes import (
+    INK,
+    PAPER,
+    VERDICTS,
     as_written,
     house_style,
     label_log_axis,
@@ -17,7 +24,8 @@ from varprop.plot.axes import (
     panel_grid,
     series_styles,
 )
-from varprop.plot.wording import axis_label
+from varprop.plot.wording import axis_label, count
+from varprop.study.files import plain
 from varprop.study.run import Run
 from varprop.study.sweep_data import COLUMNS, GAINS, LEVELS, TRANSIENT, sweep_data
 
@@ -27,20 +35,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from varprop.study.sweep import Variable
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from varprop._typing import Float64Array
-from varprop.plot.axes import INK, PAPER, VERDICTS
-from varprop.plot.wording import count
-from varprop.study.files import plain
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 VARIABLE_LABELS = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from varprop.plot.wording import MISSING, sentence
-from varprop.report.blocks import Cell, Column, Ledger, LedgerRow, Statement, Table
+from varprop.plot.wording import MISSING, axis_label, count, percent, sentence
+from varprop.report.blocks import LEDGER_FOLDER, Cell, Column, Ledger, LedgerRow, Statement, Table
 from varprop.report.pictures import strip_picture
 from varprop.report.tables import departure, estimate_of, margin_of, networks_needed, place_of
 from varprop.study.files import csv_text
@@ -16,14 +17,7 @@ from varprop.verification.verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from varprop.plot.wording import axis_label, count, percent
-from varprop.report.blocks import LEDGER_FOLDER
-
-if TYPE_CHECKING:
     from varprop.study.run import Run
 
 

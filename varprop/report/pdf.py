@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import re
-from types import ModuleType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from varprop.report.blocks import Page
-import base64
+import warnings
 from functools import cache, partial
 from importlib import resources
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from varprop.plot.figure_files import dark_rules
@@ -126,7 +123,11 @@ def html_pdf(page: str) -> bytes:
 
 def _weasyprint() -> ModuleType:
     try:
-        import weasyprint
+        with (
+            warnings.catch_warnings()
+        ):  # what it says of libraries to come, as it is imported, is for those who package it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import weasyprint
     except ImportError:
         raise ValueError(_INSTALL) from None
     except OSError as error:  # Pango and the like, which pip does not install

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
 
 from varprop._arguments import checked, quoted
@@ -18,7 +19,6 @@ from varprop.theory.meanfield import LARGEST, check_non_negative, second_moment_
 
 if TYPE_CHECKING:
     import pandas as pd
-from numpy.polynomial import chebyshev
 
 _IN_Q = 10  # per octave; off by 6.2^-10 = 1e-8 (see `normal_expectation`)
 _IN_T = 24

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from varprop._arguments import quoted
 from varprop._typing import RNGLike
-from varprop.bridges.catalogue import Bridge, StatedInitializer
+from varprop.bridges.catalogue import Bridge, DefaultClaim, StatedInitializer
 from varprop.model.initializers import InitializerLike
-from varprop.numerics.randomness import named_generator, root_sequence
-from varprop.verification.audit.auditing import audit
-from varprop.verification.audit.result import ALPHA, Audit
-
-if TYPE_CHECKING:
-    import pandas as pd
-from dataclasses import replace
-from itertools import count
-from typing import TYPE_CHECKING, Any
-
-from varprop.bridges.catalogue import DefaultClaim
 from varprop.model.laws import Fans
+from varprop.numerics.randomness import named_generator, root_sequence
 from varprop.stats.equivalence import Decision
+from varprop.verification.audit.auditing import audit
 from varprop.verification.audit.drawing import bound
+from varprop.verification.audit.result import ALPHA, Audit
 from varprop.verification.claims import Claim
 from varprop.verification.verdict import Comparison, Verdict
 

@@ -9,9 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
 from varprop._typing import Float64Array
 from varprop.engine.executors import ExecutorLike, run_tasks
+from varprop.model.simulation import Simulation
+from varprop.stats.means import mean_outcome
+from varprop.stats.outcome import Outcome
 from varprop.verification.calibration.cases import level_cases
 from varprop.verification.calibration.levels import (
     LevelCase,
@@ -26,12 +30,6 @@ from varprop.verification.calibration.levels import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-from scipy import special
-
-from varprop.model.simulation import Simulation
-from varprop.stats.means import mean_outcome
-from varprop.stats.outcome import Outcome
 
 
 def naive_t(study: Simulation, _rng: np.random.Generator) -> Outcome:
