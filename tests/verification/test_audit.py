@@ -1,5 +1,6 @@
 """Planted faults are found and named, correct initialisers are left alone, and what is no array of weights is told."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -238,6 +239,41 @@ def test_the_declared_rate_holds(ratio, fresh_seed):
     ]
     assert sum(result.verdict == "refuted" for result in results) <= 148
     assert sum(result.cause is not None for result in results) <= 148
+
+
+LAWS = {
+    name: as_initializer(name)
+    for name in ("he_normal", "he_uniform", "lecun_normal", "xavier_uniform", "torch_linear", "orthogonal")
+} | {
+    "normal": as_initializer({"name": "normal", "std": 0.02}),
+    "uniform": as_initializer({"name": "uniform", "limit": 0.05}),
+    "truncated": as_initializer({"name": "truncated_normal", "std": 0.05}),
+    "rademacher": as_initializer({"name": "rademacher", "std": 0.1}),
+    "sparse": as_initializer({"name": "sparse", "std": 0.5, "density": 0.2}),
+    "student": as_initializer({"name": "student_t", "std": 0.1, "df": 9}),
+    "constant": as_initializer({"name": "constant", "value": 0.1}),
+}
+SHAPES = [(2, 3), (16, 16), (64, 48), (128, 256), (1, 40), (300, 20), (16, 8, 3, 3)]
+
+
+@pytest.mark.false_alarm(1e-6)
+@pytest.mark.montecarlo
+def test_no_law_and_no_shape_is_refuted_too_often(fresh_seed):
+    """2,000 audits at alpha 1 % over 13 laws and 7 shapes: 46 refuted, or 46 causes, have probability 1e-6 at most.
+
+    Control: with a std that is 3 % too large for its margin most are refuted.
+    """
+    cases = [(law, shape) for law in LAWS.values() for shape in SHAPES if law.name != "orthogonal" or len(shape) == 2]
+    rng = np.random.default_rng(fresh_seed)
+    results = [
+        vp.audit(law, shape, law=law, n_draws=100_000, alpha=0.01, rng=rng)
+        for law, shape in itertools.islice(itertools.cycle(cases), 2000)
+    ]
+    assert sum(result.verdict == "refuted" for result in results) < 46
+    assert sum(result.cause is not None for result in results) < 46
+    assert sum(result.verdict == "supported" for result in results) > 1000
+    wrong = [vp.audit(normal(0.0206), (64, 48), law=LAWS["normal"], alpha=0.01, rng=rng) for _ in range(20)]
+    assert all(result.verdict == "refuted" for result in wrong)
 
 
 @pytest.mark.false_alarm(1e-7)
