@@ -15,12 +15,12 @@ import typer
 
 from varprop.cli.failures import fail
 from varprop.cli.show import printable, say
-from varprop.study.filling import RunProgress
 
 if TYPE_CHECKING:
     from rich.progress import Task
 
     from varprop.engine.executors import ExecutorLike
+    from varprop.study.filling import RunProgress
 
 
 def folder(given: str | Path) -> Path:

@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from tests.two_samples import ks_pvalue
-from varprop.numerics import normals
+from varprop.numerics import randomness
 from varprop.numerics.randomness import SOURCES, box_muller, choose_normals
 
 FALSE_ALARM = 1e-8
@@ -62,7 +62,7 @@ def extreme(kind: str, dtype: np.dtype) -> np.ndarray:
     words = np.array({"least": [0, 0], "most": [2**64 - 1, 2**64 - 1]}[kind], dtype=np.uint64)
     first, second, scratch = np.empty((3, 2), dtype)
     source = type("Source", (), {"bit_generator": Words(words)})
-    (normals._fill32 if dtype == F32 else normals._fill64)(source, first, second, scratch)
+    (randomness._fill32 if dtype == F32 else randomness._fill64)(source, first, second, scratch)
     return np.hypot(first.astype(float), second.astype(float))
 
 
@@ -90,7 +90,7 @@ def pvalues(x: np.ndarray) -> dict[str, float]:
         share = 2 * special.ndtr(-cut)
         found[f"beyond {cut}"] = stats.binomtest(int((np.abs(flat) > cut).sum()), n, share).pvalue
     # Pairs share a radius and an angle, and stand half a block apart; neighbours share nothing.
-    pairs = normals._PAIRS
+    pairs = randomness._PAIRS
     for lag in (1, 2, pairs, 2 * pairs):
         one, other = flat[:-lag], flat[lag:]
         for name, f in (("values", lambda v: v), ("squares", lambda v: (v**2 - 1) / math.sqrt(2))):
@@ -117,7 +117,7 @@ def scaled(rng):
 
 
 def repeated(rng):
-    half = box_muller(rng, (SIZE // 2,), F32).reshape(-1, normals._PAIRS)
+    half = box_muller(rng, (SIZE // 2,), F32).reshape(-1, randomness._PAIRS)
     return np.repeat(half, 2, axis=0)
 
 
@@ -125,7 +125,7 @@ def common_radius(rng):
     """Pairs that share a radius but not as sine and cosine: their squares are correlated."""
     radius, angle = np.sqrt(-2 * np.log(rng.random(SIZE // 2))), 2 * np.pi * rng.random((2, SIZE // 2))
     both = np.stack([radius * np.cos(angle[0]), radius * np.cos(angle[1])])
-    return both.reshape(2, -1, normals._PAIRS).swapaxes(0, 1)
+    return both.reshape(2, -1, randomness._PAIRS).swapaxes(0, 1)
 
 
 @pytest.mark.false_alarm(0)
