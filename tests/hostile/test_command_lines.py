@@ -34,7 +34,9 @@ def folders(tmp_path_factory):
     for command, line in SOUND.items():  # so that all is imported
         run([command, *line], fresh())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "weasyprint", None)  # as if it were not installed: a PDF takes longer than a case may
+        patch.setitem(
+            sys.modules, "weasyprint", None
+        )  # as if it were not installed: a PDF takes longer than a case may
         yield fresh
 
 
