@@ -8,6 +8,7 @@ from varprop.cli.show import print_verdicts, records
 from varprop.stats.means import step_mean_layers
 from varprop.study.parsing import parse_study
 from varprop.study.standing import too_few
+from varprop.verification.calibration.cases import level_cases
 from varprop.verification.claims import TESTS, Null, Test, claim_problems
 from varprop.verification.columns import in_layers, jointly, step_floors
 from varprop.verification.compare import needed_quantities
@@ -77,6 +78,17 @@ def test_verdicts_are_given_and_read_from_python():
     assert needed_quantities(claim, NET, sample.inputs, {name: sample.places(name) for name in sample.quantities}) == {
         "pivot"
     }
+
+
+def test_its_level_is_counted_with_all_others():
+    """On networks that serve any test, as nobody chose others for it."""
+    (case,) = (
+        case
+        for cases in level_cases(full=True, seed=1, studies=10)
+        for case in cases
+        if case.claim.test == "mean_pivot"
+    )
+    assert (case.name, case.truth, case.setting.n_networks) == ("mean_pivot", 0.0, 200)
 
 
 def test_its_claims_are_checked_like_any_other():

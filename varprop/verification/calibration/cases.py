@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from varprop.model.network import Network, mlp
 from varprop.verification.calibration.levels import LevelCase, claim_for
 from varprop.verification.calibration.studies import Setting
 from varprop.verification.calibration.truths import Source
-from varprop.verification.claims import Claim
+from varprop.verification.claims import TESTS, Claim
 from varprop.verification.tests.of_bounds import mean_activation
 
 MARGIN = 0.05
@@ -33,6 +34,7 @@ def level_cases(*, full: bool, seed: int, studies: int) -> list[list[LevelCase]]
     found += _bounded(make, full=full)
     if full:
         found += [*_both_ways(make), *_sampled(make), *_heavy(make), *_bands(make), *_small_levels(make)]
+        found += _others(make, named={case.claim.test for cases in found for case in cases})
     return [cases for cases in found if cases]
 
 
@@ -68,6 +70,13 @@ def _own(tests: Sequence[str], setting: Setting) -> list[LevelCase]:
         claim, truth = claim_for(test, setting, margin=MARGIN)
         cases.append(LevelCase(name=test, claim=claim, setting=setting, truth=truth))
     return cases
+
+
+def _others(make: _Maker, *, named: AbstractSet[str]) -> Iterator[list[LevelCase]]:
+    """Tests that no networks were chosen for: a test takes part by being one."""
+    for test, rule in TESTS.items():
+        if test not in named and rule.null is not None:
+            yield _own((test,), make.setting(_plain(16, 5), 200, "others"))
 
 
 def _exact_laws(make: _Maker, sizes: Sequence[tuple[int, int, int]]) -> Iterator[list[LevelCase]]:
