@@ -200,8 +200,8 @@ class SampleTable:
         values = self.values[rows]
         if (self.joint or self.thirds) and values.shape[1] > MOST_COVARIANCES:
             msg = (
-                f"this takes the covariances of {values.shape[1]:,} layers, which would not fit into memory; ask about at most "
-                f"{MOST_COVARIANCES:,} of them, as in layers = [1, {MOST_COVARIANCES}]"
+                f"this takes the covariances of {values.shape[1]:,} columns, and {MOST_COVARIANCES:,} fit into memory; "
+                "ask about fewer layers, as in layers = [1, 500], or sample a network of fewer"
             )
             raise UndecidableError(msg)
         moments = Moments.of(values, joint=self.joint, thirds=self.thirds)
