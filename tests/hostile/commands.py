@@ -103,8 +103,10 @@ VALUES = {
 
 def is_much(name, text):
     """Whether an option asks for an amount of work that takes its time, and is not refused."""
-    if text == "1x65536":
-        return name == "widths"  # the deepest network there may be, and sampled
+    if text in {"1x65536", "65536x65536"}:
+        return (
+            name == "widths"
+        )  # the deepest networks there may be, and sampled: wide ones too, by the law of their norms
     try:
         return name in AMOUNTS and 100 < float(text) <= 1e9
     except ValueError:
