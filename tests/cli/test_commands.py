@@ -48,6 +48,14 @@ def test_a_run_in_a_process_of_its_own(varprop, study):
     assert "networks/s" in first.stderr
 
 
+def test_a_path_that_no_system_opens_is_named_by_its_ends(study, tmp_path):
+    invoke("run", study())
+    done = invoke("check", tmp_path / "runs" / "small", "--report", "0x" + "f" * 6000)
+    assert done.exit_code == 2
+    assert len(done.stderr) < 400
+    assert done.stderr.startswith("varprop: 0xfff")
+
+
 def test_long_answers_go_out_in_pieces_of_one_width(monkeypatch):
     """As a whole they took several times their size; the same bytes come of both."""
     asked = ("verify", *NETWORK, "--theory", "he", "--networks", "20", "--seed", "1")

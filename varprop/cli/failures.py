@@ -35,6 +35,7 @@ DISK_FULL = frozenset(filter(None, (errno.ENOSPC, getattr(errno, "EDQUOT", None)
 _UsageError: type[Exception] = typer.BadParameter.__base__ or Exception  # typer has a copy of click, or click itself
 _PATIENCE_SECONDS = 3.0  # in which a command that was asked to stop does so; ending workers takes a tenth of a second
 _LONGEST = 400  # characters of a line
+_LONGEST_PATH = 4096  # characters, more than any system opens
 _UNFINISHED = 130
 """What typer makes of a KeyboardInterrupt."""
 
@@ -96,12 +97,17 @@ def guarded() -> Iterator[None]:
     except MemoryError:
         fail("there is not enough memory for this; use narrower layers, fewer networks or fewer inputs")
     except OSError as error:
-        name = f"{error.filename}: " if error.filename else ""
+        name = f"{_shortened(str(error.filename))}: " if error.filename else ""
         if error.errno in DISK_FULL:
             stop(f"{name}the disk is full ({error.strerror}); make room")
         fail(f"{name}{error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - whatever it is, it has a status and a line
         _sort(error)
+
+
+def _shortened(path: str) -> str:
+    """Leave the middle of a path out that is longer than any file's may be; whoever wrote it knows it by its ends."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[:100]}...{path[-100:]}"
 
 
 def _sort(error: Exception) -> NoReturn:
