@@ -34,9 +34,8 @@ def folders(tmp_path_factory):
     for command, line in SOUND.items():  # so that all is imported
         run([command, *line], fresh())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(
-            sys.modules, "weasyprint", None
-        )  # as if it were not installed: a PDF takes longer than a case may
+        for name in ("weasyprint", "torch", "jax", "keras"):  # as if not installed: each takes longer than a case may
+            patch.setitem(sys.modules, name, None)
         yield fresh
 
 
